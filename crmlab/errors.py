@@ -1,0 +1,84 @@
+"""Every error that crmlab raises on purpose.
+
+::
+
+    CrmlabError
+    ├── ParamsError            a study or a plugin parameter is not valid (all problems at once)
+    ├── DataError              an input cannot be read as what it should be
+    │   └── QualityGateError   too many rows were rejected to go on
+    ├── PluginError
+    │   ├── UnknownPluginError    no plugin has that name
+    │   ├── PluginConflictError   two distributions register one name
+    │   ├── PluginLoadError       a plugin cannot be imported or is not what its group holds
+    │   └── PluginContractError   a plugin returned what its contract forbids
+    ├── MissingFeaturesError   a table lacks columns that a plugin needs
+    ├── NotFittedError         predict before fit
+    ├── MissingExtraError      an optional dependency is not installed
+    └── RunError               a report could not be produced
+
+A message says what was given, what is allowed, and what to do next.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CrmlabError(Exception):
+    """Base of every error that crmlab raises on purpose."""
+
+
+class ParamsError(CrmlabError, ValueError):
+    """A study or a plugin parameter is not valid; the message lists every problem."""
+
+
+class DataError(CrmlabError, ValueError):
+    """An input cannot be read as what it should be."""
+
+
+class QualityGateError(DataError):
+    """More rows were rejected than the study allows."""
+
+
+class PluginError(CrmlabError):
+    """Base of what can be wrong with a plugin."""
+
+
+class UnknownPluginError(PluginError, LookupError):
+    """No plugin has that name."""
+
+
+class PluginConflictError(PluginError):
+    """Two distributions register a plugin under one name."""
+
+
+class PluginLoadError(PluginError):
+    """A plugin cannot be imported, or is not what its group holds."""
+
+
+class PluginContractError(PluginError, ValueError):
+    """A plugin returned what its contract forbids."""
+
+
+class MissingFeaturesError(CrmlabError, ValueError):
+    """A table lacks columns that a plugin needs."""
+
+
+class NotFittedError(CrmlabError, AttributeError):
+    """A plugin was asked to predict before it was fitted."""
+
+
+class MissingExtraError(CrmlabError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class RunError(CrmlabError):
+    """A report could not be produced."""
+
+
+def did_you_mean(given: str, allowed: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest allowed name, or nothing."""
+    names = {name.casefold(): name for name in allowed}
+    close = difflib.get_close_matches(str(given).casefold(), list(names), n=1, cutoff=0.5)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""

@@ -1,0 +1,364 @@
+"""What a plugin is: Classifier, Model, Annotator, Feature, Source.
+
+A plugin is a class. Its annotated class attributes are its parameters (keyword-only, with
+defaults, of types that YAML can hold); the constructor only stores them. ``fit`` keeps what it
+learns in attributes that end in ``_``; they are JSON values or polars frames, so a fitted plugin
+is saved as JSON and Parquet, never as pickle. Authors override the underscored hooks
+(``_fit``, ``_predict``, ``_explain``); the public methods check what goes in and comes out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
+
+from crmlab.errors import (
+    DataError,
+    MissingFeaturesError,
+    NotFittedError,
+    ParamsError,
+    PluginContractError,
+    did_you_mean,
+)
+from crmlab.labels import UNCLASSIFIED, Scheme, Score, Text
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    import narwhals as nw
+    import polars as pl
+
+    Tables = Mapping[str, pl.LazyFrame]
+
+PLUGIN_API = 1
+"""Raised by one when a plugin contract breaks; this version and the one before are accepted."""
+
+KEY = "customer_id"
+
+
+@dataclass_transform(kw_only_default=True)
+class Estimator:
+    """Parameters, cloning and saved state, shared by every kind of plugin.
+
+    ``title`` names the plugin for readers. ``plugin_api`` is the version of the contract that the
+    plugin was written for.
+    """
+
+    title: ClassVar[Text]
+    plugin_api: ClassVar[int] = PLUGIN_API
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        dataclass(kw_only=True, eq=False)(cls)
+
+    @classmethod
+    def parameter_names(cls) -> tuple[str, ...]:
+        """Return the names of the parameters in declared order."""
+        return tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return parameter name → value; ``deep`` is there for scikit-learn's convention."""
+        return {name: getattr(self, name) for name in self.parameter_names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name; raise ParamsError for an unknown name."""
+        self._check_names(params)
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def clone(self, **changes: Any) -> Self:
+        """Return an unfitted copy with some parameters changed."""
+        self._check_names(changes)
+        return replace(self, **changes)  # type: ignore[type-var]
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Self:
+        """Build the plugin from YAML or JSON values, checked against the declared types.
+
+        Raises ParamsError that lists every problem at once.
+        """
+        from crmlab.validation import validated
+
+        return validated(cls, params)
+
+    @property
+    def learned(self) -> dict[str, Any]:
+        """What ``fit`` learned: attributes that end in one underscore."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name.endswith("_") and not name.startswith("_")
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write parameters and learned state to ``folder`` as JSON and Parquet."""
+        import polars as pl
+
+        folder.mkdir(parents=True, exist_ok=True)
+        state: dict[str, Any] = {}
+        frames = []
+        for name, value in self.learned.items():
+            if isinstance(value, pl.DataFrame):
+                value.write_parquet(folder / f"{name}.parquet")
+                frames.append(name)
+            else:
+                state[name] = value
+        document = {"params": self.get_params(), "state": state, "frames": frames}
+        text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+        (folder / "state.json").write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote; raise DataError where it is absent or damaged."""
+        import polars as pl
+
+        try:
+            document = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            plugin = cls.from_params(document["params"])
+            for name, value in document["state"].items():
+                setattr(plugin, name, value)
+            for name in document["frames"]:
+                setattr(plugin, name, pl.read_parquet(folder / f"{name}.parquet"))
+        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+            raise DataError(
+                f"No state of {cls.__name__} can be read from {folder.name}: {error}. "
+                "Give the folder of a finished run, or run once without a baseline."
+            ) from error
+        return plugin
+
+    def _check_names(self, params: Mapping[str, Any]) -> None:
+        for name in params:
+            if name not in self.parameter_names():
+                raise ParamsError(
+                    f"{type(self).__name__} has no parameter {name!r}."
+                    f"{did_you_mean(name, self.parameter_names())} "
+                    f"It has: {', '.join(self.parameter_names()) or 'none'}."
+                )
+
+
+def _require(name: str, needed: tuple[str, ...], frame: pl.DataFrame) -> None:
+    missing = [column for column in needed if column not in frame.columns]
+    if missing:
+        hint = "".join(did_you_mean(column, frame.columns) for column in missing[:1])
+        raise MissingFeaturesError(
+            f"{name} needs the columns {', '.join(missing)}, which the table lacks.{hint} "
+            f"It has: {', '.join(frame.columns)}."
+        )
+
+
+class Classifier(Estimator):
+    """客户分类: gives every customer one label of an ordered scheme.
+
+    ``requires`` names the feature columns; nothing else is computed. A customer with a null in one
+    of them is ``unclassified``, unless ``accepts_nulls`` says that the rule knows what to do.
+    """
+
+    requires: ClassVar[tuple[str, ...]] = ()
+    accepts_nulls: ClassVar[bool] = False
+
+    @property
+    def scheme(self) -> Scheme:
+        """The ordered labels; a class attribute ``scheme = Scheme(...)`` in most plugins."""
+        raise NotImplementedError
+
+    def fit(self, features: pl.DataFrame) -> Self:
+        """Learn from one row per customer; nulls in required columns are left out."""
+        _require(type(self).__name__, self.requires, features)
+        self._fit(features.filter(self._known(features)))
+        self.fitted_ = True
+        return self
+
+    def predict(self, features: pl.DataFrame) -> pl.Series:
+        """Return one label id per row, in the order of the rows (String, named ``label``)."""
+        import polars as pl
+
+        self._check_fitted()
+        _require(type(self).__name__, self.requires, features)
+        known = self._known(features)
+        labels = self._predict(features.filter(known))
+        if len(labels) != int(known.sum()):
+            raise PluginContractError(
+                f"{type(self).__name__} returned {len(labels)} labels for {int(known.sum())} customers."
+            )
+        strange = sorted({str(x) for x in labels.unique() if x not in self.scheme})
+        if strange:
+            raise PluginContractError(
+                f"{type(self).__name__} returned labels outside its scheme: {', '.join(strange)}. "
+                f"Its scheme has: {', '.join(self.scheme.ids)}."
+            )
+        return _spread(labels.cast(pl.String), known, UNCLASSIFIED.id).alias("label")
+
+    def explain(self, features: pl.DataFrame) -> pl.DataFrame:
+        """Return the reason per row in both languages: columns ``zh`` and ``en``."""
+        import polars as pl
+
+        self._check_fitted()
+        _require(type(self).__name__, self.requires, features)
+        known = self._known(features)
+        reasons = self._explain(features.filter(known))
+        if reasons.columns != ["zh", "en"] or reasons.height != int(known.sum()):
+            raise PluginContractError(
+                f"{type(self).__name__}._explain must return the columns zh, en with one row per "
+                f"customer; it returned {reasons.shape} with {reasons.columns}."
+            )
+        missing = Text("缺少所需数据", "the data it needs is missing")
+        return pl.DataFrame(
+            {
+                "zh": _spread(reasons["zh"], known, missing.zh),
+                "en": _spread(reasons["en"], known, missing.en),
+            }
+        )
+
+    def definition(self) -> Text:
+        """Return the rule in words, with what was learned once fitted."""
+        return Text((type(self).__doc__ or "").strip(), (type(self).__doc__ or "").strip())
+
+    def _fit(self, features: pl.DataFrame) -> None:
+        """Learn; by default there is nothing to learn."""
+
+    def _predict(self, features: pl.DataFrame) -> pl.Series:
+        raise NotImplementedError
+
+    def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
+        raise NotImplementedError
+
+    def _known(self, features: pl.DataFrame) -> pl.Series:
+        """Say for each row whether the rule has the data it needs."""
+        import polars as pl
+
+        if self.accepts_nulls or not self.requires:
+            return pl.repeat(True, features.height, eager=True)
+        complete = pl.all_horizontal(pl.col(name).is_not_null() for name in self.requires)
+        return features.select(complete).to_series()
+
+    def _check_fitted(self) -> None:
+        if not getattr(self, "fitted_", False):
+            raise NotFittedError(f"{type(self).__name__} is not fitted. Call fit(features) first.")
+
+
+def _spread(values: pl.Series, known: pl.Series, default: str) -> pl.Series:
+    """Put ``values`` back where ``known`` is true, and ``default`` elsewhere."""
+    import polars as pl
+
+    if known.all():
+        return values
+    full = pl.repeat(default, len(known), eager=True)
+    return full.scatter(known.arg_true(), values)
+
+
+class Model(Estimator):
+    """Gives every customer scores: one row per customer, one column per declared score."""
+
+    requires: ClassVar[tuple[str, ...]] = ()
+    scores: ClassVar[tuple[Score, ...]] = ()
+
+    def fit(self, tables: Tables, features: pl.DataFrame, as_of: date) -> Self:
+        """Learn from tables and features as of a day; nothing later than ``as_of`` is used."""
+        _require(type(self).__name__, self.requires, features)
+        self._fit(tables, features, as_of)
+        self.fitted_ = True
+        return self
+
+    def predict(self, features: pl.DataFrame) -> pl.DataFrame:
+        """Return ``customer_id`` and one Float64 column per declared score, in row order."""
+        if not getattr(self, "fitted_", False):
+            raise NotFittedError(f"{type(self).__name__} is not fitted. Call fit first.")
+        _require(type(self).__name__, (KEY, *self.requires), features)
+        scores = self._predict(features)
+        expected = [KEY, *(score.id for score in self.scores)]
+        if scores.columns != expected or scores.height != features.height:
+            raise PluginContractError(
+                f"{type(self).__name__} returned {scores.height} rows with the columns {scores.columns}; "
+                f"its contract is {features.height} rows with {expected}."
+            )
+        return scores
+
+    def evaluate(self, tables: Tables, cutoff: date) -> pl.DataFrame:
+        """Return metric, value, low, high, baseline on what happened after ``cutoff``."""
+        raise NotImplementedError
+
+    def _fit(self, tables: Tables, features: pl.DataFrame, as_of: date) -> None:
+        """Learn; by default there is nothing to learn."""
+
+    def _predict(self, features: pl.DataFrame) -> pl.DataFrame:
+        raise NotImplementedError
+
+
+class Annotator(Estimator):
+    """Adds columns to feedback texts: sentiment, themes, language.
+
+    Input is the feedback table with at least ``feedback_id`` and ``text`` (String, may be null or
+    empty). ``adds`` names the columns that :meth:`predict` returns beside ``feedback_id``.
+    """
+
+    adds: ClassVar[tuple[str, ...]] = ()
+
+    def fit(self, feedback: pl.DataFrame) -> Self:
+        """Learn from the feedback table; most annotators come ready-made."""
+        _require(type(self).__name__, ("feedback_id", "text"), feedback)
+        self._fit(feedback)
+        self.fitted_ = True
+        return self
+
+    def predict(self, feedback: pl.DataFrame) -> pl.DataFrame:
+        """Return ``feedback_id`` and the declared columns, one row per text, in row order."""
+        if not getattr(self, "fitted_", False):
+            raise NotFittedError(f"{type(self).__name__} is not fitted. Call fit(feedback) first.")
+        _require(type(self).__name__, ("feedback_id", "text"), feedback)
+        annotation = self._predict(feedback)
+        expected = ["feedback_id", *self.adds]
+        if annotation.columns != expected or annotation.height != feedback.height:
+            raise PluginContractError(
+                f"{type(self).__name__} returned {annotation.height} rows with the columns "
+                f"{annotation.columns}; its contract is {feedback.height} rows with {expected}."
+            )
+        return annotation
+
+    def definition(self) -> Text:
+        """Return how the annotation is made, in words."""
+        return Text((type(self).__doc__ or "").strip(), (type(self).__doc__ or "").strip())
+
+    def _fit(self, feedback: pl.DataFrame) -> None:
+        """Learn; by default there is nothing to learn."""
+
+    def _predict(self, feedback: pl.DataFrame) -> pl.DataFrame:
+        raise NotImplementedError
+
+
+class Feature(Estimator):
+    """Builds columns with one row per customer as of a day.
+
+    ``tables`` names the canonical tables it reads, ``produces`` the columns it adds beside
+    ``customer_id``. ``build`` is written with narwhals in the dialect of :mod:`crmlab.features`,
+    and must use nothing later than ``as_of``.
+    """
+
+    tables: ClassVar[tuple[str, ...]] = ()
+    produces: ClassVar[tuple[str, ...]] = ()
+
+    def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
+        """Return a lazy frame keyed by ``customer_id`` with the produced columns."""
+        raise NotImplementedError
+
+
+class Source(Estimator):
+    """Reads canonical tables from somewhere.
+
+    ``tables`` names what it can provide. ``origin`` says in both languages what the data is, where
+    it comes from and on which terms; a report prints it.
+    """
+
+    tables: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def origin(self) -> Text:
+        """What the data is, where it comes from, and its terms."""
+        raise NotImplementedError
+
+    def read(self) -> Mapping[str, pl.LazyFrame]:
+        """Return canonical table name → lazy frame; raise DataError for what cannot be read."""
+        raise NotImplementedError
