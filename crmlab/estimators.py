@@ -53,6 +53,9 @@ class Estimator:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         dataclass(kw_only=True, eq=False)(cls)
+        for field in fields(cls):  # type: ignore[arg-type]
+            if problem := _unfit(field.name):
+                raise TypeError(f"{cls.__qualname__}.{field.name} cannot be a parameter: {problem}")
 
     @classmethod
     def parameter_names(cls) -> tuple[str, ...]:
@@ -88,15 +91,15 @@ class Estimator:
     @property
     def learned(self) -> dict[str, Any]:
         """What ``fit`` learned: attributes that end in one underscore."""
-        return {
-            name: value
-            for name, value in vars(self).items()
-            if name.endswith("_") and not name.startswith("_")
-        }
+        return {name: value for name, value in vars(self).items() if _is_learned(name)}
 
     def save(self, folder: Path) -> None:
-        """Write parameters and learned state to ``folder`` as JSON and Parquet."""
+        """Write parameters and learned state to ``folder`` as JSON and Parquet.
+
+        Raises PluginContractError where something learned is neither a JSON value nor a frame.
+        """
         import polars as pl
+        from pydantic_core import to_jsonable_python
 
         folder.mkdir(parents=True, exist_ok=True)
         state: dict[str, Any] = {}
@@ -107,8 +110,19 @@ class Estimator:
                 frames.append(name)
             else:
                 state[name] = value
-        document = {"params": self.get_params(), "state": state, "frames": frames}
-        text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+        document = {
+            "plugin": type(self).__name__,
+            "params": to_jsonable_python(self.get_params()),
+            "state": state,
+            "frames": sorted(frames),
+        }
+        try:
+            text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+        except TypeError as error:
+            raise PluginContractError(
+                f"{type(self).__name__} learned what JSON cannot hold ({error}). What it learned is: "
+                f"{', '.join(state)}. Keep plain lists, dicts, texts, numbers or polars frames."
+            ) from error
         (folder / "state.json").write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -118,6 +132,11 @@ class Estimator:
 
         try:
             document = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            if document["plugin"] != cls.__name__:
+                raise ValueError(f"it holds the state of {document['plugin']}")
+            strange = [name for name in (*document["state"], *document["frames"]) if not _is_learned(name)]
+            if strange:
+                raise ValueError(f"no plugin learns {', '.join(strange)}")
             plugin = cls.from_params(document["params"])
             for name, value in document["state"].items():
                 setattr(plugin, name, value)
@@ -130,6 +149,9 @@ class Estimator:
             ) from error
         return plugin
 
+    def _check_params(self) -> None:
+        """Raise ParamsError for parameters that do not fit together; called before each fit."""
+
     def _check_names(self, params: Mapping[str, Any]) -> None:
         for name in params:
             if name not in self.parameter_names():
@@ -138,6 +160,24 @@ class Estimator:
                     f"{did_you_mean(name, self.parameter_names())} "
                     f"It has: {', '.join(self.parameter_names()) or 'none'}."
                 )
+
+
+def _is_learned(name: str) -> bool:
+    return name.isidentifier() and name.endswith("_") and not name.startswith("_")
+
+
+def _unfit(name: str) -> str | None:
+    if name in _DECLARATIONS:
+        return f"annotate it as a ClassVar, `{name}: ClassVar = ...`."
+    if name.startswith("_") or name.endswith("_"):
+        return "such a name is for what the plugin keeps or learns; set it in _fit, undeclared."
+    return None
+
+
+_DECLARATIONS = {
+    *("title", "plugin_api", "requires", "accepts_nulls", "scheme"),
+    *("scores", "adds", "tables", "produces", "origin"),
+}
 
 
 def _require(name: str, needed: tuple[str, ...], frame: pl.DataFrame) -> None:
@@ -157,8 +197,12 @@ class Classifier(Estimator):
     of them is ``unclassified``, unless ``accepts_nulls`` says that the rule knows what to do.
     """
 
-    requires: ClassVar[tuple[str, ...]] = ()
     accepts_nulls: ClassVar[bool] = False
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """The feature columns; ``requires: ClassVar = (...)`` unless it depends on a parameter."""
+        return ()
 
     @property
     def scheme(self) -> Scheme:
@@ -167,7 +211,8 @@ class Classifier(Estimator):
 
     def fit(self, features: pl.DataFrame) -> Self:
         """Learn from one row per customer; nulls in required columns are left out."""
-        _require(type(self).__name__, self.requires, features)
+        self._check_params()
+        _require(type(self).__name__, (KEY, *self.requires), features)
         self._fit(features.filter(self._known(features)))
         self.fitted_ = True
         return self
@@ -176,10 +221,14 @@ class Classifier(Estimator):
         """Return one label id per row, in the order of the rows (String, named ``label``)."""
         import polars as pl
 
-        self._check_fitted()
-        _require(type(self).__name__, self.requires, features)
+        self._check_ready(features)
         known = self._known(features)
         labels = self._predict(features.filter(known))
+        if not isinstance(labels, pl.Series):
+            raise PluginContractError(
+                f"{type(self).__name__}._predict must return a polars Series; it returned "
+                f"{type(labels).__name__}."
+            )
         if len(labels) != int(known.sum()):
             raise PluginContractError(
                 f"{type(self).__name__} returned {len(labels)} labels for {int(known.sum())} customers."
@@ -196,11 +245,10 @@ class Classifier(Estimator):
         """Return the reason per row in both languages: columns ``zh`` and ``en``."""
         import polars as pl
 
-        self._check_fitted()
-        _require(type(self).__name__, self.requires, features)
+        self._check_ready(features)
         known = self._known(features)
         reasons = self._explain(features.filter(known))
-        if reasons.columns != ["zh", "en"] or reasons.height != int(known.sum()):
+        if reasons.columns != ["zh", "en"] or len(reasons) != int(known.sum()):
             raise PluginContractError(
                 f"{type(self).__name__}._explain must return the columns zh, en with one row per "
                 f"customer; it returned {reasons.shape} with {reasons.columns}."
@@ -214,8 +262,12 @@ class Classifier(Estimator):
         )
 
     def definition(self) -> Text:
-        """Return the rule in words, with what was learned once fitted."""
-        return Text((type(self).__doc__ or "").strip(), (type(self).__doc__ or "").strip())
+        """Return the rule in words, with what was learned once fitted; by default its labels."""
+        names = self.scheme.labels
+        return Text(
+            f"{self.title.zh}，分为：{'、'.join(label.zh for label in names)}。",
+            f"{self.title.en}, one of: {', '.join(label.en for label in names)}.",
+        )
 
     def _fit(self, features: pl.DataFrame) -> None:
         """Learn; by default there is nothing to learn."""
@@ -235,9 +287,11 @@ class Classifier(Estimator):
         complete = pl.all_horizontal(pl.col(name).is_not_null() for name in self.requires)
         return features.select(complete).to_series()
 
-    def _check_fitted(self) -> None:
+    def _check_ready(self, features: pl.DataFrame) -> None:
+        """Raise NotFittedError before a fit, MissingFeaturesError for a column that is not there."""
         if not getattr(self, "fitted_", False):
             raise NotFittedError(f"{type(self).__name__} is not fitted. Call fit(features) first.")
+        _require(type(self).__name__, (KEY, *self.requires), features)
 
 
 def _spread(values: pl.Series, known: pl.Series, default: str) -> pl.Series:
@@ -258,8 +312,9 @@ class Model(Estimator):
 
     def fit(self, tables: Tables, features: pl.DataFrame, as_of: date) -> Self:
         """Learn from tables and features as of a day; nothing later than ``as_of`` is used."""
-        _require(type(self).__name__, self.requires, features)
-        self._fit(tables, features, as_of)
+        self._check_params()
+        _require(type(self).__name__, (KEY, *self.requires), features)
+        self._fit(tables, features.clone(), as_of)
         self.fitted_ = True
         return self
 
@@ -268,12 +323,16 @@ class Model(Estimator):
         if not getattr(self, "fitted_", False):
             raise NotFittedError(f"{type(self).__name__} is not fitted. Call fit first.")
         _require(type(self).__name__, (KEY, *self.requires), features)
-        scores = self._predict(features)
+        scores = self._predict(features.clone())
         expected = [KEY, *(score.id for score in self.scores)]
         if scores.columns != expected or scores.height != features.height:
             raise PluginContractError(
                 f"{type(self).__name__} returned {scores.height} rows with the columns {scores.columns}; "
                 f"its contract is {features.height} rows with {expected}."
+            )
+        if not scores[KEY].equals(features[KEY]):
+            raise PluginContractError(
+                f"{type(self).__name__} returned its rows in another order than the customers it was given."
             )
         return scores
 
@@ -299,8 +358,9 @@ class Annotator(Estimator):
 
     def fit(self, feedback: pl.DataFrame) -> Self:
         """Learn from the feedback table; most annotators come ready-made."""
+        self._check_params()
         _require(type(self).__name__, ("feedback_id", "text"), feedback)
-        self._fit(feedback)
+        self._fit(feedback.clone())
         self.fitted_ = True
         return self
 
@@ -309,12 +369,16 @@ class Annotator(Estimator):
         if not getattr(self, "fitted_", False):
             raise NotFittedError(f"{type(self).__name__} is not fitted. Call fit(feedback) first.")
         _require(type(self).__name__, ("feedback_id", "text"), feedback)
-        annotation = self._predict(feedback)
+        annotation = self._predict(feedback.clone())
         expected = ["feedback_id", *self.adds]
         if annotation.columns != expected or annotation.height != feedback.height:
             raise PluginContractError(
                 f"{type(self).__name__} returned {annotation.height} rows with the columns "
                 f"{annotation.columns}; its contract is {feedback.height} rows with {expected}."
+            )
+        if not annotation["feedback_id"].equals(feedback["feedback_id"]):
+            raise PluginContractError(
+                f"{type(self).__name__} returned its rows in another order than the texts it was given."
             )
         return annotation
 
@@ -353,6 +417,11 @@ class Source(Estimator):
     """
 
     tables: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """The tables that this very source provides; ``tables`` unless its parameters say less."""
+        return self.tables
 
     @property
     def origin(self) -> Text:

@@ -128,7 +128,7 @@ class Registry(Mapping[str, type[P]], Generic[P]):
     def _installed(self) -> dict[str, list[metadata.EntryPoint]]:
         found: dict[str, list[metadata.EntryPoint]] = defaultdict(list)
         for point in metadata.entry_points(group=self.group):
-            if point not in found[point.name]:
+            if _info(point) not in map(_info, found[point.name]):
                 found[point.name].append(point)
         return dict(found)
 
@@ -141,16 +141,16 @@ class Registry(Mapping[str, type[P]], Generic[P]):
 
     def _checked(self, info: PluginInfo, plugin: object) -> type[P]:
         who = f"The {self.group} plugin {info.name!r} of {info.origin}"
-        bases = [base.__name__ for base in getattr(plugin, "__mro__", ())]
-        if self.kind not in bases:
-            raise PluginLoadError(f"{who} is no subclass of crmlab.{self.kind}.")
-        from crmlab.estimators import PLUGIN_API
+        from crmlab import estimators
 
-        needs = getattr(plugin, "plugin_api", PLUGIN_API)
-        if not PLUGIN_API - 1 <= needs <= PLUGIN_API:
+        if not (isinstance(plugin, type) and issubclass(plugin, getattr(estimators, self.kind))):
+            raise PluginLoadError(f"{who} is no subclass of crmlab.{self.kind}.")
+        api = estimators.PLUGIN_API
+        needs = getattr(plugin, "plugin_api", api)
+        if needs not in (api - 1, api):
             raise PluginLoadError(
                 f"{who} was written for plugin API {needs}; this crmlab accepts "
-                f"{PLUGIN_API - 1} and {PLUGIN_API}. Install a matching version of {info.distribution} or of crmlab."
+                f"{api - 1} and {api}. Install a matching version of {info.distribution} or of crmlab."
             )
         return cast("type[P]", plugin)
 
@@ -169,14 +169,19 @@ def load_folder(folder: Path) -> list[PluginLoadError]:
     failed = []
     for path in sorted(folder.glob("*.py")):
         spec = importlib.util.spec_from_file_location(f"crmlab_study_{path.stem}", path)
-        assert spec and spec.loader
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
+        before = [dict(registry._session) for registry in REGISTRIES]
         try:
             with _blaming(f"The plugin file {path.name}"):
                 spec.loader.exec_module(module)
         except PluginLoadError as error:
+            # What a broken file registered before it broke goes with it.
             sys.modules.pop(spec.name, None)
+            for registry, plugins in zip(REGISTRIES, before, strict=True):
+                registry._session = plugins
             failed.append(error)
     return failed
 
@@ -191,9 +196,7 @@ def _blaming(who: str) -> Iterator[None]:
     except BaseException as error:
         if isinstance(error, PluginLoadError):
             raise
-        raise PluginLoadError(
-            f"{who} could not be imported: {type(error).__name__}: {error}"
-        ) from error
+        raise PluginLoadError(f"{who} could not be imported: {type(error).__name__}: {error}") from error
 
 
 def _info(point: metadata.EntryPoint) -> PluginInfo:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from crmlab.errors import ParamsError, did_you_mean
 
@@ -14,44 +14,53 @@ if TYPE_CHECKING:
     from crmlab.estimators import Estimator
 
 E = TypeVar("E", bound="Estimator")
+Where = tuple[str | int, ...]
 
 
 def validated(cls: type[E], params: Mapping[str, Any]) -> E:
     """Return ``cls(**params)`` after checking names and types; raise ParamsError otherwise."""
     from pydantic import ConfigDict, ValidationError, create_model
 
-    hints = _hints(cls)
-    declared: dict[str, Any] = {
-        field.name: (hints[field.name], getattr(cls(), field.name))
-        for field in fields(cls)  # type: ignore[arg-type]
-    }
+    hints = get_type_hints(cls, include_extras=True)
+    declared: dict[str, Any] = {}
+    for field in fields(cls):  # type: ignore[arg-type]
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        declared[field.name] = (hints[field.name], ... if default is MISSING else default)
     model = create_model(
-        cls.__name__,
-        __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True),
-        **declared,
+        cls.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **declared
     )
     try:
         checked = model.model_validate(dict(params))
     except ValidationError as error:
-        problems = "\n".join(f"  - {line}" for _, line in problems_of(error, list(declared)))
-        raise ParamsError(f"The parameters of {cls.__name__} are not valid:\n{problems}") from None
-    return cls(**{name: getattr(checked, name) for name in declared})
+        problems = [line for _, line in problems_of(error, lambda where: declared)]
+        raise ParamsError(f"The parameters of {cls.__name__} are not valid: {' '.join(problems)}") from None
+    plugin = cls(**{name: getattr(checked, name) for name in declared})
+    plugin._check_params()
+    return plugin
 
 
 def problems_of(
-    error: ValidationError, allowed: Iterable[str]
-) -> list[tuple[tuple[str | int, ...], str]]:
-    """Turn a pydantic error into (location, sentence) pairs without quoting long values."""
-    names = list(allowed)
+    error: ValidationError, allowed: Callable[[Where], Iterable[str]]
+) -> list[tuple[Where, str]]:
+    """Turn a pydantic error into (location, sentence) pairs without quoting long values.
+
+    ``allowed`` gives the names that are allowed where an unknown one was found.
+    """
     found = []
     for item in error.errors(include_url=False):
         where = tuple(item["loc"])
         path = ".".join(str(part) for part in where) or "the document"
         if item["type"] == "extra_forbidden":
-            given = str(where[-1])
-            line = f"{path}: unknown parameter.{did_you_mean(given, names)} Allowed: {', '.join(names) or 'none'}."
+            names = list(allowed(where))
+            line = (
+                f"{path}: unknown name.{did_you_mean(str(where[-1]), names)} "
+                f"Allowed: {', '.join(names) or 'none'}."
+            )
+        elif item["type"] == "missing":
+            line = f"{path}: required, and not given."
         else:
-            line = f"{path}: {item['msg']}; given: {_short(item['input'])}."
+            message = item["msg"].removeprefix("Value error, ")
+            line = f"{path}: {message}; given: {_short(item['input'])}."
         found.append((where, line))
     return found
 
@@ -59,9 +68,3 @@ def problems_of(
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _hints(cls: type) -> dict[str, Any]:
-    from typing import get_type_hints
-
-    return get_type_hints(cls, include_extras=True)

@@ -1,0 +1,227 @@
+"""Two segmentations side by side: movement in time, and sensitivity to a convention."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from crmlab.intervals import wilson
+from crmlab.labels import UNCLASSIFIED, Text
+from crmlab.view import charts, theme
+from crmlab.view.numbers import count, percent
+from crmlab.view.tables import Column, Table
+from crmlab.view.texts import say, texts
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from crmlab.results import Segmentation
+
+
+class Movement:
+    """How customers moved between the classes of one scheme from an earlier day to a later one.
+
+    Both days use the same cut-points. Customers unknown on the earlier day come in as "new".
+    """
+
+    def __init__(self, before: Segmentation, after: Segmentation) -> None:
+        self.before = before
+        self.after = after
+        self._language = after.lab.language
+
+    @cached_property
+    def matrix(self) -> pl.DataFrame:
+        """One row per (``before``, ``after``) pair of label ids: ``customers`` and ``share`` of before."""
+        earlier = self.before.labels.rename({"label": "before"})
+        later = self.after.labels.rename({"label": "after"})
+        both = later.join(earlier, on="customer_id", how="left").with_columns(pl.col("before").fill_null("new"))
+        known = both.with_columns(
+            before=pl.when(pl.col("before") == UNCLASSIFIED.id).then(pl.lit("new")).otherwise("before")
+        ).filter(pl.col("after") != UNCLASSIFIED.id)
+        counts = known.group_by("before", "after").agg(customers=pl.len().cast(pl.Int64))
+        shares = pl.col("customers") / pl.col("customers").sum().over("before")
+        return counts.with_columns(share=shares).sort(
+            _place("before", self.before_ids), _place("after", self.after.scheme.ids)
+        )
+
+    @property
+    def before_ids(self) -> list[str]:
+        """Label ids of the earlier day in order, ``new`` last."""
+        return [*self.after.scheme.ids, "new"]
+
+    def moved(self, before: str, after: set[str]) -> tuple[int, int]:
+        """Return how many went from one class to others, and how many there were."""
+        rows = self.matrix.filter(pl.col("before") == before)
+        gone = rows.filter(pl.col("after").is_in(sorted(after)))["customers"].sum()
+        return int(gone), int(rows["customers"].sum())
+
+    def shares_chart(self) -> alt.LayerChart:
+        """Draw the shares of the classes on both days, one bar a day."""
+        scheme, language = self.after.scheme, self._language
+        rows = []
+        for segmentation in (self.before, self.after):
+            known = segmentation.labels.filter(pl.col("label") != UNCLASSIFIED.id)
+            running = 0.0
+            for label in scheme.labels:
+                n = int((known["label"] == label.id).sum())
+                share = n / known.height if known.height else 0.0
+                rows.append(
+                    {
+                        "group": str(segmentation.as_of),
+                        "name": label.text.to(language),
+                        "count": n,
+                        "share": share,
+                        "middle": running + share / 2,
+                        "label": percent(share) if share >= 0.05 else "",
+                    }
+                )
+                running += share
+        first = scheme.labels[0]
+        now, then = (
+            next(r["share"] for r in rows if r["group"] == str(s.as_of) and r["name"] == first.text.to(language))
+            for s in (self.after, self.before)
+        )
+        return charts.share_bars(
+            pl.DataFrame(rows),
+            [label.text.to(language) for label in scheme.labels],
+            [theme.GOOD, theme.PALETTE[1], theme.BAD][: len(scheme.labels)],
+            [str(self.before.as_of), str(self.after.as_of)],
+            say("status_title", label=first.text, then=percent(then), now=percent(now), day=self.before.as_of),
+            say("status_subtitle", n=count(self.after.labels.height)),
+            language,
+        )
+
+    def chart(self) -> alt.LayerChart:
+        """Draw the migration matrix: rows are the earlier class, columns the later one."""
+        language, scheme = self._language, self.after.scheme
+        names = {label.id: label.text.to(language) for label in scheme.labels} | {
+            "new": texts()["newcomer"].to(language)
+        }
+        frame = self.matrix.with_columns(
+            pl.col("before", "after").replace_strict(names, return_dtype=pl.String),
+            text=pl.format(
+                "{} ({}%)",
+                pl.col("customers").map_elements(count, return_dtype=pl.String),
+                (pl.col("share") * 100).round(0).cast(pl.Int64),
+            ),
+        )
+        worst = scheme.labels[0]
+        gone, of = self.moved(worst.id, set(scheme.ids[1:]))
+        return charts.heat_map(
+            frame,
+            "after",
+            "before",
+            "share",
+            x_title=say("class_on", day=self.after.as_of),
+            y_title=say("class_on", day=self.before.as_of),
+            value_title=texts()["share_of_row"],
+            title=say("movement_title", label=worst.text, gone=count(gone), of=count(of), share=percent(gone / of if of else None)),
+            subtitle=texts()["movement_subtitle"],
+            language=language,
+            x_order=[names[name] for name in scheme.ids],
+            y_order=[names[name] for name in self.before_ids],
+            text="text",
+            value_format=".1%",
+            extra=[("customers", texts()["customers"])],
+        )
+
+    def table(self) -> Table:
+        """Show the matrix as rows with 95 % Wilson intervals of the shares."""
+        words, scheme = texts(), self.after.scheme
+        names = scheme.names(self._language) | {"new": words["newcomer"].to(self._language)}
+        totals = dict(self.matrix.group_by("before").agg(pl.col("customers").sum()).iter_rows())
+        bounds = [list(wilson(n, totals[before])) for before, n in self.matrix.select("before", "customers").iter_rows()]
+        frame = self.matrix.with_columns(
+            pl.col("before", "after").replace_strict(names, return_dtype=pl.String),
+            interval=pl.Series(bounds, dtype=pl.List(pl.Float64)),
+        )
+        return Table(
+            frame,
+            [
+                Column("before", say("class_on", day=self.before.as_of)),
+                Column("after", say("class_on", day=self.after.as_of)),
+                Column("customers", words["customers"], "integer"),
+                Column("share", words["share_of_row"], "percent", bar=True),
+                Column("interval", words["interval_95"], "interval", of="percent"),
+            ],
+            caption=say("movement_caption", scheme=scheme.text),
+            note=words["movement_note"],
+            language=self._language,
+        )
+
+
+class Sensitivity:
+    """How many customers change their label when one parameter takes other values."""
+
+    def __init__(self, base: Segmentation, parameter: str, values: list[Any]) -> None:
+        self.base = base
+        self.parameter = parameter
+        self.values = values
+        self._language = base.lab.language
+
+    @cached_property
+    def summary(self) -> pl.DataFrame:
+        """One row per other value: ``value``, ``customers``, ``changed``, ``share``, ``low``, ``high``."""
+        rows = []
+        for value in self.values:
+            other = self.base.lab.classify(self.base.name, self.base.as_of, **{self.parameter: value})
+            n = self.base.labels.height
+            changed = int((self.base.labels["label"] != other.labels["label"]).sum())
+            low, high = wilson(changed, n)
+            rows.append({"value": str(value), "customers": n, "changed": changed, "share": changed / n if n else None, "low": low, "high": high})
+        schema = {"value": pl.String, "customers": pl.Int64, "changed": pl.Int64, "share": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+        return pl.DataFrame(rows, schema=schema)
+
+    def chart(self) -> alt.LayerChart:
+        """Draw the share of customers that change, per convention."""
+        frame = self._named().with_columns(
+            label=pl.col("share").map_elements(percent, return_dtype=pl.String), value=pl.col("share")
+        )
+        shares = self.summary["share"].drop_nulls().to_list() or [0.0]
+        words = texts()
+        return charts.bars(
+            frame,
+            frame["name"].to_list(),
+            say("sensitivity_title", low=percent(min(shares)), high=percent(max(shares))),
+            say("sensitivity_subtitle", base=self._name(str(getattr(self.base.classifier, self.parameter))), n=count(self.base.labels.height)),
+            words["changed_share"],
+            self._language,
+            [("name", words["convention"]), ("changed", words["changed"]), ("share", words["changed_share"])],
+        )
+
+    def table(self) -> Table:
+        """Show the same with intervals and what each convention means."""
+        words = texts()
+        frame = self._named().with_columns(
+            interval=pl.concat_list("low", "high"),
+            meaning=pl.col("value").map_elements(
+                lambda value: say(f"convention_{value}_meaning").to(self._language), return_dtype=pl.String
+            ),
+        )
+        return Table(
+            frame,
+            [
+                Column("name", words["convention"]),
+                Column("meaning", words["meaning"]),
+                Column("changed", words["changed"], "integer"),
+                Column("share", words["changed_share"], "percent", bar=True),
+                Column("interval", words["interval_95"], "interval", of="percent"),
+            ],
+            caption=words["sensitivity_caption"],
+            language=self._language,
+        )
+
+    def _named(self) -> pl.DataFrame:
+        names = [self._name(value).to(self._language) for value in self.summary["value"]]
+        return self.summary.with_columns(name=pl.Series(names, dtype=pl.String))
+
+    @staticmethod
+    def _name(value: str) -> Text:
+        return texts().get(f"convention_{value}", Text(value, value))
+
+
+def _place(column: str, order: Any) -> pl.Expr:
+    places = {name: i for i, name in enumerate(order)}
+    return pl.col(column).replace_strict(places, default=len(places), return_dtype=pl.Int64)

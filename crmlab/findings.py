@@ -1,0 +1,130 @@
+"""The sentences at the top of a report: what a manager would repeat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from crmlab.results import Finding
+from crmlab.view.numbers import count, interval, money, percent
+from crmlab.view.texts import say, texts
+
+if TYPE_CHECKING:
+    from crmlab.lab import Lab
+
+
+def findings(lab: Lab) -> list[Finding]:
+    """Return the findings of the lab's report; of both reports where it names none."""
+    made = []
+    if lab.report in ("segmentation", None) and "orders" in lab.tables:
+        made += segmentation_findings(lab)
+    if lab.report in ("feedback", None) and "feedback" in lab.tables:
+        made += feedback_findings(lab)
+    return made
+
+
+def segmentation_findings(lab: Lab) -> list[Finding]:
+    """Say how revenue is spread, which segment carries it, and how status moved."""
+    concentration = lab.concentration
+    customers = concentration.spend.len()
+    if not customers:
+        return [Finding("nobody", texts()["nobody"])]
+    revenue = money(float(concentration.spend.sum()), lab.study.currency)
+    bounds = concentration.gini_interval
+    found = [
+        Finding(
+            "concentration",
+            say(
+                "finding_concentration",
+                day=lab.study.as_of,
+                customers=count(customers),
+                revenue=revenue,
+                few=percent(concentration.share_for(0.8)),
+                gini=f"{concentration.gini:.2f}",
+                low=f"{bounds.low:.2f}",
+                high=f"{bounds.high:.2f}",
+            ),
+        )
+    ]
+    segments = lab.classify("rfm")
+    top = segments.summary.sort("revenue", descending=True).row(0, named=True)
+    found.append(
+        Finding(
+            "segments",
+            say(
+                "finding_segment",
+                label=segments.scheme[top["label"]].text,
+                customers=count(top["customers"]),
+                share=percent(top["customer_share"]),
+                interval=interval(top["share_low"], top["share_high"]),
+                revenue=percent(top["revenue_share"]),
+                revenue_interval=interval(top["revenue_low"], top["revenue_high"]),
+            ),
+        )
+    )
+    found.append(_status_finding(lab))
+    return found
+
+
+def feedback_findings(lab: Lab) -> list[Finding]:
+    """Say how positive the feedback is, which theme hurts most, and what marks dissatisfaction."""
+    voice = lab.voice
+    if not voice.feedback.height:
+        return [Finding("no_feedback", texts()["no_feedback"])]
+    row = voice.sentiment.row(by_predicate=pl.col("sentiment") == "positive", named=True)
+    found = [
+        Finding(
+            "verdict",
+            say(
+                "finding_verdict",
+                n=count(int(voice.sentiment["texts"].sum())),
+                share=percent(row["share"]),
+                interval=interval(row["low"] or float("nan"), row["high"] or float("nan")),
+            ),
+        )
+    ]
+    worst = voice.themes.worst
+    if worst is not None:
+        found.append(
+            Finding(
+                "theme",
+                say(
+                    "finding_theme",
+                    theme=voice.themes.scheme[worst["theme"]].text,
+                    texts=count(worst["texts"]),
+                    share=percent(worst["negative_share"]),
+                    interval=interval(worst["negative_low"], worst["negative_high"]),
+                ),
+            )
+        )
+    negative = voice.contrast.telling.filter(pl.col("z") < 0).sort("z", "word").head(4)["word"].to_list()
+    if negative:
+        found.append(
+            Finding("contrast", say("finding_contrast", words_zh="、".join(negative), words_en=", ".join(negative)))
+        )
+    return found
+
+
+def _status_finding(lab: Lab) -> Finding:
+    status = lab.classify("status")
+    first = status.scheme.labels[0]
+    day = lab.study.compare_as_of
+    if day is not None and day < lab.study.as_of:
+        movement = status.compare(lab.classify("status", as_of=day))
+        gone, of = movement.moved(first.id, set(status.scheme.ids[1:]))
+        if of:
+            return Finding(
+                "movement",
+                say("finding_movement", day=day, of=count(of), gone=count(gone), share=percent(gone / of)),
+            )
+    row = status.summary.row(by_predicate=pl.col("label") == first.id, named=True)
+    return Finding(
+        "status",
+        say(
+            "finding_status",
+            customers=count(row["customers"]),
+            share=percent(row["customer_share"]),
+            interval=interval(row["share_low"], row["share_high"]),
+        ),
+    )

@@ -1,0 +1,102 @@
+"""The grid of recency and frequency scores, and the cut-points behind it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from crmlab.errors import CrmlabError
+from crmlab.view import charts
+from crmlab.view.numbers import count, money, percent
+from crmlab.view.tables import Column, Table
+from crmlab.view.texts import say, texts
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from crmlab.results import Segmentation
+
+
+class Grid:
+    """Customers per cell of recency × frequency, for a classifier that scores both.
+
+    Raises CrmlabError for a classifier without ``cells(features)``.
+    """
+
+    def __init__(self, segmentation: Segmentation) -> None:
+        if not hasattr(segmentation.classifier, "cells"):
+            raise CrmlabError(
+                f"The classifier {segmentation.name!r} scores no recency and frequency, so it has no grid. "
+                "Use it with lab.classify('rfm')."
+            )
+        self.segmentation = segmentation
+        self._classifier: Any = segmentation.classifier
+        self._lab = segmentation.lab
+
+    @cached_property
+    def cells(self) -> pl.DataFrame:
+        """``recency_score``, ``frequency_score``, ``customer_count``, ``total_spend``, ``label``."""
+        cells: pl.DataFrame = self._classifier.cells(self.segmentation.features)
+        return cells
+
+    def chart(self) -> alt.LayerChart:
+        """Draw the grid: colour and number are customers, the tooltip names segment and spend."""
+        words, language = texts(), self._lab.language
+        names = self.segmentation.scheme.names(language)
+        currency = self._lab.study.currency
+        mean = pl.when(pl.col("customer_count") > 0).then(pl.col("total_spend") / pl.col("customer_count"))
+        frame = self.cells.with_columns(
+            r=pl.format("R{}", "recency_score"),
+            f=pl.format("F{}", "frequency_score"),
+            segment=pl.col("label").replace_strict(names, default="–", return_dtype=pl.String),
+            text=pl.col("customer_count").map_elements(count, return_dtype=pl.String),
+            mean=mean.fill_null(0.0).map_elements(
+                lambda value: money(value, currency).to(language), return_dtype=pl.String
+            ),
+        ).select("r", "f", "segment", "text", "mean", "customer_count")
+        top = int(self.cells["recency_score"].max() or 0)  # type: ignore[call-overload]
+        total = int(self.cells["customer_count"].sum())
+        best = self.cells.filter((pl.col("recency_score") == top) & (pl.col("frequency_score") == top))
+        worst = self.cells.filter((pl.col("recency_score") == 1) & (pl.col("frequency_score") == 1))
+        best_n, worst_n = (int(part["customer_count"].sum()) for part in (best, worst))
+        return charts.heat_map(
+            frame,
+            "f",
+            "r",
+            "customer_count",
+            x_title=words["frequency_axis"],
+            y_title=words["recency_axis"],
+            value_title=words["customers"],
+            title=say(
+                "grid_title",
+                best=percent(best_n / total if total else None),
+                worst=percent(worst_n / total if total else None),
+                top=top,
+            ),
+            subtitle=say("grid_subtitle", n=count(total)),
+            language=language,
+            x_order=[f"F{score}" for score in range(1, top + 1)],
+            y_order=[f"R{score}" for score in range(top, 0, -1)],
+            text="text",
+            extra=[("segment", words["segment"]), ("mean", words["mean_spend"])],
+        )
+
+    def table(self) -> Table:
+        """Show the cut-points: between which values a score lies."""
+        words = texts()
+        names = {"recency": "measure_days_since_last_order", "frequency": "measure_order_count", "monetary": "measure_total_spend"}
+        cuts: dict[str, list[float]] = getattr(self._classifier, "cut_points_", {})
+        rows = [
+            {"measure": words[names[name]].to(self._lab.language), "cuts": " · ".join(f"{cut:,.2f}".removesuffix(".00") for cut in values)}
+            for name, values in cuts.items()
+            if name in names
+        ]
+        return Table(
+            pl.DataFrame(rows, schema={"measure": pl.String, "cuts": pl.String}),
+            [Column("measure", words["measure"]), Column("cuts", words["cut_points"])],
+            caption=words["cuts_caption"],
+            note=words["cuts_note_frozen"] if self._lab.study.baseline else words["cuts_note"],
+            language=self._lab.language,
+        )

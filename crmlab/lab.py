@@ -1,0 +1,310 @@
+"""Lab: the one object that a notebook talks to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from crmlab import registry
+from crmlab.data.tables import TableStore
+from crmlab.environment import KEY_FOLDER, RUN_FOLDER
+from crmlab.errors import DataError, MissingFeaturesError, did_you_mean
+from crmlab.params import Study, check
+from crmlab.results import Annotation, Scores, Segmentation
+
+if TYPE_CHECKING:
+    from crmlab.estimators import Classifier, Feature, Source
+    from crmlab.labels import Text
+    from crmlab.overview import Overview
+    from crmlab.profiles import WatchList
+    from crmlab.results import Finding
+    from crmlab.revenue import Concentration
+    from crmlab.view.findings import Findings, Note
+    from crmlab.view.tables import Table
+    from crmlab.voice import Voice
+
+_IDENTIFIED = ("customers", "orders", "feedback")
+_TERMS = {
+    "orders": ("revenue", "order", "interval", "codes"),
+    "feedback": ("sentiment_share", "theme_share", "contrast", "interval"),
+}
+
+
+def open(report: str | None = None, **settings: Any) -> Lab:  # noqa: A001
+    """Open a lab on a study given as keyword arguments, as a notebook's parameters cell holds them.
+
+    ``report`` names the report, so that what the study sets for it alone applies. Raises
+    ParamsError that lists every problem.
+    """
+    folder = settings.get("plugin_folder")
+    if folder:
+        registry.load_folder(Path(folder))
+    study = check(settings)
+    return Lab(study.for_report(report) if report else study, report)
+
+
+class Lab:
+    """A study with its tables, features and plugins.
+
+    ``lab.tables["orders"]`` is a canonical table, ``lab.features("order_count")`` one row per
+    customer, ``lab.classify("rfm")`` a Segmentation, ``lab.score("…")`` Scores and
+    ``lab.annotate("sentiment")`` an Annotation. Everything is computed when first asked for, and
+    once.
+    """
+
+    def __init__(self, study: Study, report: str | None = None) -> None:
+        from crmlab.view import theme
+
+        self.study = study
+        self.report = report
+        self.language = study.language
+        self.results: dict[str, Segmentation | Scores | Annotation] = {}
+        self.features_used: list[str] = []
+        self._features: dict[date, pl.DataFrame] = {}
+        theme.enable(self.language)
+
+    def __repr__(self) -> str:
+        return f"<Lab {self.study.study}: as of {self.study.as_of}, {self.language}>"
+
+    @cached_property
+    def tables(self) -> TableStore:
+        """The canonical tables by name, read and cleaned when first used."""
+        sources = [registry.sources[spec.source].from_params(spec.params) for spec in self.study.data]
+        return TableStore(
+            sources, self.study.as_of, self.study.timezone, self.study.quality.max_rejected_share
+        )
+
+    def features(self, *columns: str, as_of: date | None = None) -> pl.DataFrame:
+        """Return one row per customer with ``columns``, as of a day (the study's unless given).
+
+        Without names: every column that the tables of the study allow. Rows are sorted by
+        ``customer_id``; customers without orders have nulls. Raises MissingFeaturesError for a
+        column that no feature produces.
+        """
+        day = as_of or self.study.as_of
+        makers = self._feature_makers
+        wanted = columns or tuple(
+            column for column, (_, maker) in makers.items() if all(table in self.tables for table in maker.tables)
+        )
+        have = self._features.get(day)
+        if have is None:
+            have = self._customer_ids(day)
+        missing = [name for name in wanted if name not in have.columns]
+        for name, maker in dict.fromkeys(self._maker(column) for column in missing):
+            self.features_used += [name] if name not in self.features_used else []
+            have = have.join(self._build(maker, day), on="customer_id", how="left", maintain_order="left")
+        self._features[day] = have
+        return have.select("customer_id", *wanted)
+
+    def classify(self, name: str, as_of: date | None = None, **params: Any) -> Segmentation:
+        """Label every customer with the classifier ``name``.
+
+        ``params`` override what the study sets for it. An ``as_of`` before the study's day replays
+        history with the cut-points of the study's own day, so that movement is movement.
+        """
+        day = as_of or self.study.as_of
+        key = _key(name, day, params)
+        if key not in self.results:
+            classifier = self._fitted(name, params)
+            features = self.features(*classifier.requires, as_of=day)
+            self.results[key] = Segmentation(self, name, classifier, features, day)
+        result = self.results[key]
+        assert isinstance(result, Segmentation)
+        return result
+
+    def score(self, name: str, **params: Any) -> Scores:
+        """Score every customer with the model ``name``, as of the study's day."""
+        key = _key(name, self.study.as_of, params)
+        if key not in self.results:
+            model = self._plugin(registry.models, self.study.models, name, params)
+            features = self.features(*model.requires)
+            lazy = {table: self.tables[table].lazy() for table in self.tables}
+            model.fit(lazy, features, self.study.as_of)
+            self.results[key] = Scores(self, name, model, model.predict(features))
+        result = self.results[key]
+        assert isinstance(result, Scores)
+        return result
+
+    def annotate(self, name: str, **params: Any) -> Annotation:
+        """Annotate every feedback text with the annotator ``name``."""
+        key = _key(name, self.study.as_of, params)
+        if key not in self.results:
+            annotator = self._plugin(registry.annotators, self.study.annotators, name, params)
+            feedback = self.tables["feedback"]
+            annotator.fit(feedback)
+            self.results[key] = Annotation(self, name, annotator, annotator.predict(feedback))
+        result = self.results[key]
+        assert isinstance(result, Annotation)
+        return result
+
+    @cached_property
+    def concentration(self) -> Concentration:
+        """How revenue is spread over customers."""
+        from crmlab.revenue import Concentration
+
+        return Concentration(self)
+
+    @cached_property
+    def voice(self) -> Voice:
+        """What the feedback says."""
+        from crmlab.voice import Voice
+
+        return Voice(self)
+
+    def overview(self, *tables: str) -> Overview:
+        """Say which data a report stands on; all tables that have been used so far unless named."""
+        from crmlab.overview import Overview
+
+        return Overview(self, tables or self.tables.loaded)
+
+    def watch_list(self, name: str, labels: list[str], rows: int = 15) -> WatchList:
+        """Return the most valuable customers among some classes of the classifier ``name``."""
+        from crmlab.profiles import WatchList
+
+        return WatchList(self.classify(name), labels, rows)
+
+    def finding_texts(self) -> list[Text]:
+        """Return the sentences of :meth:`findings` in both languages."""
+        return [finding.text for finding in self._findings]
+
+    def findings(self) -> Findings:
+        """Show the few sentences that a manager would repeat."""
+        from crmlab.view.findings import Findings
+
+        return Findings(self.finding_texts(), self.language)
+
+    def definitions(self) -> Table:
+        """Show how every figure of this report is defined, with what was learned."""
+        from crmlab.view.tables import Column, Table
+        from crmlab.view.texts import texts
+
+        used = [result for key, result in self.results.items() if self.is_own(key)]
+        plugins = [
+            result.classifier if isinstance(result, Segmentation) else result.annotator
+            for result in used
+            if not isinstance(result, Scores)
+        ]
+        entries = [(plugin.title, plugin.definition()) for plugin in plugins]
+        about = "feedback" if self.report == "feedback" else "orders"
+        entries += [(texts()[f"term_{name}"], texts()[f"term_{name}_text"]) for name in _TERMS[about]]
+        rows = [{"term": term.to(self.language), "text": text.to(self.language)} for term, text in entries]
+        words = texts()
+        return Table(
+            pl.DataFrame(rows, schema={"term": pl.String, "text": pl.String}),
+            [Column("term", words["term"]), Column("text", words["definition"])],
+            caption=words["definitions_caption"],
+            language=self.language,
+        )
+
+    def shown_ids(self, ids: pl.Series) -> pl.Series:
+        """Return customer ids as a shared page may show them: codes, unless the study says plain."""
+        from crmlab.data.privacy import mask_ids, study_key
+
+        if self.study.privacy.ids == "plain" or not len(ids):
+            return ids
+        key = study_key(Path(os.environ.get(KEY_FOLDER, ".crmlab")))
+        everybody = pl.concat([self.tables[name]["customer_id"] for name in _IDENTIFIED if name in self.tables])
+        known = pl.concat([everybody, ids.cast(pl.String)]).drop_nulls().unique().sort()
+        return ids.cast(pl.String).replace_strict(known, mask_ids(known, key), default=None, return_dtype=pl.String)
+
+    def save(self, folder: Path | str | None = None) -> Note:
+        """Write tables, workbook, rejected rows and learned state to ``folder``.
+
+        Without one: to the folder of the run that executes this notebook; outside a run nothing is
+        written, and the note says so.
+        """
+        from crmlab.saving import save
+        from crmlab.view.findings import Note
+        from crmlab.view.texts import say, texts
+
+        target = folder or os.environ.get(RUN_FOLDER)
+        if target is None:
+            return Note(texts()["not_saved"], self.language)
+        save(self, Path(target))
+        return Note(say("saved", name=f"{self.report or self.study.study}.xlsx"), self.language)
+
+    def is_own(self, key: str) -> bool:
+        """Say whether a result is on the study's day with the study's parameters."""
+        return key.split(" ")[1:] == [str(self.study.as_of)]
+
+    def source_name(self, source: Source) -> str:
+        """Return the name under which the study asked for a source."""
+        return self.study.data[self.tables.sources.index(source)].source
+
+    def extra_tables(self) -> dict[str, pl.DataFrame]:
+        """Return the tables of a report that belong to no plugin."""
+        extra: dict[str, pl.DataFrame] = {}
+        if "concentration" in vars(self):
+            extra["pareto"] = self.concentration.curve
+        if "voice" in vars(self):
+            extra["themes"] = self.voice.themes.summary
+            extra["trend"] = self.voice.trend.periods
+            extra["words"] = self.voice.contrast.words
+            extra["coverage"] = self.voice.coverage.summary
+        return extra
+
+    @cached_property
+    def _findings(self) -> list[Finding]:
+        from crmlab.findings import findings
+
+        return findings(self)
+
+    def _fitted(self, name: str, params: Mapping[str, Any]) -> Classifier:
+        """Return the classifier as learned on the study's day, or as the baseline learned it."""
+        if self.study.baseline and not params:
+            folder = Path(self.study.baseline) / "state" / (self.report or "") / name
+            return registry.classifiers[name].load(folder)
+        classifier = self._plugin(registry.classifiers, self.study.classifiers, name, params)
+        return classifier.fit(self.features(*classifier.requires))
+
+    def _plugin(self, plugins: Any, chosen: Mapping[str, Any], name: str, params: Mapping[str, Any]) -> Any:
+        return plugins[name].from_params({**chosen.get(name, {}), **params})
+
+    @cached_property
+    def _feature_makers(self) -> dict[str, tuple[str, Feature]]:
+        makers: dict[str, tuple[str, Feature]] = {}
+        for name in registry.features:
+            feature = self._plugin(registry.features, self.study.features, name, {})
+            makers |= {column: (name, feature) for column in feature.produces if column not in makers}
+        return makers
+
+    def _maker(self, column: str) -> tuple[str, Feature]:
+        makers = self._feature_makers
+        if column not in makers:
+            raise MissingFeaturesError(
+                f"No feature produces the column {column!r}.{did_you_mean(column, makers)} "
+                f"Available: {', '.join(makers)}."
+            )
+        return makers[column]
+
+    def _build(self, feature: Feature, day: date) -> pl.DataFrame:
+        import narwhals as nw
+
+        tables = {name: nw.from_native(self.tables[name].lazy()) for name in feature.tables}
+        frame: pl.LazyFrame = feature.build(tables, day).to_native()
+        return frame.collect()
+
+    def _customer_ids(self, day: date) -> pl.DataFrame:
+        """Everybody known by ``day``: listed customers, and whoever ordered."""
+        ids = []
+        if "customers" in self.tables:
+            ids.append(self.tables["customers"].select("customer_id"))
+        if "orders" in self.tables:
+            until = pl.col("day") <= (day - date(1970, 1, 1)).days
+            ids.append(self.tables["orders"].filter(until).select("customer_id"))
+        if not ids:
+            raise DataError(
+                "The study has neither customers nor orders, so there is nobody to classify. "
+                "Add a source that provides them under `data`."
+            )
+        return pl.concat(ids).unique().sort("customer_id")
+
+
+def _key(name: str, day: date, params: Mapping[str, Any]) -> str:
+    return f"{name} {day} {sorted(params.items())}" if params else f"{name} {day}"

@@ -1,0 +1,105 @@
+"""Who is in the data, what was rejected, and which data it is."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from crmlab.data.schemas import REASONS, TABLE_NAMES
+from crmlab.data.tables import TableCount
+from crmlab.labels import Text
+from crmlab.view.findings import KeyFigures, SourceBox
+from crmlab.view.numbers import count, money, percent
+from crmlab.view.tables import Column, Table
+from crmlab.view.texts import say, texts
+
+if TYPE_CHECKING:
+    from crmlab.lab import Lab
+
+
+class Overview:
+    """What a report stands on: ``tables`` are read, cleaned and counted."""
+
+    def __init__(self, lab: Lab, tables: tuple[str, ...]) -> None:
+        self.lab = lab
+        self.tables = tuple(name for name in tables if name in lab.tables)
+
+    @cached_property
+    def counts(self) -> list[TableCount]:
+        """What became of each table."""
+        return [self.lab.tables.count(name) for name in self.tables]
+
+    def figures(self) -> KeyFigures:
+        """Show the size of the study in a few big numbers."""
+        figures: list[tuple[str, Text]] = []
+        words, lab = texts(), self.lab
+        if "orders" in self.tables:
+            orders = lab.tables["orders"]
+            paid = orders.filter(pl.col("amount_hundredths") > 0)
+            revenue = money(int(orders["amount_hundredths"].sum()) / 100, lab.study.currency)
+            figures += [
+                (count(lab.features("order_count").height), words["customers"]),
+                (count(paid.height), words["paid_orders"]),
+                (revenue.to(lab.language), words["net_revenue"]),
+                (self._period("orders"), words["period"]),
+            ]
+        if "feedback" in self.tables:
+            feedback = lab.tables["feedback"]
+            dated = feedback["given_on"].is_not_null().sum()
+            figures += [
+                (count(feedback.height), words["texts_used"]),
+                (percent(feedback["score"].is_not_null().mean() if feedback.height else None), words["with_score"]),  # type: ignore[arg-type]
+                (percent(dated / feedback.height if feedback.height else None), words["with_date"]),
+            ]
+        return KeyFigures(figures, lab.language)
+
+    def table(self) -> Table:
+        """Show rows read, rejected, later than the as-of day and used, per table."""
+        words, language = texts(), self.lab.language
+        rows = [
+            {
+                "name": TABLE_NAMES.get(c.name, Text(c.name, c.name)).to(language),
+                "read": c.read,
+                "rejected": c.rejected,
+                "why": self._why(c),
+                "later": c.later,
+                "used": c.used,
+            }
+            for c in self.counts
+        ]
+        return Table(
+            pl.DataFrame(rows),
+            [
+                Column("name", words["table"]),
+                Column("read", words["rows_read"], "integer"),
+                Column("rejected", words["rows_rejected"], "integer"),
+                Column("why", words["reasons"]),
+                Column("later", say("rows_later", day=self.lab.study.as_of), "integer"),
+                Column("used", words["rows_used"], "integer"),
+            ],
+            caption=words["data_caption"],
+            note=words["data_note"] if "orders" in self.tables else words["data_note_feedback"],
+            language=language,
+        )
+
+    def sources(self) -> SourceBox:
+        """Say which data this is, from where, on which terms, for which day."""
+        words, study = texts(), self.lab.study
+        owners = dict.fromkeys(self.lab.tables.owner(name) for name in self.tables)
+        items: list[tuple[Text, Text]] = [(owner.title, owner.origin) for owner in owners]
+        items.append((words["as_of"], say("as_of_text", day=study.as_of, zone=study.timezone, currency=study.currency)))
+        return SourceBox(items, self.lab.language)
+
+    def _why(self, c: TableCount) -> str:
+        language = self.lab.language
+        comma = "，" if language == "zh" else ", "
+        return comma.join(f"{REASONS[reason].to(language)} {count(n)}" for reason, n in c.reasons.items()) or "–"
+
+    def _period(self, name: str) -> str:
+        days = self.lab.tables[name]["day"]
+        if days.is_empty():
+            return "–"
+        first, last = (pl.Series([day]).cast(pl.Int32).cast(pl.Date)[0] for day in (days.min(), days.max()))
+        return f"{first} – {last}"

@@ -1,0 +1,257 @@
+"""Everything a user may set: one study, one YAML file, checked before anything runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from crmlab.documents import Document, parse
+from crmlab.errors import CrmlabError, ParamsError
+from crmlab.labels import Text
+from crmlab.registry import annotators, classifiers, features, load_folder, models, sources
+from crmlab.validation import Where, problems_of
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_RESERVED = {"con", "prn", "aux", "nul", "index"}
+
+
+def _as_slug(value: str) -> str:
+    if not _SLUG.fullmatch(value) or value in _RESERVED:
+        raise ValueError(
+            "it names a folder or file, so it has 1 to 64 of a–z, 0–9, - and _, begins with a letter or "
+            f"digit, and is none of {', '.join(sorted(_RESERVED))}; for example {_slug(value)!r}"
+        )
+    return value
+
+
+Slug = Annotated[str, AfterValidator(_as_slug)]
+PluginParams = dict[str, dict[str, Any]]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class SourceParams(BaseModel):
+    """One source of data: the name of a source plugin and its parameters."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+
+    source: str
+    """Name of a source plugin; `crmlab plugins` lists them."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters of the plugin."""
+        return dict(self.model_extra or {})
+
+
+class TitleParams(_Strict):
+    """The title of the study in both languages."""
+
+    zh: str = Field(max_length=60)
+    en: str = Field(max_length=80)
+
+
+class PrivacyParams(_Strict):
+    """What of a customer a shared page may show."""
+
+    ids: Literal["masked", "plain"] = "masked"
+    """Customer ids: as keyed codes, or as they are. 客户编号：掩码或原样。"""
+    quotes: Literal["masked", "plain", "none"] = "masked"
+    """Quotes from feedback: contacts masked, as they are, or none. 原话：掩码、原样或不显示。"""
+    smallest_group: int = Field(default=5, ge=1)
+    """Groups with fewer customers are not shown on their own. 少于该人数的组不单独显示。"""
+
+
+class QualityParams(_Strict):
+    """When a run stops because the data is too bad."""
+
+    max_rejected_share: float = Field(default=0.2, ge=0, le=1)
+    """Largest share of rejected rows in any table. 任一表被拒行的最大占比。"""
+
+
+class Study(_Strict):
+    """One study: the data, the day, the plugins' parameters, the reports."""
+
+    study: Slug = "study"
+    """Name of the study and of its folder of runs: a–z, 0–9, - and _. 研究名称，也是结果文件夹名。"""
+    title: TitleParams | None = None
+    """Title on the page, in both languages. 报告标题（中英文）。"""
+    data: list[SourceParams] = Field(min_length=1)
+    """Where the tables come from. 数据来源。"""
+    as_of: date
+    """The day the study looks from; nothing later is used. 观察日，之后的数据一律不用。"""
+    compare_as_of: date | None = None
+    """An earlier day to compare with, by replaying history. 用于对比的更早观察日。"""
+    timezone: str = "Asia/Shanghai"
+    """IANA name of the time zone that days are counted in. 时区。"""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
+    """ISO 4217 code of all amounts. 币种。"""
+    language: Literal["zh", "en"] = "zh"
+    """Language of the report. 报告语言。"""
+    privacy: PrivacyParams = PrivacyParams()
+    """What a shared page may show. 隐私设置。"""
+    quality: QualityParams = QualityParams()
+    """When a run stops because of bad data. 数据质量门槛。"""
+    classifiers: PluginParams = {}
+    """Parameters of classifiers, by name. 分类方法的参数。"""
+    annotators: PluginParams = {}
+    """Parameters of annotators, by name. 文本标注方法的参数。"""
+    models: PluginParams = {}
+    """Parameters of models, by name. 模型的参数。"""
+    features: PluginParams = {}
+    """Parameters of features, by name. 特征的参数。"""
+    baseline: str | None = None
+    """Folder of an earlier run whose learned cut-points are used again. 沿用其切分点的历史运行目录。"""
+    plugin_folder: str | None = None
+    """Folder with plugin files (.py) of this study. 本研究自带插件的目录。"""
+    reports: dict[Slug, dict[str, Any] | None] = {"segmentation": None, "feedback": None}
+    """Reports to run; below each, what is different for it. 要生成的报告及其单独设置。"""
+    cell_timeout: int = Field(default=600, ge=1)
+    """Seconds that one notebook cell may take. 单个单元格的时限（秒）。"""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("no time zone of that name; use an IANA name such as Asia/Shanghai") from None
+        return value
+
+    @model_validator(mode="after")
+    def _earlier(self) -> Study:
+        if self.compare_as_of is not None and self.compare_as_of >= self.as_of:
+            raise ValueError(f"compare_as_of ({self.compare_as_of}) must be before as_of ({self.as_of})")
+        return self
+
+    @property
+    def heading(self) -> Text:
+        """The title, or the name of the study where there is none."""
+        return Text(self.title.zh, self.title.en) if self.title else Text(self.study, self.study)
+
+    @property
+    def earlier(self) -> date:
+        """The day to compare with: ``compare_as_of``, or 90 days before ``as_of``."""
+        return self.compare_as_of or self.as_of - timedelta(days=90)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the study as JSON values, as a notebook's parameters cell holds them."""
+        return self.model_dump(mode="json")
+
+    def for_report(self, name: str) -> Study:
+        """Return the study with what is different for one report applied."""
+        changes = {key: value for key, value in (self.reports.get(name) or {}).items() if key in STUDY_FIELDS}
+        return check(self.settings() | changes) if changes else self
+
+
+STUDY_FIELDS = tuple(Study.model_fields)
+
+
+def read_study(
+    path: Path, overrides: Sequence[str] = (), language: str | None = None
+) -> tuple[Study, list[str]]:
+    """Read and check a study; return it, and warnings about plugin files that did not load.
+
+    ``overrides`` are ``key=value`` with dotted keys, as given by ``--set``. Raises ParamsError with
+    every problem, its file and line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParamsError(
+            f"The study {path} cannot be read: {error}. Give the path of a YAML file in UTF-8, "
+            "for example params/demo.yaml."
+        ) from None
+    document = parse(text, str(path))
+    if not isinstance(document.value, dict):
+        given = type(document.value).__name__
+        raise ParamsError(f"{path}:1: a study is a mapping of names to values; given: {given}.")
+    document.value.setdefault("study", _slug(path.stem))
+    for item in overrides:
+        document.set(item)
+    if language:
+        document.set(f"language={language}")
+    folder = document.value.get("plugin_folder")
+    broken = load_folder(path.parent / folder) if isinstance(folder, str) else []
+    return check(document.value, document), [str(error) for error in broken]
+
+
+def check(values: Mapping[str, Any], document: Document | None = None) -> Study:
+    """Check plain values against :class:`Study` and the plugins they name.
+
+    Raises ParamsError that lists every problem, with file and line where a document is given.
+    """
+    problems: list[tuple[Where, str]] = []
+    study = None
+    try:
+        study = Study.model_validate(dict(values))
+    except ValidationError as error:
+        problems += problems_of(error, _allowed)
+    problems += _plugin_problems(values)
+    if study is None or problems:
+        lines = [f"{document.place(where) if document else ''}{line}" for where, line in problems]
+        count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
+        raise ParamsError(f"The study is not valid, {count}:\n" + "\n".join(f"  {line}" for line in lines))
+    return study
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of a study, for editors."""
+    schema = Study.model_json_schema()
+    schema["title"] = "crmlab study"
+    for name, registry in _REGISTRIES.items():
+        schema["properties"][name]["propertyNames"] = {"enum": list(registry)}
+    schema["$defs"]["SourceParams"]["properties"]["source"]["enum"] = list(sources)
+    return schema
+
+
+_REGISTRIES = {"classifiers": classifiers, "annotators": annotators, "models": models, "features": features}
+
+
+def _allowed(where: Where) -> tuple[str, ...]:
+    """Return the names that may stand where an unknown one was found."""
+    groups: dict[Where, type[BaseModel]] = {
+        ("privacy",): PrivacyParams,
+        ("quality",): QualityParams,
+        ("title",): TitleParams,
+    }
+    return tuple(groups[where[:-1]].model_fields) if where[:-1] in groups else STUDY_FIELDS
+
+
+def _plugin_problems(values: Mapping[str, Any]) -> list[tuple[Where, str]]:
+    """Build every plugin that the values name, and collect what is wrong."""
+    named: list[tuple[Where, Any, str, Mapping[str, Any]]] = []
+    data = values.get("data")
+    for place, spec in enumerate(data if isinstance(data, list) else []):
+        if isinstance(spec, dict) and isinstance(spec.get("source"), str):
+            params = {key: value for key, value in spec.items() if key != "source"}
+            named.append((("data", place), sources, spec["source"], params))
+    for kind, plugins in _REGISTRIES.items():
+        chosen = values.get(kind)
+        for name, params in chosen.items() if isinstance(chosen, dict) else ():
+            named.append(((kind, name), plugins, name, params if isinstance(params, dict) else {}))
+    problems: list[tuple[Where, str]] = []
+    for where, plugins, name, params in named:
+        try:
+            plugins[name].from_params(params)
+        except CrmlabError as error:
+            problems.append((where, f"{'.'.join(map(str, where))}: {error}"))
+    reports = values.get("reports")
+    for name, changes in reports.items() if isinstance(reports, dict) else ():
+        for key in changes if isinstance(changes, dict) else ():
+            if key in ("study", "reports", "plugin_folder"):
+                problems.append((("reports", name, key), f"reports.{name}.{key}: cannot differ between reports."))
+    return problems
+
+
+def _slug(stem: str) -> str:
+    slug = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-_")
+    return slug or "study"

@@ -1,0 +1,188 @@
+"""What the customers of each segment are like, and which customers to look at first."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from crmlab.labels import Text
+from crmlab.view import charts
+from crmlab.view.numbers import count
+from crmlab.view.tables import Column, Table
+from crmlab.view.texts import say, texts
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from crmlab.lab import Lab
+    from crmlab.results import Segmentation
+
+MEASURES = ("total_spend", "order_count", "average_order_value", "days_since_last_order", "days_since_first_order")
+
+
+class Profiles:
+    """Averages per segment, beside the average of all customers."""
+
+    def __init__(self, segmentation: Segmentation) -> None:
+        self.segmentation = segmentation
+        self._lab = segmentation.lab
+
+    @cached_property
+    def summary(self) -> pl.DataFrame:
+        """One row per label: ``customers``, the mean of each measure, the interval of mean spend.
+
+        Groups smaller than the study's ``privacy.smallest_group`` are left out.
+        """
+        features = self._lab.features(*MEASURES, as_of=self.segmentation.as_of)
+        joined = self.segmentation.labels.join(features, on="customer_id", maintain_order="left")
+        grouped = joined.group_by("label").agg(
+            pl.len().cast(pl.Int64).alias("customers"),
+            *[pl.col(name).mean() for name in MEASURES],
+            (1.96 * pl.col("total_spend").std() / pl.col("total_spend").count().sqrt()).alias("reach"),
+        )
+        shown = grouped.filter(pl.col("customers") >= self._lab.study.privacy.smallest_group)
+        order = {label.id: i for i, label in enumerate(self.segmentation.scheme)}
+        return shown.sort(pl.col("label").replace_strict(order, return_dtype=pl.Int64))
+
+    @cached_property
+    def categories(self) -> pl.DataFrame:
+        """The category in which each label spends most beyond the average: ``label``, ``category``, ``index``.
+
+        ``index`` is the category's share of the label's spend over its share of all spend, × 100
+        (TGI); categories under 1 % of all spend are left out. Empty without order lines.
+        """
+        if "order_lines" not in self._lab.tables:
+            return pl.DataFrame(schema={"label": pl.String, "category": pl.String, "index": pl.Float64})
+        orders = self._lab.tables["orders"].select("order_id", "customer_id")
+        lines = self._lab.tables["order_lines"].lazy().drop_nulls("category")
+        spend = (
+            lines.join(orders.lazy(), on="order_id")
+            .join(self.segmentation.labels.lazy(), on="customer_id")
+            .group_by("label", "category")
+            .agg(pl.col("amount_hundredths").sum().alias("spend"))
+            .collect()
+        )
+        spend = spend.with_columns(
+            (pl.col("spend") / pl.col("spend").sum().over("label")).alias("share"),
+            (pl.col("spend").sum().over("category") / pl.col("spend").sum()).alias("everywhere"),
+        ).filter(pl.col("everywhere") >= 0.01)
+        return (
+            spend.with_columns((pl.col("share") / pl.col("everywhere") * 100).alias("index"))
+            .sort("label", "index", "category", descending=[False, True, False])
+            .group_by("label", maintain_order=True)
+            .first()
+            .select("label", "category", "index")
+        )
+
+    def table(self) -> Table:
+        """Show the averages."""
+        words = texts()
+        frame = self.segmentation.named(self.summary).join(self.categories, on="label", how="left", maintain_order="left")
+        frame = frame.with_columns(
+            interval=pl.concat_list(pl.col("total_spend") - pl.col("reach"), pl.col("total_spend") + pl.col("reach")),
+            favourite=pl.format("{} ({})", "category", pl.col("index").round(0).cast(pl.Int64)),
+        )
+        columns = [
+            Column("name", self.segmentation.scheme.text),
+            Column("customers", words["customers"], "integer"),
+            Column("total_spend", words["mean_spend"], "money", bar=True),
+            Column("interval", words["interval_95"], "interval", of="money"),
+            Column("order_count", words["mean_orders"], "decimal", decimals=1),
+            Column("average_order_value", words["mean_order_value"], "money"),
+            Column("days_since_last_order", words["mean_recency"], "decimal", decimals=1),
+        ]
+        if frame["category"].is_not_null().any():
+            columns.append(Column("favourite", words["favourite"], note=words["favourite_note"]))
+        return Table(
+            frame,
+            columns,
+            caption=say("profiles_caption", scheme=self.segmentation.scheme.text),
+            note=say("profiles_note", k=self._lab.study.privacy.smallest_group),
+            language=self._lab.language,
+            currency=self._lab.study.currency,
+        )
+
+    def chart(self) -> alt.LayerChart:
+        """Draw each label's averages as an index of the average of all customers (= 100)."""
+        features = self._lab.features(*MEASURES, as_of=self.segmentation.as_of)
+        language, words = self._lab.language, texts()
+        named = self.segmentation.named(self.summary)
+        measures = [name for name in MEASURES if (features[name].mean() or 0) != 0]
+        cells = pl.concat(
+            named.select(
+                "name",
+                measure=pl.lit(words[f"measure_{name}"].to(language)),
+                index=pl.col(name) / features[name].mean() * 100,
+            )
+            for name in measures
+        ).with_columns(text=pl.col("index").round(0).cast(pl.Int64).cast(pl.String))
+        capped = cells.with_columns(colour=pl.col("index").clip(0, 200))
+        top = named.sort("total_spend", descending=True, nulls_last=True).head(1)
+        best = self.segmentation.scheme[top["label"][0]].text if top.height else Text("–", "–")
+        times = float(top["total_spend"][0] or 0) / float(features["total_spend"].mean() or 1) if top.height else 0.0
+        return charts.heat_map(
+            capped.drop_nulls("index"),
+            "measure",
+            "name",
+            "colour",
+            x_title=words["measure"],
+            y_title=self.segmentation.scheme.text,
+            value_title=words["index"],
+            title=say("profiles_title", label=best, times=f"{times:.1f}"),
+            subtitle=words["profiles_subtitle"],
+            language=language,
+            x_order=[words[f"measure_{name}"].to(language) for name in measures],
+            y_order=named["name"].to_list(),
+            text="text",
+            value_format=",.0f",
+            diverging_at=100,
+            height=34 * named.height,
+        )
+
+
+class WatchList:
+    """The most valuable customers of the worrying classes of a segmentation, by total spend."""
+
+    def __init__(self, segmentation: Segmentation, labels: list[str], rows: int) -> None:
+        self.segmentation = segmentation
+        self.wanted = labels
+        self.rows = rows
+        self._lab = segmentation.lab
+
+    @cached_property
+    def customers(self) -> pl.DataFrame:
+        """``customer_id``, ``label``, spend, orders, days since the last order, reason (zh, en)."""
+        features = self._lab.features("total_spend", "order_count", "days_since_last_order")
+        listed = self.segmentation.explain().join(features, on="customer_id", maintain_order="left")
+        return (
+            listed.filter(pl.col("label").is_in(self.wanted))
+            .sort("total_spend", "customer_id", descending=[True, False], nulls_last=True)
+            .head(self.rows)
+        )
+
+    def table(self) -> Table:
+        """Show them, under codes instead of ids unless the study says otherwise."""
+        words = texts()
+        frame = self.segmentation.named(self.customers).with_columns(
+            customer_id=self._lab.shown_ids(self.customers["customer_id"]), reason=pl.col(self._lab.language)
+        )
+        classes = Text(*(("、" if i == 0 else ", ").join(self.segmentation.scheme[x].text[i] for x in self.wanted) for i in (0, 1)))
+        masked = self._lab.study.privacy.ids == "masked"
+        return Table(
+            frame,
+            [
+                Column("customer_id", words["customer_code"] if masked else words["customer_id"]),
+                Column("name", self.segmentation.scheme.text),
+                Column("total_spend", words["spend"], "money", bar=True),
+                Column("order_count", words["orders"], "integer"),
+                Column("days_since_last_order", words["recency"], "integer"),
+                Column("reason", words["reason"]),
+            ],
+            caption=say("watch_caption", n=count(frame.height), classes=classes),
+            note=words["watch_note_masked"] if masked else words["watch_note_plain"],
+            language=self._lab.language,
+            currency=self._lab.study.currency,
+        )
+

@@ -1,0 +1,298 @@
+"""What plugins' work becomes in a notebook: Segmentation, Scores, Annotation, Finding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from crmlab.intervals import share_of_total, wilson
+from crmlab.labels import Scheme, Text
+from crmlab.view.numbers import count, money, percent
+from crmlab.view.tables import Column, Table
+from crmlab.view.texts import say, texts
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from crmlab.comparison import Movement, Sensitivity
+    from crmlab.estimators import Annotator, Classifier, Model
+    from crmlab.grid import Grid
+    from crmlab.lab import Lab
+    from crmlab.profiles import Profiles
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence that a manager would repeat, in both languages."""
+
+    id: str
+    text: Text
+
+
+class Segmentation:
+    """Every customer with one label of a scheme, as of a day.
+
+    ``labels`` has ``customer_id`` and ``label`` for everybody; ``features`` the columns that the
+    classifier saw.
+    """
+
+    def __init__(
+        self, lab: Lab, name: str, classifier: Classifier, features: pl.DataFrame, as_of: date
+    ) -> None:
+        self.lab = lab
+        self.name = name
+        self.classifier = classifier
+        self.features = features
+        self.as_of = as_of
+        self.scheme: Scheme = classifier.scheme
+        self.labels = features.select("customer_id", classifier.predict(features))
+
+    def __repr__(self) -> str:
+        return f"<Segmentation {self.name}: {self.labels.height} customers as of {self.as_of}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return self.table()._repr_mimebundle_()
+
+    @cached_property
+    def summary(self) -> pl.DataFrame:
+        """One row per label in the order of the scheme, empty labels included.
+
+        Columns: ``label``, ``customers``, ``customer_share`` with its 95 % interval
+        (``share_low``, ``share_high``; Wilson), ``revenue``, ``revenue_share`` with its interval
+        (``revenue_low``, ``revenue_high``; linearised ratio).
+        """
+        spend = self.lab.features("total_spend", as_of=self.as_of).select(
+            "customer_id", pl.col("total_spend").fill_null(0.0)
+        )
+        joined = self.labels.join(spend, on="customer_id", how="left", maintain_order="left")
+        rows = []
+        total, revenue = joined.height, float(joined["total_spend"].sum())
+        for label in self.scheme:
+            inside = joined["label"] == label.id
+            count, amount = int(inside.sum()), float(joined.filter(inside)["total_spend"].sum())
+            if label.id not in self.scheme.ids and not count:
+                continue
+            low, high = wilson(count, total)
+            spend_inside = joined["total_spend"] * inside.cast(pl.Float64)
+            revenue_low, revenue_high = share_of_total(spend_inside, joined["total_spend"])
+            rows.append(
+                {
+                    "label": label.id,
+                    "customers": count,
+                    "customer_share": count / total if total else None,
+                    "share_low": low,
+                    "share_high": high,
+                    "revenue": amount,
+                    "revenue_share": amount / revenue if revenue > 0 else None,
+                    "revenue_low": revenue_low,
+                    "revenue_high": revenue_high,
+                }
+            )
+        return pl.DataFrame(rows, schema=_SUMMARY_SCHEMA)
+
+    def chart(self) -> alt.LayerChart:
+        """Draw each label's share of customers beside its share of revenue."""
+        from crmlab.view import charts
+
+        words, language, currency = texts(), self.lab.language, self.lab.study.currency
+        named = self.named(self.summary.filter(pl.col("customers") > 0))
+        people = named.select(
+            "name",
+            measure=pl.lit(words["of_customers"].to(language)),
+            share="customer_share",
+            low="share_low",
+            high="share_high",
+            amount=pl.col("customers").map_elements(count, return_dtype=pl.String),
+        )
+        spend = named.select(
+            "name",
+            measure=pl.lit(words["of_revenue"].to(language)),
+            share="revenue_share",
+            low="revenue_low",
+            high="revenue_high",
+            amount=pl.col("revenue").map_elements(
+                lambda value: money(value, currency).to(language), return_dtype=pl.String
+            ),
+        )
+        top = named.sort("revenue", descending=True).head(1)
+        title = words["nobody"]
+        if top.height:
+            label = self.scheme[top["label"][0]].text
+            title = say(
+                "sizes_title",
+                label=label,
+                customers=percent(top["customer_share"][0]),
+                revenue=percent(top["revenue_share"][0]),
+            )
+        subtitle = say("sizes_subtitle", n=count(self.labels.height), day=self.as_of)
+        return charts.paired_bars(
+            pl.concat([people, spend]), named["name"].to_list(), title, subtitle, language
+        )
+
+    def table(self) -> Table:
+        """Show the summary."""
+        words = texts()
+        return Table(
+            self.named(self.summary).with_columns(
+                share_interval=pl.concat_list("share_low", "share_high"),
+                revenue_interval=pl.concat_list("revenue_low", "revenue_high"),
+            ),
+            [
+                Column("name", self.scheme.text),
+                Column("customers", words["customers"], "integer"),
+                Column("customer_share", words["customer_share"], "percent", bar=True),
+                Column("share_interval", words["interval_95"], "interval", of="percent"),
+                Column("revenue", words["revenue"], "money"),
+                Column("revenue_share", words["revenue_share"], "percent", bar=True),
+                Column("revenue_interval", words["interval_95"], "interval", of="percent"),
+            ],
+            caption=say("sizes_caption", scheme=self.scheme.text, day=self.as_of),
+            note=words["sizes_note"],
+            language=self.lab.language,
+            currency=self.lab.study.currency,
+        )
+
+    def explain(self) -> pl.DataFrame:
+        """Return ``customer_id``, ``label`` and the reason in words (``zh``, ``en``) for everybody."""
+        return self.labels.hstack(self.classifier.explain(self.features))
+
+    def compare(self, earlier: Segmentation) -> Movement:
+        """Say how customers moved between the same classes since an earlier day."""
+        from crmlab.comparison import Movement
+
+        return Movement(earlier, self)
+
+    def sensitivity(self, parameter: str, values: list[Any]) -> Sensitivity:
+        """Say how many customers change their label when one parameter takes other values."""
+        from crmlab.comparison import Sensitivity
+
+        return Sensitivity(self, parameter, values)
+
+    def profiles(self) -> Profiles:
+        """Say what the customers of each label are like."""
+        from crmlab.profiles import Profiles
+
+        return Profiles(self)
+
+    def grid(self) -> Grid:
+        """Lay customers out by recency and frequency score, where the classifier scores both."""
+        from crmlab.grid import Grid
+
+        return Grid(self)
+
+    def named(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Add ``name``: the label's name in the reader's language."""
+        names = self.scheme.names(self.lab.language)
+        return frame.with_columns(name=pl.col("label").replace_strict(names, return_dtype=pl.String))
+
+
+class Scores:
+    """Every customer with the scores of a model; ``scores`` has one column per declared score."""
+
+    def __init__(self, lab: Lab, name: str, model: Model, scores: pl.DataFrame) -> None:
+        self.lab = lab
+        self.name = name
+        self.model = model
+        self.scores = scores
+
+    def __repr__(self) -> str:
+        return f"<Scores {self.name}: {self.scores.height} customers>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return self.table()._repr_mimebundle_()
+
+    @cached_property
+    def summary(self) -> pl.DataFrame:
+        """One row per score: mean, median and the 10th and 90th percentile."""
+        return pl.concat(
+            self.scores.select(
+                score=pl.lit(score.id),
+                mean=pl.col(score.id).mean(),
+                p10=pl.col(score.id).quantile(0.1, "linear"),
+                median=pl.col(score.id).median(),
+                p90=pl.col(score.id).quantile(0.9, "linear"),
+            )
+            for score in self.model.scores
+        )
+
+    def table(self) -> Table:
+        """Show the summary."""
+        words = texts()
+        names = {score.id: score.text.to(self.lab.language) for score in self.model.scores}
+        return Table(
+            self.summary.with_columns(name=pl.col("score").replace_strict(names, return_dtype=pl.String)),
+            [
+                Column("name", words["score"]),
+                Column("mean", words["mean"], "decimal"),
+                Column("p10", words["p10"], "decimal"),
+                Column("median", words["median"], "decimal"),
+                Column("p90", words["p90"], "decimal"),
+            ],
+            caption=self.model.title,
+            language=self.lab.language,
+            currency=self.lab.study.currency,
+        )
+
+    def chart(self) -> alt.Chart:
+        """Draw the distribution of the first score, in twenty bins."""
+        from crmlab.view import charts
+
+        score = self.model.scores[0]
+        values = self.scores[score.id].drop_nulls()
+        low, high = float(values.min() or 0), float(values.max() or 1)  # type: ignore[arg-type]
+        width = (high - low) / 20 or 1.0
+        place = ((values - low) / width).floor().clip(0, 19).cast(pl.Int64).alias("bin")
+        counts = place.to_frame().group_by("bin").agg(count=pl.len().cast(pl.Int64)).sort("bin")
+        frame = counts.select(low=low + pl.col("bin") * width, high=low + (pl.col("bin") + 1) * width, count="count")
+        title = say("score_title", score=score.text, n=count(values.len()))
+        return charts.score_distribution(frame, score, title, self.lab.language)
+
+    def explain(self) -> Text:
+        """Return what the scores mean and how the model was judged, in words."""
+        doc = (type(self.model).__doc__ or "").strip()
+        return Text(doc, doc)
+
+    def evaluate(self, cutoff: date) -> pl.DataFrame:
+        """Return metric, value, low, high, baseline on what happened after ``cutoff``."""
+        lazy = {table: self.lab.tables[table].lazy() for table in self.lab.tables}
+        return self.model.clone().evaluate(lazy, cutoff)
+
+
+class Annotation:
+    """Every feedback text with the columns that an annotator added, in ``texts``."""
+
+    def __init__(self, lab: Lab, name: str, annotator: Annotator, added: pl.DataFrame) -> None:
+        self.lab = lab
+        self.name = name
+        self.annotator = annotator
+        self.added = added
+
+    def __repr__(self) -> str:
+        return f"<Annotation {self.name}: {self.added.height} texts, {', '.join(self.annotator.adds)}>"
+
+    @cached_property
+    def feedback(self) -> pl.DataFrame:
+        """The feedback table with the added columns."""
+        table = self.lab.tables["feedback"]
+        return table.drop(*(set(self.annotator.adds) & set(table.columns))).hstack(self.added.drop("feedback_id"))
+
+    def explain(self) -> Text:
+        """Return how the annotation is made, in words."""
+        return self.annotator.definition()
+
+
+_SUMMARY_SCHEMA = {
+    "label": pl.String,
+    "customers": pl.Int64,
+    "customer_share": pl.Float64,
+    "share_low": pl.Float64,
+    "share_high": pl.Float64,
+    "revenue": pl.Float64,
+    "revenue_share": pl.Float64,
+    "revenue_low": pl.Float64,
+    "revenue_high": pl.Float64,
+}

@@ -1,0 +1,99 @@
+"""How revenue is spread over customers."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from crmlab.concentration import gini, pareto, share_for
+from crmlab.intervals import Interval, bootstrap, gini_of
+from crmlab.view import charts
+from crmlab.view.numbers import count, percent
+from crmlab.view.tables import Column, Table
+from crmlab.view.texts import say, texts
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from crmlab.lab import Lab
+
+LEVELS = (0.5, 0.8, 0.95)
+_BOOTSTRAP_CUSTOMERS = 20_000
+"""From this many customers on, the interval is narrower than the figure's rounding."""
+
+
+class Concentration:
+    """The Pareto curve and the Gini coefficient of net spend, over customers with a paid order."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    @cached_property
+    def spend(self) -> pl.Series:
+        """Net spend per customer with at least one paid order."""
+        features = self._lab.features("order_count", "total_spend")
+        return features.filter(pl.col("order_count") > 0)["total_spend"]
+
+    @cached_property
+    def curve(self) -> pl.DataFrame:
+        """``customer_share`` and ``value_share``, at most 200 points."""
+        return pareto(self.spend)
+
+    @cached_property
+    def gini(self) -> float:
+        """The Gini coefficient: 0 when all spend the same, towards 1 when one spends all."""
+        return gini(self.spend)
+
+    @cached_property
+    def gini_interval(self) -> Interval:
+        """Its 95 % interval by bootstrap over customers (a sample of them where they are many)."""
+        values = self.spend.sort()
+        if values.len() > _BOOTSTRAP_CUSTOMERS:
+            values = values.sample(_BOOTSTRAP_CUSTOMERS, seed=0)
+        return bootstrap(gini_of(values.to_numpy()), values.len(), resamples=400)
+
+    def share_for(self, share: float) -> float:
+        """Return the smallest share of customers that makes ``share`` of the revenue."""
+        return share_for(self.spend, share)
+
+    def chart(self) -> alt.LayerChart:
+        """Draw the Pareto curve with the 80 % point."""
+        few = self.share_for(0.8)
+        return charts.pareto_curve(
+            self.curve,
+            (few, 0.8),
+            say("pareto_title", few=percent(few)),
+            say(
+                "pareto_subtitle",
+                gini=f"{self.gini:.2f}",
+                low=f"{self.gini_interval.low:.2f}",
+                high=f"{self.gini_interval.high:.2f}",
+                n=count(self.spend.len()),
+            ),
+            self._lab.language,
+        )
+
+    def table(self) -> Table:
+        """Show how few customers make half, 80 % and 95 % of the revenue."""
+        words = texts()
+        rows = [
+            {
+                "level": level,
+                "share": self.share_for(level),
+                "customers": round(self.share_for(level) * self.spend.len()),
+            }
+            for level in LEVELS
+        ]
+        return Table(
+            pl.DataFrame(rows),
+            [
+                Column("level", words["share_of_revenue"], "percent", decimals=0),
+                Column("customers", words["made_by_customers"], "integer"),
+                Column("share", words["made_by_share"], "percent", bar=True),
+            ],
+            caption=words["pareto_caption"],
+            note=words["pareto_note"],
+            language=self._lab.language,
+        )

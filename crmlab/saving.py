@@ -1,0 +1,158 @@
+"""Write what a report computed: Parquet for programs, one workbook for people, state for the next run."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from crmlab import registry
+from crmlab.labels import Text
+from crmlab.results import Annotation, Scores, Segmentation
+
+if TYPE_CHECKING:
+    from crmlab.lab import Lab
+
+_SHEET_NAME = 31
+_SHEET_ROWS = 100_000
+"""A workbook that a manager opens holds no more rows a sheet; the Parquet file has them all."""
+_FORMULA = r"^[=+\-@\t\r\n\x00＝＋－＠]"
+_EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001  # a workbook's time has no zone; fixed, so that bytes repeat
+_TITLES = {
+    "segmentation": Text("客户细分", "Customer segmentation"),
+    "feedback": Text("客户反馈", "Customer feedback"),
+}
+
+
+def save(lab: Lab, folder: Path) -> None:
+    """Write the results, rejected rows, learned state and summary of ``lab`` into a run's folder.
+
+    Parquet files carry customer ids as they are, for programs inside the house; the workbook, which
+    people pass on, follows the study's privacy setting.
+    """
+    name = lab.report or lab.study.study
+    tables = _tables(lab)
+    _write_parquet(tables, folder / "tables" / name)
+    _write_workbook(lab, tables, folder / f"{name}.xlsx")
+    for table in lab.tables.loaded:
+        rejected = lab.tables.cleaned(table).rejected
+        if rejected.height:
+            _write_parquet({table: rejected}, folder / "rejected" / name)
+    for plugin, result in _last_results(lab).items():
+        if isinstance(result, Segmentation):
+            result.classifier.save(folder / "state" / name / plugin)
+    summary = json.dumps(_summary(lab, name), ensure_ascii=False, indent=1)
+    (folder / f".{name}.json").write_text(summary, encoding="utf-8")
+
+
+def _tables(lab: Lab) -> dict[str, pl.DataFrame]:
+    """Collect the result tables by name: what each result says on its own day, without variants."""
+    tables: dict[str, pl.DataFrame] = {}
+    for plugin, result in _last_results(lab).items():
+        if isinstance(result, Segmentation):
+            tables[f"{plugin}_summary"] = result.summary
+            tables[f"{plugin}_customers"] = result.explain().join(result.features, on="customer_id", maintain_order="left")
+        elif isinstance(result, Scores):
+            tables[f"{plugin}_summary"] = result.summary
+            tables[f"{plugin}_customers"] = result.scores
+        else:
+            tables[f"{plugin}_texts"] = result.added
+    tables |= lab.extra_tables()
+    return tables
+
+
+def _last_results(lab: Lab) -> dict[str, Segmentation | Scores | Annotation]:
+    return {key.split(" ")[0]: result for key, result in lab.results.items() if lab.is_own(key)}
+
+
+def _write_parquet(tables: dict[str, pl.DataFrame], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in tables.items():
+        frame.write_parquet(folder / f"{name}.parquet")
+
+
+def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> None:
+    import xlsxwriter
+
+    options = {"strings_to_urls": False, "strings_to_formulas": False, "strings_to_numbers": False, "nan_inf_to_errors": True}
+    workbook = xlsxwriter.Workbook(str(path), options)
+    workbook.set_properties({"created": _EPOCH, "title": lab.study.heading.to(lab.language)})
+    for name, frame in tables.items():
+        frame = _shareable(lab, frame).head(_SHEET_ROWS)  # noqa: PLW2901
+        frame.write_excel(
+            workbook,
+            worksheet=name[:_SHEET_NAME],
+            autofit=frame.height <= 5000,
+            freeze_panes=(1, 0),
+            autofilter=frame.height > 0,
+            header_format={"bold": True, "bg_color": "#eef5f3", "border": 1, "border_color": "#c9e3de"},
+            table_style="Table Style Light 1",
+            column_formats={column: _number_format(column) for column, kind in frame.schema.items() if kind.is_float()},
+        )
+    workbook.close()
+
+
+def _shareable(lab: Lab, frame: pl.DataFrame) -> pl.DataFrame:
+    """Mask ids as the study says, flatten lists, and defuse text that a spreadsheet would run."""
+    if "customer_id" in frame.columns:
+        frame = frame.with_columns(customer_id=lab.shown_ids(frame["customer_id"]))
+    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
+    frame = frame.with_columns(pl.col(name).cast(pl.List(pl.String)).list.join(", ") for name in lists)
+    words = [name for name, kind in frame.schema.items() if kind == pl.String]
+    return frame.with_columns(
+        pl.when(pl.col(name).str.contains(_FORMULA)).then("'" + pl.col(name)).otherwise(pl.col(name)).alias(name)
+        for name in words
+    )
+
+
+def _number_format(column: str) -> str:
+    share = any(word in column for word in ("share", "low", "high", "probability", "accuracy", "baseline"))
+    return "0.0%" if share else "#,##0.00"
+
+
+def _summary(lab: Lab, name: str) -> dict[str, Any]:
+    """Say what the manifest wants to know: title, headline, inputs, plugins."""
+    found = lab.finding_texts()
+    inputs: dict[str, Any] = {}
+    for table in lab.tables.loaded:
+        owner = lab.tables.owner(table)
+        source = lab.source_name(owner)
+        entry = inputs.setdefault(source, {"source": source, "origin": owner.origin._asdict(), "tables": {}})
+        counted = lab.tables.count(table)
+        entry["tables"][table] = {
+            "rows": counted.read,
+            "rejected": counted.rejected,
+            "later": counted.later,
+            "sha256": _fingerprint(lab.tables.cleaned(table).table),
+        }
+    return {
+        "title": _TITLES.get(name, lab.study.heading)._asdict(),
+        "headline": found[0]._asdict() if found else None,
+        "inputs": list(inputs.values()),
+        "plugins": _plugins(lab),
+    }
+
+
+def _plugins(lab: Lab) -> list[dict[str, str]]:
+    used: list[tuple[Any, str]] = [(registry.sources, spec.source) for spec in lab.study.data]
+    kinds = {Segmentation: registry.classifiers, Scores: registry.models, Annotation: registry.annotators}
+    used += [(kinds[type(result)], plugin) for plugin, result in _last_results(lab).items()]
+    used += [(registry.features, feature) for feature in lab.features_used]
+    infos = [plugins.origin(plugin) for plugins, plugin in used]
+    return [
+        {"group": i.group, "name": i.name, "distribution": i.distribution, "version": i.version} for i in infos
+    ]
+
+
+def _fingerprint(frame: pl.DataFrame) -> str:
+    """Return a sha256 over the content of a frame, independent of how it is laid out in memory."""
+    import hashlib
+    import io
+
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="uncompressed", statistics=False)
+    return hashlib.sha256(buffer.getbuffer()).hexdigest()
+

@@ -1,0 +1,50 @@
+"""Features from orders: the customer summary and the gaps between orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from crmlab.estimators import Feature
+from crmlab.labels import Text
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+
+class OrderSummary(Feature):
+    """Count, spend, first and last paid order per customer as of a day."""
+
+    title: ClassVar[Text] = Text("订单汇总", "Order summary")
+    tables: ClassVar[tuple[str, ...]] = ("orders",)
+    produces: ClassVar[tuple[str, ...]] = (
+        "order_count",
+        "refund_count",
+        "total_spend",
+        "days_since_last_order",
+        "days_since_first_order",
+        "average_order_value",
+        "average_days_between_orders",
+    )
+
+    def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
+        """Return the customer summary of :mod:`crmlab.summary`."""
+        from crmlab import summary
+
+        return summary.finish(summary.lift(summary.until(tables["orders"], as_of)), as_of)
+
+
+class OrderGaps(Feature):
+    """A percentile of the days between orders: the customer's own and everybody's."""
+
+    title: ClassVar[Text] = Text("购买间隔", "Days between orders")
+    tables: ClassVar[tuple[str, ...]] = ("orders",)
+    produces: ClassVar[tuple[str, ...]] = ("order_gap_count", "own_gap_days", "population_gap_days")
+    percent: int = 90
+
+    def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
+        """Return the exact percentiles of :func:`crmlab.summary.gap_percentiles`."""
+        from crmlab import summary
+
+        return summary.gap_percentiles(summary.until(tables["orders"], as_of), self.percent)

@@ -1,0 +1,75 @@
+"""Quotes: for each theme, what satisfied and dissatisfied customers typically wrote, in their words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import sqrt
+
+import polars as pl
+
+from crmlab.words import words
+
+MEDIUM = (10, 100)
+"""Characters of a text that is long enough to say something and short enough to be read."""
+
+DECIDED = 0.2
+"""A quote's clause lies at least this far from one half."""
+
+_TOO_SIMILAR = 0.5
+_CANDIDATES = 400
+
+
+def quotes(mentions: pl.DataFrame, feedback: pl.DataFrame, per_theme: int = 2) -> pl.DataFrame:
+    """Return up to ``per_theme`` texts per theme and polarity, typical of it and unlike each other.
+
+    ``mentions`` comes from :meth:`crmlab_plugins.themes.Themes.mentions`. Typical is a text whose clause
+    on the theme is decided and shares its words with many others of that theme and polarity; texts of medium
+    length go first, and of two with half their words in common one is taken.
+    Columns: ``theme``, ``polarity`` ("positive", "negative"), ``feedback_id``, ``text`` (as written, not
+    masked), ``clause``, ``positive_probability``; themes in alphabetical order of their ids.
+    """
+    length = pl.col("text").str.len_chars()
+    polarity = (
+        pl.when(pl.col("positive_probability") >= 0.5 + DECIDED)
+        .then(pl.lit("positive"))
+        .when(pl.col("positive_probability") <= 0.5 - DECIDED)
+        .then(pl.lit("negative"))
+    )
+    candidates = (
+        mentions.join(feedback.select("feedback_id", "text"), on="feedback_id")
+        .with_columns(polarity.alias("polarity"), medium=length.is_between(*MEDIUM))
+        .drop_nulls("polarity")
+        .sort("theme", "polarity", "medium", "feedback_id", descending=[False, True, True, False])
+        .unique(["theme", "polarity", "text"], keep="first", maintain_order=True)
+    )
+    chosen = [
+        _typical(group.head(_CANDIDATES), per_theme)
+        for _, group in candidates.group_by("theme", "polarity", maintain_order=True)
+    ]
+    columns = ["theme", "polarity", "feedback_id", "text", "clause", "positive_probability"]
+    return pl.concat([candidates.clear(), *chosen]).select(columns)
+
+
+def _typical(group: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Choose rows of one theme and polarity; medium texts are before the others already."""
+    clauses = [frozenset(words(clause)) for clause in group["clause"]]
+    frequency = Counter(word for clause in clauses for word in clause)
+    typical = [
+        sum(frequency[word] for word in clause) / sqrt(len(clause) or 1) * abs(probability - 0.5)
+        for clause, probability in zip(clauses, group["positive_probability"], strict=True)
+    ]
+    medium = group["medium"].to_list()
+    order = sorted(range(group.height), key=lambda row: (not medium[row], -typical[row], row))
+    taken: list[int] = []
+    for row in order:
+        if len(taken) == count:
+            break
+        if all(_similarity(clauses[row], clauses[other]) < _TOO_SIMILAR for other in taken):
+            taken.append(row)
+    return group[taken]
+
+
+def _similarity(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard's share of common words; two clauses without words are alike."""
+    both = one | other
+    return len(one & other) / len(both) if both else 1.0

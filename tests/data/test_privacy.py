@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import os
+import random
+import stat
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmlab.data.privacy import MASKS, mask_ids, mask_text, study_key
+from crmlab.errors import DataError, ParamsError
+
+KEY = bytes(range(32))
+# The examples are made up; the identity numbers are those of GB 11643-1999 itself.
+
+
+def masked(text: str | None) -> str | None:
+    return mask_text(pl.Series("text", [text], dtype=pl.String))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("电话13812345678，请联系", "电话[电话]，请联系"),
+        ("打 138 1234 5678 或 138-1234-5678", "打 [电话] 或 [电话]"),
+        ("call +86 13812345678 now", "call [phone] now"),
+        ("手机：１３８１２３４５６７８！", "手机：[电话]！"),
+        ("座机010-62345678转123", "座机[电话]"),
+        ("(021)62345678", "[phone]"),
+        ("ring (415) 555-2671 or +44 20 7946 0958", "ring [phone] or [phone]"),
+        ("身份证11010519491231002X。", "身份证[身份证号]。"),
+        ("440524 19800101 001x 是我的", "[身份证号] 是我的"),
+        ("卡4111 1111 1111 1111到账", "卡[银行卡号]到账"),
+        ("卡号：6222021234567890128", "卡号：[银行卡号]"),
+        ("邮箱a.b+c@mail.example.com。", "邮箱[邮箱]。"),
+        ("13812345678@qq.com", "[e-mail]"),
+        ("微信号：abc_12345", "微信号：[社交账号]"),
+        ("加v abc12345谢谢", "加v [社交账号]谢谢"),
+        ("wechat: hello_world", "wechat: [messenger id]"),
+        ("QQ：123456789，欢迎", "QQ：[社交账号]，欢迎"),
+    ],
+)
+def test_personal_data_is_replaced_by_what_it_is(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4999买的，2007年4月14日到货，3天降了500",
+        "身份证110105194912310021",  # wrong check digit
+        "订单号20240315123456789",
+        "卡号4111111111111112",  # wrong check digit
+        "微信支付 payment 失败",
+        "QQ空间很好用",
+        "@所有人 太棒了",
+        "ＡＢＣ　全角不变",
+        "",
+        "😀😀",
+    ],
+)
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_null_stays_null_and_the_name_is_kept() -> None:
+    found = mask_text(pl.Series("comment", [None, "13812345678"]))
+    assert found.name == "comment"
+    assert found.to_list() == [None, MASKS["phone"].en]
+    assert mask_text(pl.Series("comment", [], dtype=pl.String)).len() == 0
+
+
+def test_each_of_a_thousand_planted_numbers_is_found() -> None:
+    draw = random.Random(3)  # noqa: S311
+    numbers = [f"1{draw.choice('3456789')}{draw.randrange(10**9):09d}" for _ in range(500)]
+    numbers += [with_identity_check(draw) for _ in range(250)]
+    numbers += [with_luhn_check(draw) for _ in range(250)]
+    found = mask_text(pl.Series([f"请看：{number}，谢谢" for number in numbers]))
+    assert not found.str.contains(r"\d").any()
+
+
+def with_identity_check(draw: random.Random) -> str:
+    digits = f"{draw.randrange(110000, 660000)}{draw.randrange(1940, 2015)}{draw.randrange(1, 13):02d}"
+    digits += f"{draw.randrange(1, 29):02d}{draw.randrange(1000):03d}"
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    return digits + "10X98765432"[sum(int(d) * w for d, w in zip(digits, weights, strict=True)) % 11]
+
+
+def with_luhn_check(draw: random.Random) -> str:
+    digits = f"62{draw.randrange(10**16):016d}"
+    total = sum(int(d) if place % 2 else sum(divmod(2 * int(d), 10)) for place, d in enumerate(digits[::-1]))
+    return digits + str(-total % 10)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_masked_once_and_for_all(text: str) -> None:
+    once = masked(text)
+    assert masked(once) == once
+
+
+def test_hostile_texts_end() -> None:
+    hostile = ["a" * 200_000 + "@", "1 " * 100_000, "+1" * 100_000, "微信" * 50_000 + "12345", "(1" * 100_000]
+    assert mask_text(pl.Series(hostile)).len() == len(hostile)
+
+
+def test_ordinary_reviews_are_left_alone(shared_data: Path) -> None:
+    reviews = pl.read_csv(shared_data / "feedback" / "waimai_10k.csv")["review"]
+    changed = reviews.filter(mask_text(reviews) != reviews)
+    assert changed.str.contains(r"1\d{10}").all()
+    assert changed.len() < 10
+
+
+def test_codes_are_stable_short_and_need_the_key() -> None:
+    ids = pl.Series("customer_id", ["张三", "007", None, "张三"])
+    codes = mask_ids(ids, KEY)
+    assert codes.name == "customer_id"
+    assert codes[0] == codes[3] != codes[1]
+    assert codes[2] is None
+    assert codes.drop_nulls().str.contains(r"^C-[0-9a-f]{6}$").all()
+    assert mask_ids(ids, KEY[::-1])[0] != codes[0]
+    assert mask_ids(ids.reverse(), KEY).to_list() == codes.reverse().to_list()
+    assert mask_ids(ids.clear(), KEY).len() == 0
+
+
+def test_codes_that_would_collide_grow_together() -> None:
+    ids = pl.Series([str(number) for number in range(20_000)])
+    codes = mask_ids(ids, KEY)
+    assert codes.n_unique() == 20_000
+    assert codes.str.len_chars().n_unique() == 1
+    assert codes.str.len_chars()[0] > len("C-7f3a2b")
+    assert codes[5].startswith(str(mask_ids(ids[5:6], KEY)[0]))
+
+
+def test_a_short_key_is_refused() -> None:
+    with pytest.raises(ParamsError, match="3 bytes"):
+        mask_ids(pl.Series(["a"]), b"abc")
+
+
+def test_the_key_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
+    folder = tmp_path / "study" / ".crmlab"
+    key = study_key(folder)
+    assert len(key) == 32
+    assert study_key(folder) == key
+    assert study_key(tmp_path / "other") != key
+    assert sorted(path.name for path in folder.iterdir()) == [".gitignore", "key"]
+    if os.name == "posix":
+        assert stat.S_IMODE((folder / "key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "not hex", "abcd", "é"])
+def test_a_damaged_key_is_an_error_that_shows_no_key(tmp_path: Path, content: str) -> None:
+    (tmp_path / "key").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match="Restore it from a copy"):
+        study_key(tmp_path)
