@@ -190,12 +190,9 @@ def nulls(plugin: Rows, sample: Sample) -> None:
             answers = answers_of(fitted_on(plugin, sample, rows), rows)
             assert answers.height == rows.height, f"with {which} {column} null, rows are lost"
             if isinstance(plugin, Classifier):
-                assert not answers["label"].null_count(), f"with {which} {column} null, labels are null"
-                if not plugin.accepts_nulls:
-                    given = answers.filter(rows[column].is_null())["label"].unique().to_list()
-                    assert given == [UNCLASSIFIED.id], (
-                        f"with {which} {column} null, those customers are {given}"
-                    )
+                given = answers.filter(rows[column].is_null())["label"].unique().to_list()
+                fine = None not in given if plugin.accepts_nulls else given == [UNCLASSIFIED.id]
+                assert fine, f"with {which} {column} null, the labels of those customers are {given}"
 
 
 def empty_table(plugin: Rows | Feature, sample: Sample) -> None:
@@ -262,7 +259,6 @@ def state_round_trips(plugin: Rows, sample: Sample) -> None:
         foreign = [path.name for path in files if path.suffix not in (".json", ".parquet")]
         assert not foreign, f"it saves {', '.join(foreign)}; only JSON and Parquet are read back safely"
         loaded = type(plugin).load(Path(folder) / "state")
-    assert loaded.get_params() == plugin.get_params(), f"loaded, its parameters are {loaded.get_params()}"
     same(answers_of(fitted, rows), answers_of(loaded, rows), "saved and loaded")
 
 

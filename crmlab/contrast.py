@@ -76,7 +76,7 @@ def false_discovery_rates(p_values: list[float]) -> list[float]:
     for rank, place in zip(
         range(count, 0, -1), sorted(range(count), key=lambda i: -p_values[i]), strict=True
     ):
-        smallest = min(smallest, p_values[place] * count / rank)
+        smallest = min(smallest, p_values[place] * (count / rank))
         adjusted[place] = smallest
     return adjusted
 

@@ -428,6 +428,11 @@ class Source(Estimator):
         """What the data is, where it comes from, and its terms."""
         raise NotImplementedError
 
+    @property
+    def caution(self) -> Text | None:
+        """What a reader must know before repeating a figure from this data; None if nothing."""
+        return None
+
     def read(self) -> Mapping[str, pl.LazyFrame]:
         """Return canonical table name → lazy frame; raise DataError for what cannot be read."""
         raise NotImplementedError

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from crmlab.labels import Text
 from crmlab.results import Finding
+from crmlab.satisfaction import Rating
 from crmlab.view.numbers import count, interval, money, percent
 from crmlab.view.texts import say, texts
 
@@ -73,26 +75,24 @@ def feedback_findings(lab: Lab) -> list[Finding]:
     if not voice.feedback.height:
         return [Finding("no_feedback", texts()["no_feedback"])]
     row = voice.sentiment.row(by_predicate=pl.col("sentiment") == "positive", named=True)
-    found = [
-        Finding(
-            "verdict",
-            say(
-                "finding_verdict",
-                n=count(int(voice.sentiment["texts"].sum())),
-                share=percent(row["share"]),
-                interval=interval(row["low"] or float("nan"), row["high"] or float("nan")),
-            ),
-        )
-    ]
-    worst = voice.themes.worst
-    if worst is not None:
+    judged = say(
+        "finding_verdict",
+        n=count(int(voice.sentiment["texts"].sum())),
+        share=percent(row["share"]),
+        interval=interval(row["low"], row["high"]),
+    )
+    found = [Finding("verdict", _rated(voice.ratings[0], judged) if voice.ratings else judged)]
+    loudest, worst = voice.themes.loudest, voice.themes.worst
+    if loudest is not None and worst is not None:
+        scheme = voice.themes.scheme
         found.append(
             Finding(
                 "theme",
                 say(
                     "finding_theme",
-                    theme=voice.themes.scheme[worst["theme"]].text,
-                    texts=count(worst["texts"]),
+                    loudest=scheme[loudest["theme"]].text,
+                    negative=count(loudest["negative"]),
+                    worst=scheme[worst["theme"]].text,
                     share=percent(worst["negative_share"]),
                     interval=interval(worst["negative_low"], worst["negative_high"]),
                 ),
@@ -104,6 +104,15 @@ def feedback_findings(lab: Lab) -> list[Finding]:
             Finding("contrast", say("finding_contrast", words_zh="、".join(negative), words_en=", ".join(negative)))
         )
     return found
+
+
+def _rated(rating: Rating, judged: Text) -> Text:
+    """Lead with what customers scored themselves, then what their words say."""
+    if rating.unit == "points":
+        value, bounds = f"{rating.value:+.0f}", f"{rating.low:+.0f}–{rating.high:+.0f}"
+    else:
+        value, bounds = percent(rating.value), f"{percent(rating.low)}–{percent(rating.high)}"
+    return say("finding_rating", name=rating.name, value=value, bounds=bounds, n=count(rating.n), judged=judged)
 
 
 def _status_finding(lab: Lab) -> Finding:

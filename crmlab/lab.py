@@ -15,12 +15,12 @@ from crmlab import registry
 from crmlab.data.tables import TableStore
 from crmlab.environment import KEY_FOLDER, RUN_FOLDER
 from crmlab.errors import DataError, MissingFeaturesError, did_you_mean
+from crmlab.labels import Text
 from crmlab.params import Study, check
 from crmlab.results import Annotation, Scores, Segmentation
 
 if TYPE_CHECKING:
     from crmlab.estimators import Classifier, Feature, Source
-    from crmlab.labels import Text
     from crmlab.overview import Overview
     from crmlab.profiles import WatchList
     from crmlab.results import Finding
@@ -178,6 +178,17 @@ class Lab:
         from crmlab.view.findings import Findings
 
         return Findings(self.finding_texts(), self.language)
+
+    def cautions(self) -> Note:
+        """Say what a reader must know before repeating a figure: what the sources warn of."""
+        from crmlab.view.findings import Note
+        from crmlab.view.texts import texts
+
+        owners = dict.fromkeys(self.tables.owner(name) for name in self.tables.loaded)
+        said = [owner.caution for owner in owners if owner.caution]
+        if not said:
+            return Note(texts()["no_caution"], self.language)
+        return Note(Text("".join(text.zh for text in said), " ".join(text.en for text in said)), self.language, "warning")
 
     def definitions(self) -> Table:
         """Show how every figure of this report is defined, with what was learned."""

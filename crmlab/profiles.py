@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from crmlab.lab import Lab
     from crmlab.results import Segmentation
 
+_LESS_IS_BETTER = ("days_since_last_order",)
 MEASURES = ("total_spend", "order_count", "average_order_value", "days_since_last_order", "days_since_first_order")
 
 
@@ -85,7 +86,7 @@ class Profiles:
             favourite=pl.format("{} ({})", "category", pl.col("index").round(0).cast(pl.Int64)),
         )
         columns = [
-            Column("name", self.segmentation.scheme.text),
+            Column("name", words["segment"]),
             Column("customers", words["customers"], "integer"),
             Column("total_spend", words["mean_spend"], "money", bar=True),
             Column("interval", words["interval_95"], "interval", of="money"),
@@ -115,10 +116,13 @@ class Profiles:
                 "name",
                 measure=pl.lit(words[f"measure_{name}"].to(language)),
                 index=pl.col(name) / features[name].mean() * 100,
+                # Few days since the last order are good, so that column is coloured the other way round.
+                turned=pl.lit(name in _LESS_IS_BETTER),
             )
             for name in measures
         ).with_columns(text=pl.col("index").round(0).cast(pl.Int64).cast(pl.String))
-        capped = cells.with_columns(colour=pl.col("index").clip(0, 200))
+        colour = pl.when(pl.col("turned")).then(200 - pl.col("index")).otherwise(pl.col("index"))
+        capped = cells.with_columns(colour=colour.clip(0, 200)).drop("turned")
         top = named.sort("total_spend", descending=True, nulls_last=True).head(1)
         best = self.segmentation.scheme[top["label"][0]].text if top.height else Text("–", "–")
         times = float(top["total_spend"][0] or 0) / float(features["total_spend"].mean() or 1) if top.height else 0.0
@@ -128,8 +132,8 @@ class Profiles:
             "name",
             "colour",
             x_title=words["measure"],
-            y_title=self.segmentation.scheme.text,
-            value_title=words["index"],
+            y_title=words["segment"],
+            value_title=words["colour"],
             title=say("profiles_title", label=best, times=f"{times:.1f}"),
             subtitle=words["profiles_subtitle"],
             language=language,
@@ -137,6 +141,7 @@ class Profiles:
             y_order=named["name"].to_list(),
             text="text",
             value_format=",.0f",
+            extra=[("text", words["index"])],
             diverging_at=100,
             height=34 * named.height,
         )

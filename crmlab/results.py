@@ -142,7 +142,7 @@ class Segmentation:
                 revenue_interval=pl.concat_list("revenue_low", "revenue_high"),
             ),
             [
-                Column("name", self.scheme.text),
+                Column("name", words["segment"]),
                 Column("customers", words["customers"], "integer"),
                 Column("customer_share", words["customer_share"], "percent", bar=True),
                 Column("share_interval", words["interval_95"], "interval", of="percent"),

@@ -138,7 +138,7 @@ def _orders() -> list[tuple[Any, ...]]:
     for i in range(_CUSTOMERS - 4):
         for k in range((1, 2, 3, 6, 9, 1, 5, 13)[i % 8]):
             days_ago = (i * 37 % 211) + k * (9 + i % 5 * 8)
-            rows.append((_customer(i), days_ago, 1_999 + (i * 7 + k * 53) % 29 * 500))
+            rows.append((_customer(i), days_ago, 1_999 + (i // 16 + k * 7) % 5 * 500))
         if i % 6 == 0:
             rows.append((_customer(i), i, -1_500 * (1 + i // 6)))
         if i % 11 == 0:

@@ -203,7 +203,7 @@ class Trend:
         if not self.dated.height:
             return pl.DataFrame(schema=_TREND_SCHEMA)
         frames = [self._by(form) for form in ("month", "quarter", "year")]
-        chosen = next((f for f in frames if f.height >= 3 and (f["count"] >= 10).mean() >= 0.8), frames[1])  # type: ignore[operator]
+        chosen = next((f for f in frames if f.height >= 3 and (f["count"] >= 10).mean() >= 0.6), frames[1])  # type: ignore[operator]
         bounds = [wilson(positive, n) for n, positive in chosen.select("count", "positive").iter_rows()]
         return chosen.with_columns(
             share=pl.col("positive") / pl.col("count"),
@@ -311,10 +311,15 @@ class ThemeMentions:
             )
             for side, sign in (("negative", -1), ("positive", 1))
         ]
-        worst = self.worst
         title = words["no_themes"]
-        if worst is not None:
-            title = say("themes_title", theme=self.scheme[worst["theme"]].text, share=percent(worst["negative_share"], 0), n=count(worst["positive"] + worst["negative"]))
+        if self.loudest is not None and self.worst is not None:
+            title = say(
+                "themes_title",
+                loudest=self.scheme[self.loudest["theme"]].text,
+                negative=count(self.loudest["negative"]),
+                worst=self.scheme[self.worst["theme"]].text,
+                share=percent(self.worst["negative_share"], 0),
+            )
         return charts.diverging_bars(
             pl.concat(sides),
             named["name"].to_list(),
@@ -325,9 +330,17 @@ class ThemeMentions:
 
     @cached_property
     def worst(self) -> dict[str, Any] | None:
-        """The theme with the most negative mentions beyond its share, or none."""
-        big = self.summary.filter(pl.col("texts") >= SMALLEST_GROUP).sort("negative_low", "theme", descending=[True, False])
-        return big.row(0, named=True) if big.height else None
+        """The theme with the largest negative share that is sure (the interval's lower end), or none."""
+        return self._first("negative_low")
+
+    @cached_property
+    def loudest(self) -> dict[str, Any] | None:
+        """The theme with the most negative mentions, or none."""
+        return self._first("negative")
+
+    def _first(self, column: str) -> dict[str, Any] | None:
+        big = self.summary.filter(pl.col("texts") >= SMALLEST_GROUP)
+        return big.sort(column, "theme", descending=[True, False]).row(0, named=True) if big.height else None
 
     def table(self) -> Table:
         """Show size and sentiment per theme."""
@@ -352,10 +365,10 @@ class ThemeMentions:
 
     @cached_property
     def quotes(self) -> pl.DataFrame:
-        """Typical texts: ``theme``, ``side``, ``text`` as written, contacts masked."""
+        """Typical texts: ``theme``, ``polarity``, ``text`` as written, contacts masked."""
         from crmlab_plugins.quotes import quotes
 
-        chosen = quotes(self.mentions, self._lab.tables["feedback"])
+        chosen = quotes(self.mentions, self._lab.tables["feedback"], per_theme=1)
         if self._lab.study.privacy.quotes == "masked":
             chosen = chosen.with_columns(mask_text(chosen["text"]))
         return chosen
@@ -364,18 +377,26 @@ class ThemeMentions:
         """Show the quotes, unless the study says none."""
         from crmlab.view.findings import Note
 
-        words, language = texts(), self._language
+        words = texts()
         if self._lab.study.privacy.quotes == "none":
-            return Note(words["quotes_off"], language)
-        shown = self.summary.head(8).select("theme", place=pl.int_range(pl.len()))
-        frame = self._named(self.quotes.join(shown, on="theme").sort("place", "side", maintain_order=True))
-        sides = {side: words[side].to(language) for side in _POLES}
+            return Note(words["quotes_off"], self._language)
+        sides = [
+            self.quotes.filter(pl.col("polarity") == side).group_by("theme").agg(pl.col("text").first().alias(side))
+            for side in _POLES
+        ]
+        frame = self._named(self.summary.head(8).select("theme"))
+        for side in sides:
+            frame = frame.join(side, on="theme", how="left", maintain_order="left")
         return Table(
-            frame.with_columns(pl.col("side").replace_strict(sides, return_dtype=pl.String)),
-            [Column("name", words["theme"]), Column("side", words["sentiment"]), Column("text", words["quote"])],
+            frame,
+            [
+                Column("name", words["theme"]),
+                Column("positive", words["quote_positive"]),
+                Column("negative", words["quote_negative"]),
+            ],
             caption=words["quotes_caption"],
-            note=words["quotes_note"],
-            language=language,
+            note=words["quotes_note"] if self._lab.study.privacy.quotes == "masked" else None,
+            language=self._language,
         )
 
     def _named(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -417,9 +438,8 @@ class Contrast:
             positive=pl.col("positive_share").map_elements(percent, return_dtype=pl.String),
             negative=pl.col("negative_share").map_elements(percent, return_dtype=pl.String),
         )
-        comma = "、" if self._language == "zh" else ", "
-        top = Text(*("、".join(side) if i == 0 else ", ".join(side) for i, side in enumerate([self.telling.tail(3)["word"].reverse().to_list()] * 2)))
-        assert comma
+        marks = self.telling.tail(3)["word"].reverse().to_list()
+        top = Text("、".join(marks), ", ".join(marks))
         groups = words["contrast_by_score" if self.by_score else "contrast_by_sentiment"]
         n_positive, n = int(self.satisfied.sum() or 0), int(self.satisfied.is_not_null().sum())
         return charts.signed_bars(

@@ -26,7 +26,8 @@ def test_words_of_one_group_lead_and_words_of_both_lie_between() -> None:
     assert z["great"] > 0 > z["rude"]
     assert found["z"].is_sorted(descending=True)
     row = found.row(by_predicate=pl.col("word") == "差", named=True)
-    assert (row["positive_texts"], row["negative_texts"], row["negative_share"]) == (0, 40, 40 / 56)
+    assert (row["positive_texts"], row["negative_texts"]) == (0, 40)
+    assert row["negative_share"] == pytest.approx(40 / 56)
     assert row["q"] < 0.001
 
 
@@ -35,8 +36,8 @@ def test_z_score_follows_the_formula() -> None:
     texts = pl.Series(["差"] * 30 + ["x"] * 70 + ["差"] * 10 + ["x"] * 90)
     found = contrast(texts, pl.Series([True] * 100 + [False] * 100))
     row = found.row(by_predicate=pl.col("word") == "差", named=True)
-    assert row["log_odds"] == pytest.approx(0.6337, abs=1e-4)  # ln(50/150) - ln(30/170)
-    assert row["z"] == pytest.approx(0.6337 / (1 / 50 + 1 / 150 + 1 / 30 + 1 / 170) ** 0.5, abs=1e-3)
+    assert row["log_odds"] == pytest.approx(0.6360, abs=1e-4)  # ln(50/150) - ln(30/170)
+    assert row["z"] == pytest.approx(0.6360 / (1 / 50 + 1 / 150 + 1 / 30 + 1 / 170) ** 0.5, abs=1e-3)
 
 
 def test_a_long_text_counts_once() -> None:

@@ -58,7 +58,7 @@ def execute(job: Job) -> Outcome:
     target = job.folder / f"{job.name}.ipynb"
     try:
         notebook, status, error = _run(job, target)
-        charts = _publish(job, notebook, target) if notebook is not None else 0
+        charts = _publish(job, notebook, target, error) if notebook is not None else 0
     except OSError as problem:
         if problem.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             raise
@@ -113,7 +113,7 @@ def _run(job: Job, target: Path) -> tuple[Any, Status, dict[str, Any] | None]:
     return notebook, status, error
 
 
-def _publish(job: Job, notebook: Any, target: Path) -> int:
+def _publish(job: Job, notebook: Any, target: Path, error: dict[str, Any] | None) -> int:
     """Write the notebook without the paths of this machine, and the page; return the chart count."""
     import nbformat
 
@@ -123,7 +123,8 @@ def _publish(job: Job, notebook: Any, target: Path) -> int:
     for name in ("input_path", "output_path", "environment_variables"):
         papermill.pop(name, None)
     nbformat.write(notebook, target)
-    page = export(notebook, language=job.language, title=job.title)
+    failure = f"{error['type']}: {error['message']}" if error else None
+    page = export(notebook, language=job.language, title=job.title, failure=failure)
     (job.folder / f"{job.name}.html").write_text(page, encoding="utf-8")
     return page.count('class="crm-chart"')
 

@@ -32,7 +32,7 @@ class _Renderer(mistune.HTMLRenderer):
     def heading(self, text: str, level: int, **_: Any) -> str:
         if self.headings is None:  # from an output: made of data, so not part of the contents
             return f"<h{level}>{text}</h{level}>\n"
-        heading = Heading(level, f"s{len(self.headings) + 1}", re.sub(r"<[^>]*>", "", text))
+        heading = Heading(level, f"s{len(self.headings) + 1}", _untagged(text))
         self.headings.append(heading)
         return f'<h{level} id="{heading.id}">{text}</h{level}>\n'
 
@@ -44,8 +44,13 @@ class _Renderer(mistune.HTMLRenderer):
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         if _DATA_IMAGE.fullmatch(url):
-            return f'<img src="{escape(url)}" alt="{escape(text)}">'
-        return escape(text)
+            return f'<img src="{escape(url)}" alt="{_untagged(text)}">'
+        return _untagged(text)
+
+
+def _untagged(text: str) -> str:
+    """Return rendered text, in which everything is escaped already, without its tags."""
+    return re.sub(r"<[^>]*>", "", text)
 
 
 def render(text: str, headings: list[Heading] | None = None) -> str:

@@ -218,7 +218,7 @@ def interval_line(frame: pl.DataFrame, title: Text, subtitle: Text, y_title: Tex
             alt.Tooltip("count:Q", title=words["count"], format=",d"),
         ],
     )
-    labels = base.mark_text(dy=14, baseline="top", color=theme.MUTED, fontSize=11).encode(y=alt.value(268), text="n:N")
+    labels = base.mark_text(dy=4, baseline="top", color=theme.MUTED, fontSize=11).encode(y=alt.value(0), text="n:N")
     return _finished(band + line + points + labels, title, subtitle, language, height=300)
 
 

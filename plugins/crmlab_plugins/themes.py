@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,6 +32,7 @@ _SNAKE_CASE = re.compile(r"[a-z][a-z0-9_]*")
 # A clause ends at punctuation and at a turn ("but").
 _CLAUSE_END = r"[。！？；，…~～!?;\n]+|\.{2,}|\b(?:but|however|although)\b|但是|不过|可惜"
 _POINT_OR_COMMA = r"([.,])(\s|$|\p{Han})"  # not within numbers and addresses
+_SENTENCE_END = r"[。！？；!?;\n]\s*$"
 _SHORT_CLAUSE = 4
 # Single clauses are short and often neutral; on 825 aspects judged by people (the ASAP sample of
 # restaurant reviews) this weight lifts the area under the ROC curve from 0.797 to 0.824.
@@ -137,17 +139,23 @@ class Themes(Annotator):
 def read_taxonomy(path: Path) -> tuple[Theme, ...]:
     """Read a table of themes; raise ParamsError that lists every problem with file and line."""
     try:
-        document = parse(path.read_text(encoding="utf-8"), path.name)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ParamsError(
             f"The taxonomy {path} cannot be read: {reason}. Give the path of a YAML file in UTF-8 "
             "such as crmlab_plugins/data/themes.yaml."
         ) from None
-    problems = list(_problems(document))
+    return _taxonomy(text, path.name)
+
+
+@cache
+def _taxonomy(text: str, name: str) -> tuple[Theme, ...]:
+    document = parse(text, name)
+    problems = _problems(document)
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise ParamsError(f"The taxonomy {path.name} is not valid:\n{listed}")
+        raise ParamsError(f"The taxonomy {name} is not valid:\n{listed}")
     return tuple(_theme(entry) for entry in document.value["themes"])
 
 
@@ -215,7 +223,7 @@ def _theme(entry: dict[str, Any]) -> Theme:
 def _clauses(feedback: pl.DataFrame) -> pl.DataFrame:
     """Cut every text into clauses, as written (``clause``) and levelled for searching (``level``).
 
-    A clause of fewer than four characters ("房间，很脏") goes together with the next.
+    A clause of fewer than four characters ("房间，很脏") goes together with the next, within a sentence.
     """
     texts = feedback.select("feedback_id", pl.col("text").cast(pl.String)).with_row_index("row")
     marked = pl.col("text").str.replace_all(f"(?i)({_CLAUSE_END})", "$1\x1f")
@@ -224,7 +232,10 @@ def _clauses(feedback: pl.DataFrame) -> pl.DataFrame:
         texts.select("row", "feedback_id", marked.alias("clause"))
         .explode("clause", empty_as_null=True)
         .drop_nulls("clause")
-        .with_columns(short=pl.col("clause").str.count_matches(r"\w") < _SHORT_CLAUSE)
+        .with_columns(
+            short=(pl.col("clause").str.count_matches(r"\w") < _SHORT_CLAUSE)
+            & ~pl.col("clause").str.contains(_SENTENCE_END)
+        )
     )
     begins = ~pl.col("short").shift(1).over("row").fill_null(value=False)
     level = pl.col("clause").str.normalize("NFKC").str.to_lowercase()

@@ -32,7 +32,7 @@ def masked(text: str | None) -> str | None:
         ("(021)62345678", "[phone]"),
         ("ring (415) 555-2671 or +44 20 7946 0958", "ring [phone] or [phone]"),
         ("身份证11010519491231002X。", "身份证[身份证号]。"),
-        ("440524 19800101 001x 是我的", "[身份证号] 是我的"),
+        ("440524 18800101 0014 是我的", "[身份证号] 是我的"),
         ("卡4111 1111 1111 1111到账", "卡[银行卡号]到账"),
         ("卡号：6222021234567890128", "卡号：[银行卡号]"),
         ("邮箱a.b+c@mail.example.com。", "邮箱[邮箱]。"),
@@ -74,7 +74,7 @@ def test_null_stays_null_and_the_name_is_kept() -> None:
 
 
 def test_each_of_a_thousand_planted_numbers_is_found() -> None:
-    draw = random.Random(3)  # noqa: S311
+    draw = random.Random(3)
     numbers = [f"1{draw.choice('3456789')}{draw.randrange(10**9):09d}" for _ in range(500)]
     numbers += [with_identity_check(draw) for _ in range(250)]
     numbers += [with_luhn_check(draw) for _ in range(250)]

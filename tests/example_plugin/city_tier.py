@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import polars as pl
+
 from crmlab import Classifier, Label, Scheme, Text
 
 

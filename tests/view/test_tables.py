@@ -28,14 +28,14 @@ def cells(frame: pl.DataFrame, *columns: Column, currency: str = "USD") -> list[
     return [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in rows]
 
 
-def one(value: Any, format: str, dtype: Any = None, **options: Any) -> str:
+def one(value: Any, style: str, dtype: Any = None, **options: Any) -> str:
     frame = pl.DataFrame({"x": pl.Series([value], dtype=dtype, strict=False)})
     currency = options.pop("currency", "USD")
-    return cells(frame, Column("x", Text("甲", "X"), format, **options), currency=currency)[0][0]
+    return cells(frame, Column("x", Text("甲", "X"), style, **options), currency=currency)[0][0]
 
 
 @pytest.mark.parametrize(
-    ("value", "format", "options", "written"),
+    ("value", "style", "options", "written"),
     [
         (1234567, "integer", {}, "1,234,567"),
         (1234.5, "decimal", {}, "1,234.50"),
@@ -58,14 +58,14 @@ def one(value: Any, format: str, dtype: Any = None, **options: Any) -> str:
     ],
 )
 def test_a_value_is_written_as_readers_expect(
-    value: Any, format: str, options: dict[str, Any], written: str
+    value: Any, style: str, options: dict[str, Any], written: str
 ) -> None:
-    assert one(value, format, **options) == written
+    assert one(value, style, **options) == written
 
 
-@pytest.mark.parametrize("format", ["text", "integer", "decimal", "percent", "money", "date", "interval"])
-def test_null_is_a_dash_in_every_format(format: str) -> None:
-    assert one(None, format) == "–"
+@pytest.mark.parametrize("style", ["text", "integer", "decimal", "percent", "money", "date", "interval"])
+def test_null_is_a_dash_in_every_format(style: str) -> None:
+    assert one(None, style) == "–"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
