@@ -158,8 +158,7 @@ def levelled(texts: Sequence[str]) -> NDArray[np.uint32]:
     codes = codes[codes != ord(" ")]
     again = np.zeros(len(codes), dtype=bool)
     again[2:] = (codes[2:] == codes[1:-1]) & (codes[1:-1] == codes[:-2]) & (codes[2:] != LINE_END)
-    codes = codes[~again]
-    return codes
+    return np.compress(~again, codes)
 
 
 @cache

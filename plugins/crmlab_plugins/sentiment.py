@@ -71,12 +71,12 @@ class Sentiment(Annotator):
         en = (
             f"Each text gets a probability of being positive: above {high:.2f} it is positive, below "
             f"{low:.2f} negative, between them uncertain; blank, emoji-only and other-language texts are not "
-            "judged. A text is Chinese when Han characters are at least 20% of its letters. Chinese: logistic "
-            f"regression on characters and pairs of them, trained on {card['training_texts']:,} reviews of "
-            f"books, hotels and computers; accuracy {held_out['accuracy']:.1%} on {held_out['n']:,} reviews "
-            f"kept out of training (always guessing the larger class: {held_out['majority']:.1%}); other "
-            "trades may differ. English: the VADER word rules; other languages in Latin letters are read as "
-            "English and mostly end as uncertain."
+            "judged. A text is Chinese when Han characters are at least 20% of its letters. Chinese: "
+            f"logistic regression on characters and pairs of them, trained on {card['training_texts']:,} "
+            f"reviews of books, hotels and computers; accuracy {held_out['accuracy']:.1%} on "
+            f"{held_out['n']:,} reviews kept out of training (always guessing the larger class: "
+            f"{held_out['majority']:.1%}); other trades may differ. English: the VADER word rules; other "
+            "languages in Latin letters are read as English and mostly end as uncertain."
         )
         return Text(zh, en)
 

