@@ -36,7 +36,9 @@ class Movement:
         """One row per (``before``, ``after``) pair of label ids: ``customers`` and ``share`` of before."""
         earlier = self.before.labels.rename({"label": "before"})
         later = self.after.labels.rename({"label": "after"})
-        both = later.join(earlier, on="customer_id", how="left").with_columns(pl.col("before").fill_null("new"))
+        both = later.join(earlier, on="customer_id", how="left").with_columns(
+            pl.col("before").fill_null("new")
+        )
         known = both.with_columns(
             before=pl.when(pl.col("before") == UNCLASSIFIED.id).then(pl.lit("new")).otherwise("before")
         ).filter(pl.col("after") != UNCLASSIFIED.id)
@@ -80,7 +82,11 @@ class Movement:
                 running += share
         first = scheme.labels[0]
         now, then = (
-            next(r["share"] for r in rows if r["group"] == str(s.as_of) and r["name"] == first.text.to(language))
+            next(
+                r["share"]
+                for r in rows
+                if r["group"] == str(s.as_of) and r["name"] == first.text.to(language)
+            )
             for s in (self.after, self.before)
         )
         return charts.share_bars(
@@ -88,7 +94,9 @@ class Movement:
             [label.text.to(language) for label in scheme.labels],
             [theme.GOOD, theme.PALETTE[1], theme.BAD][: len(scheme.labels)],
             [str(self.before.as_of), str(self.after.as_of)],
-            say("status_title", label=first.text, then=percent(then), now=percent(now), day=self.before.as_of),
+            say(
+                "status_title", label=first.text, then=percent(then), now=percent(now), day=self.before.as_of
+            ),
             say("status_subtitle", n=count(self.after.labels.height)),
             language,
         )
@@ -117,7 +125,13 @@ class Movement:
             x_title=say("class_on", day=self.after.as_of),
             y_title=say("class_on", day=self.before.as_of),
             value_title=texts()["share_of_row"],
-            title=say("movement_title", label=worst.text, gone=count(gone), of=count(of), share=percent(gone / of if of else None)),
+            title=say(
+                "movement_title",
+                label=worst.text,
+                gone=count(gone),
+                of=count(of),
+                share=percent(gone / of if of else None),
+            ),
             subtitle=texts()["movement_subtitle"],
             language=language,
             x_order=[names[name] for name in scheme.ids],
@@ -132,7 +146,10 @@ class Movement:
         words, scheme = texts(), self.after.scheme
         names = scheme.names(self._language) | {"new": words["newcomer"].to(self._language)}
         totals = dict(self.matrix.group_by("before").agg(pl.col("customers").sum()).iter_rows())
-        bounds = [list(wilson(n, totals[before])) for before, n in self.matrix.select("before", "customers").iter_rows()]
+        bounds = [
+            list(wilson(n, totals[before]))
+            for before, n in self.matrix.select("before", "customers").iter_rows()
+        ]
         frame = self.matrix.with_columns(
             pl.col("before", "after").replace_strict(names, return_dtype=pl.String),
             interval=pl.Series(bounds, dtype=pl.List(pl.Float64)),
@@ -170,8 +187,24 @@ class Sensitivity:
             n = self.base.labels.height
             changed = int((self.base.labels["label"] != other.labels["label"]).sum())
             low, high = wilson(changed, n)
-            rows.append({"value": str(value), "customers": n, "changed": changed, "share": changed / n if n else None, "low": low, "high": high})
-        schema = {"value": pl.String, "customers": pl.Int64, "changed": pl.Int64, "share": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+            rows.append(
+                {
+                    "value": str(value),
+                    "customers": n,
+                    "changed": changed,
+                    "share": changed / n if n else None,
+                    "low": low,
+                    "high": high,
+                }
+            )
+        schema = {
+            "value": pl.String,
+            "customers": pl.Int64,
+            "changed": pl.Int64,
+            "share": pl.Float64,
+            "low": pl.Float64,
+            "high": pl.Float64,
+        }
         return pl.DataFrame(rows, schema=schema)
 
     def chart(self) -> alt.LayerChart:
@@ -185,7 +218,11 @@ class Sensitivity:
             frame,
             frame["name"].to_list(),
             say("sensitivity_title", low=percent(min(shares)), high=percent(max(shares))),
-            say("sensitivity_subtitle", base=self._name(str(getattr(self.base.classifier, self.parameter))), n=count(self.base.labels.height)),
+            say(
+                "sensitivity_subtitle",
+                base=self._name(str(getattr(self.base.classifier, self.parameter))),
+                n=count(self.base.labels.height),
+            ),
             words["changed_share"],
             self._language,
             [("name", words["convention"]), ("changed", words["changed"]), ("share", words["changed_share"])],

@@ -35,7 +35,9 @@ def pareto(values: Values) -> pl.DataFrame:
         return pl.DataFrame(schema={"customer_share": pl.Float64, "value_share": pl.Float64})
     steps = min(count, POINTS - 1)
     taken = [step * count // steps for step in range(1, steps + 1)]
-    shares = running.gather([at - 1 for at in taken]) / running[-1]
+    # Divided one by one: polars divides by a literal through its reciprocal, so 1 is not always 1.
+    whole = running[-1]
+    shares = [value / whole for value in running.gather([at - 1 for at in taken])]
     return pl.DataFrame(
         {
             "customer_share": [0.0, *(at / count for at in taken)],

@@ -65,7 +65,9 @@ class Document:
             else:
                 raise ParamsError(f"--set {key}: {part!r} is not there to be set in.")
         last = keys[-1]
-        if isinstance(target, dict) or (isinstance(target, list) and isinstance(last, int) and last < len(target)):
+        if isinstance(target, dict) or (
+            isinstance(target, list) and isinstance(last, int) and last < len(target)
+        ):
             target[last] = value  # type: ignore[index]
         else:
             raise ParamsError(f"--set {key}: {last!r} is not there to be set.")
@@ -81,7 +83,9 @@ def parse(text: str, name: str) -> Document:
         lines = {path: f"{name}:{mark}" for path, mark in _lines(node, ())} if node else {}
         value = loader.construct_document(node) if node else None
     except _RepeatedKeyError as error:
-        raise ParamsError(f"{name}:{error.line}: the key {error.key!r} appears twice. Keep one of them.") from None
+        raise ParamsError(
+            f"{name}:{error.line}: the key {error.key!r} appears twice. Keep one of them."
+        ) from None
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

@@ -101,7 +101,10 @@ def feedback_findings(lab: Lab) -> list[Finding]:
     negative = voice.contrast.telling.filter(pl.col("z") < 0).sort("z", "word").head(4)["word"].to_list()
     if negative:
         found.append(
-            Finding("contrast", say("finding_contrast", words_zh="、".join(negative), words_en=", ".join(negative)))
+            Finding(
+                "contrast",
+                say("finding_contrast", words_zh="、".join(negative), words_en=", ".join(negative)),
+            )
         )
     return found
 
@@ -112,7 +115,9 @@ def _rated(rating: Rating, judged: Text) -> Text:
         value, bounds = f"{rating.value:+.0f}", f"{rating.low:+.0f}–{rating.high:+.0f}"
     else:
         value, bounds = percent(rating.value), f"{percent(rating.low)}–{percent(rating.high)}"
-    return say("finding_rating", name=rating.name, value=value, bounds=bounds, n=count(rating.n), judged=judged)
+    return say(
+        "finding_rating", name=rating.name, value=value, bounds=bounds, n=count(rating.n), judged=judged
+    )
 
 
 def _status_finding(lab: Lab) -> Finding:

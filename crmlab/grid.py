@@ -86,10 +86,17 @@ class Grid:
     def table(self) -> Table:
         """Show the cut-points: between which values a score lies."""
         words = texts()
-        names = {"recency": "measure_days_since_last_order", "frequency": "measure_order_count", "monetary": "measure_total_spend"}
+        names = {
+            "recency": "measure_days_since_last_order",
+            "frequency": "measure_order_count",
+            "monetary": "measure_total_spend",
+        }
         cuts: dict[str, list[float]] = getattr(self._classifier, "cut_points_", {})
         rows = [
-            {"measure": words[names[name]].to(self._lab.language), "cuts": " · ".join(f"{cut:,.2f}".removesuffix(".00") for cut in values)}
+            {
+                "measure": words[names[name]].to(self._lab.language),
+                "cuts": " · ".join(f"{cut:,.2f}".removesuffix(".00") for cut in values),
+            }
             for name, values in cuts.items()
             if name in names
         ]

@@ -90,7 +90,9 @@ class Lab:
         day = as_of or self.study.as_of
         makers = self._feature_makers
         wanted = columns or tuple(
-            column for column, (_, maker) in makers.items() if all(table in self.tables for table in maker.tables)
+            column
+            for column, (_, maker) in makers.items()
+            if all(table in self.tables for table in maker.tables)
         )
         have = self._features.get(day)
         if have is None:
@@ -179,16 +181,16 @@ class Lab:
 
         return Findings(self.finding_texts(), self.language)
 
-    def cautions(self) -> Note:
-        """Say what a reader must know before repeating a figure: what the sources warn of."""
+    def cautions(self) -> Note | None:
+        """Say what a reader must know before repeating a figure, where a source warns of something."""
         from crmlab.view.findings import Note
-        from crmlab.view.texts import texts
 
         owners = dict.fromkeys(self.tables.owner(name) for name in self.tables.loaded)
         said = [owner.caution for owner in owners if owner.caution]
         if not said:
-            return Note(texts()["no_caution"], self.language)
-        return Note(Text("".join(text.zh for text in said), " ".join(text.en for text in said)), self.language, "warning")
+            return None
+        warning = Text("".join(text.zh for text in said), " ".join(text.en for text in said))
+        return Note(warning, self.language, "warning")
 
     def definitions(self) -> Table:
         """Show how every figure of this report is defined, with what was learned."""
@@ -220,9 +222,13 @@ class Lab:
         if self.study.privacy.ids == "plain" or not len(ids):
             return ids
         key = study_key(Path(os.environ.get(KEY_FOLDER, ".crmlab")))
-        everybody = pl.concat([self.tables[name]["customer_id"] for name in _IDENTIFIED if name in self.tables])
+        everybody = pl.concat(
+            [self.tables[name]["customer_id"] for name in _IDENTIFIED if name in self.tables]
+        )
         known = pl.concat([everybody, ids.cast(pl.String)]).drop_nulls().unique().sort()
-        return ids.cast(pl.String).replace_strict(known, mask_ids(known, key), default=None, return_dtype=pl.String)
+        return ids.cast(pl.String).replace_strict(
+            known, mask_ids(known, key), default=None, return_dtype=pl.String
+        )
 
     def save(self, folder: Path | str | None = None) -> Note:
         """Write tables, workbook, rejected rows and learned state to ``folder``.

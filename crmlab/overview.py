@@ -50,7 +50,10 @@ class Overview:
             dated = feedback["given_on"].is_not_null().sum()
             figures += [
                 (count(feedback.height), words["texts_used"]),
-                (percent(feedback["score"].is_not_null().mean() if feedback.height else None), words["with_score"]),  # type: ignore[arg-type]
+                (
+                    percent(feedback["score"].is_not_null().mean() if feedback.height else None),
+                    words["with_score"],
+                ),  # type: ignore[arg-type]
                 (percent(dated / feedback.height if feedback.height else None), words["with_date"]),
             ]
         return KeyFigures(figures, lab.language)
@@ -89,13 +92,17 @@ class Overview:
         words, study = texts(), self.lab.study
         owners = dict.fromkeys(self.lab.tables.owner(name) for name in self.tables)
         items: list[tuple[Text, Text]] = [(owner.title, owner.origin) for owner in owners]
-        items.append((words["as_of"], say("as_of_text", day=study.as_of, zone=study.timezone, currency=study.currency)))
+        items.append(
+            (words["as_of"], say("as_of_text", day=study.as_of, zone=study.timezone, currency=study.currency))
+        )
         return SourceBox(items, self.lab.language)
 
     def _why(self, c: TableCount) -> str:
         language = self.lab.language
         comma = "，" if language == "zh" else ", "
-        return comma.join(f"{REASONS[reason].to(language)} {count(n)}" for reason, n in c.reasons.items()) or "–"
+        return (
+            comma.join(f"{REASONS[reason].to(language)} {count(n)}" for reason, n in c.reasons.items()) or "–"
+        )
 
     def _period(self, name: str) -> str:
         days = self.lab.tables[name]["day"]

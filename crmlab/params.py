@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from crmlab.documents import Document, parse
 from crmlab.errors import CrmlabError, ParamsError
@@ -248,7 +256,9 @@ def _plugin_problems(values: Mapping[str, Any]) -> list[tuple[Where, str]]:
     for name, changes in reports.items() if isinstance(reports, dict) else ():
         for key in changes if isinstance(changes, dict) else ():
             if key in ("study", "reports", "plugin_folder"):
-                problems.append((("reports", name, key), f"reports.{name}.{key}: cannot differ between reports."))
+                problems.append(
+                    (("reports", name, key), f"reports.{name}.{key}: cannot differ between reports.")
+                )
     return problems
 
 

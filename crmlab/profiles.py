@@ -16,11 +16,16 @@ from crmlab.view.texts import say, texts
 if TYPE_CHECKING:
     import altair as alt
 
-    from crmlab.lab import Lab
     from crmlab.results import Segmentation
 
 _LESS_IS_BETTER = ("days_since_last_order",)
-MEASURES = ("total_spend", "order_count", "average_order_value", "days_since_last_order", "days_since_first_order")
+MEASURES = (
+    "total_spend",
+    "order_count",
+    "average_order_value",
+    "days_since_last_order",
+    "days_since_first_order",
+)
 
 
 class Profiles:
@@ -80,9 +85,13 @@ class Profiles:
     def table(self) -> Table:
         """Show the averages."""
         words = texts()
-        frame = self.segmentation.named(self.summary).join(self.categories, on="label", how="left", maintain_order="left")
+        frame = self.segmentation.named(self.summary).join(
+            self.categories, on="label", how="left", maintain_order="left"
+        )
         frame = frame.with_columns(
-            interval=pl.concat_list(pl.col("total_spend") - pl.col("reach"), pl.col("total_spend") + pl.col("reach")),
+            interval=pl.concat_list(
+                pl.col("total_spend") - pl.col("reach"), pl.col("total_spend") + pl.col("reach")
+            ),
             favourite=pl.format("{} ({})", "category", pl.col("index").round(0).cast(pl.Int64)),
         )
         columns = [
@@ -125,7 +134,11 @@ class Profiles:
         capped = cells.with_columns(colour=colour.clip(0, 200)).drop("turned")
         top = named.sort("total_spend", descending=True, nulls_last=True).head(1)
         best = self.segmentation.scheme[top["label"][0]].text if top.height else Text("–", "–")
-        times = float(top["total_spend"][0] or 0) / float(features["total_spend"].mean() or 1) if top.height else 0.0
+        times = (
+            float(top["total_spend"][0] or 0) / float(features["total_spend"].mean() or 1)
+            if top.height
+            else 0.0
+        )
         return charts.heat_map(
             capped.drop_nulls("index"),
             "measure",
@@ -173,7 +186,12 @@ class WatchList:
         frame = self.segmentation.named(self.customers).with_columns(
             customer_id=self._lab.shown_ids(self.customers["customer_id"]), reason=pl.col(self._lab.language)
         )
-        classes = Text(*(("、" if i == 0 else ", ").join(self.segmentation.scheme[x].text[i] for x in self.wanted) for i in (0, 1)))
+        classes = Text(
+            *(
+                ("、" if i == 0 else ", ").join(self.segmentation.scheme[x].text[i] for x in self.wanted)
+                for i in (0, 1)
+            )
+        )
         masked = self._lab.study.privacy.ids == "masked"
         return Table(
             frame,
@@ -190,4 +208,3 @@ class WatchList:
             language=self._lab.language,
             currency=self._lab.study.currency,
         )
-

@@ -247,7 +247,9 @@ class Scores:
         width = (high - low) / 20 or 1.0
         place = ((values - low) / width).floor().clip(0, 19).cast(pl.Int64).alias("bin")
         counts = place.to_frame().group_by("bin").agg(count=pl.len().cast(pl.Int64)).sort("bin")
-        frame = counts.select(low=low + pl.col("bin") * width, high=low + (pl.col("bin") + 1) * width, count="count")
+        frame = counts.select(
+            low=low + pl.col("bin") * width, high=low + (pl.col("bin") + 1) * width, count="count"
+        )
         title = say("score_title", score=score.text, n=count(values.len()))
         return charts.score_distribution(frame, score, title, self.lab.language)
 
@@ -278,7 +280,9 @@ class Annotation:
     def feedback(self) -> pl.DataFrame:
         """The feedback table with the added columns."""
         table = self.lab.tables["feedback"]
-        return table.drop(*(set(self.annotator.adds) & set(table.columns))).hstack(self.added.drop("feedback_id"))
+        return table.drop(*(set(self.annotator.adds) & set(table.columns))).hstack(
+            self.added.drop("feedback_id")
+        )
 
     def explain(self) -> Text:
         """Return how the annotation is made, in words."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from crmlab.errors import ParamsError, did_you_mean
+from crmlab.errors import ParamsError, PluginContractError, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -19,29 +19,31 @@ Where = tuple[str | int, ...]
 
 def validated(cls: type[E], params: Mapping[str, Any]) -> E:
     """Return ``cls(**params)`` after checking names and types; raise ParamsError otherwise."""
-    from pydantic import ConfigDict, ValidationError, create_model
+    from pydantic import ConfigDict, Field, ValidationError, create_model
 
-    hints = get_type_hints(cls, include_extras=True)
+    hints = _hints(cls)
+    names = cls.parameter_names()
     declared: dict[str, Any] = {}
-    for field in fields(cls):  # type: ignore[arg-type]
+    for number, field in enumerate(fields(cls)):  # type: ignore[arg-type]
         default = field.default if field.default_factory is MISSING else field.default_factory()
-        declared[field.name] = (hints[field.name], ... if default is MISSING else default)
+        # An alias, because a parameter may have a name that pydantic uses itself, such as "schema".
+        item = Field(... if default is MISSING else default, alias=field.name)
+        declared[f"parameter_{number}"] = (hints[field.name], item)
     model = create_model(
         cls.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **declared
     )
     try:
         checked = model.model_validate(dict(params))
     except ValidationError as error:
-        problems = [line for _, line in problems_of(error, lambda where: declared)]
+        problems = [line for _, line in problems_of(error, lambda where: names)]
         raise ParamsError(f"The parameters of {cls.__name__} are not valid: {' '.join(problems)}") from None
-    plugin = cls(**{name: getattr(checked, name) for name in declared})
+    values = (getattr(checked, name) for name in declared)
+    plugin = cls(**dict(zip(names, values, strict=True)))
     plugin._check_params()
     return plugin
 
 
-def problems_of(
-    error: ValidationError, allowed: Callable[[Where], Iterable[str]]
-) -> list[tuple[Where, str]]:
+def problems_of(error: ValidationError, allowed: Callable[[Where], Iterable[str]]) -> list[tuple[Where, str]]:
     """Turn a pydantic error into (location, sentence) pairs without quoting long values.
 
     ``allowed`` gives the names that are allowed where an unknown one was found.
@@ -63,6 +65,16 @@ def problems_of(
             line = f"{path}: {message}; given: {_short(item['input'])}."
         found.append((where, line))
     return found
+
+
+def _hints(cls: type[Estimator]) -> dict[str, Any]:
+    try:
+        return get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        raise PluginContractError(
+            f"The types of the parameters of {cls.__name__} cannot be read: {error}. Import what they "
+            "name at module level, outside `if TYPE_CHECKING`."
+        ) from error
 
 
 def _short(value: object) -> str:

@@ -53,7 +53,15 @@ class Voice:
         for name in ("positive", "uncertain", "negative"):
             n = counts.get(name, 0)
             low, high = wilson(n, judged)
-            rows.append({"sentiment": name, "texts": n, "share": n / judged if judged else None, "low": low, "high": high})
+            rows.append(
+                {
+                    "sentiment": name,
+                    "texts": n,
+                    "share": n / judged if judged else None,
+                    "low": low,
+                    "high": high,
+                }
+            )
         return pl.DataFrame(rows, schema=_SENTIMENT_SCHEMA)
 
     def verdict(self) -> Table:
@@ -99,7 +107,12 @@ class Voice:
         """Draw the sentiment of all texts, and of each subject where feedback names one."""
         words, language = texts(), self._language
         groups = [(words["all_texts"].to(language), self.feedback)]
-        subjects = self.feedback.drop_nulls("category").group_by("category").len().sort("len", "category", descending=[True, False])
+        subjects = (
+            self.feedback.drop_nulls("category")
+            .group_by("category")
+            .len()
+            .sort("len", "category", descending=[True, False])
+        )
         for subject, n in subjects.iter_rows():
             if n >= SMALLEST_GROUP:
                 name = _subject(subject).to(language)
@@ -111,7 +124,16 @@ class Voice:
             for name in ("positive", "uncertain", "negative"):
                 n = int((judged["sentiment"] == name).sum())
                 share = n / judged.height if judged.height else 0.0
-                rows.append({"group": f"{group} (n={count(judged.height)})", "name": words[name].to(language), "count": n, "share": share, "middle": running + share / 2, "label": percent(share, 0) if share >= 0.06 else ""})
+                rows.append(
+                    {
+                        "group": f"{group} (n={count(judged.height)})",
+                        "name": words[name].to(language),
+                        "count": n,
+                        "share": share,
+                        "middle": running + share / 2,
+                        "label": percent(share, 0) if share >= 0.06 else "",
+                    }
+                )
                 running += share
         row = self.sentiment.row(by_predicate=pl.col("sentiment") == "positive", named=True)
         return charts.share_bars(
@@ -119,7 +141,12 @@ class Voice:
             [words[name].to(language) for name in ("positive", "uncertain", "negative")],
             [theme.GOOD, theme.NEUTRAL, theme.BAD],
             list(dict.fromkeys(row["group"] for row in rows)),
-            say("sentiment_title", share=percent(row["share"]), low=percent(row["low"]), high=percent(row["high"])),
+            say(
+                "sentiment_title",
+                share=percent(row["share"]),
+                low=percent(row["low"]),
+                high=percent(row["high"]),
+            ),
             say("sentiment_subtitle", n=count(int(self.sentiment["texts"].sum()))),
             language,
         )
@@ -288,13 +315,25 @@ class ThemeMentions:
             (probability > 0.5).sum().cast(pl.Int64).alias("positive"),
             (probability <= 0.5).sum().cast(pl.Int64).alias("negative"),
         )
-        shown = grouped.filter(pl.col("texts") >= self._lab.study.privacy.smallest_group).sort("texts", "theme", descending=[True, False])
+        shown = grouped.filter(pl.col("texts") >= self._lab.study.privacy.smallest_group).sort(
+            "texts", "theme", descending=[True, False]
+        )
         rows = []
         for row in shown.iter_rows(named=True):
             low, high = wilson(row["texts"], total)
             decided = row["positive"] + row["negative"]
             negative_low, negative_high = wilson(row["negative"], decided)
-            rows.append({**row, "share": row["texts"] / total, "low": low, "high": high, "negative_share": row["negative"] / decided if decided else None, "negative_low": negative_low, "negative_high": negative_high})
+            rows.append(
+                {
+                    **row,
+                    "share": row["texts"] / total,
+                    "low": low,
+                    "high": high,
+                    "negative_share": row["negative"] / decided if decided else None,
+                    "negative_low": negative_low,
+                    "negative_high": negative_high,
+                }
+            )
         return pl.DataFrame(rows, schema=_THEME_SCHEMA)
 
     def chart(self) -> alt.Chart:
@@ -324,7 +363,11 @@ class ThemeMentions:
             pl.concat(sides),
             named["name"].to_list(),
             title,
-            say("themes_subtitle", covered=percent(self.covered / self._feedback.height if self._feedback.height else None, 0), n=count(self._feedback.height)),
+            say(
+                "themes_subtitle",
+                covered=percent(self.covered / self._feedback.height if self._feedback.height else None, 0),
+                n=count(self._feedback.height),
+            ),
             language,
         )
 
@@ -346,7 +389,8 @@ class ThemeMentions:
         """Show size and sentiment per theme."""
         words = texts()
         frame = self._named(self.summary).with_columns(
-            interval=pl.concat_list("low", "high"), negative_interval=pl.concat_list("negative_low", "negative_high")
+            interval=pl.concat_list("low", "high"),
+            negative_interval=pl.concat_list("negative_low", "negative_high"),
         )
         return Table(
             frame,
@@ -381,7 +425,9 @@ class ThemeMentions:
         if self._lab.study.privacy.quotes == "none":
             return Note(words["quotes_off"], self._language)
         sides = [
-            self.quotes.filter(pl.col("polarity") == side).group_by("theme").agg(pl.col("text").first().alias(side))
+            self.quotes.filter(pl.col("polarity") == side)
+            .group_by("theme")
+            .agg(pl.col("text").first().alias(side))
             for side in _POLES
         ]
         frame = self._named(self.summary.head(8).select("theme"))
@@ -423,7 +469,9 @@ class Contrast:
     @cached_property
     def telling(self) -> pl.DataFrame:
         """The twelve strongest words of each side, positive first."""
-        return pl.concat([self.words.filter(pl.col("z") > 0).head(12), self.words.filter(pl.col("z") < 0).tail(12)])
+        return pl.concat(
+            [self.words.filter(pl.col("z") > 0).head(12), self.words.filter(pl.col("z") < 0).tail(12)]
+        )
 
     def chart(self) -> Any:
         """Draw the z-scores of the telling words."""
@@ -446,10 +494,17 @@ class Contrast:
             frame,
             frame["name"].to_list(),
             say("contrast_title", words=top),
-            say("contrast_subtitle", groups=groups, positive=count(n_positive), negative=count(n - n_positive)),
+            say(
+                "contrast_subtitle", groups=groups, positive=count(n_positive), negative=count(n - n_positive)
+            ),
             words["contrast_axis"],
             self._language,
-            [("name", words["word"]), ("positive", words["in_satisfied"]), ("negative", words["in_dissatisfied"]), ("value", words["z"])],
+            [
+                ("name", words["word"]),
+                ("positive", words["in_satisfied"]),
+                ("negative", words["in_dissatisfied"]),
+                ("value", words["z"]),
+            ],
         )
 
 
@@ -468,14 +523,33 @@ class Coverage:
         for column in ("text", "score", "given_on", "customer_id", "channel", "category"):
             present = int(self.feedback[column].is_not_null().sum())
             low, high = wilson(present, n)
-            rows.append({"column": column, "present": present, "share": present / n if n else None, "low": low, "high": high})
-        return pl.DataFrame(rows, schema={"column": pl.String, "present": pl.Int64, "share": pl.Float64, "low": pl.Float64, "high": pl.Float64})
+            rows.append(
+                {
+                    "column": column,
+                    "present": present,
+                    "share": present / n if n else None,
+                    "low": low,
+                    "high": high,
+                }
+            )
+        return pl.DataFrame(
+            rows,
+            schema={
+                "column": pl.String,
+                "present": pl.Int64,
+                "share": pl.Float64,
+                "low": pl.Float64,
+                "high": pl.Float64,
+            },
+        )
 
     def chart(self) -> alt.LayerChart:
         """Draw how complete each column is."""
         words, language = texts(), self._language
         frame = self.summary.with_columns(
-            name=pl.col("column").map_elements(lambda name: words[f"column_{name}"].to(language), return_dtype=pl.String),
+            name=pl.col("column").map_elements(
+                lambda name: words[f"column_{name}"].to(language), return_dtype=pl.String
+            ),
             value=pl.col("share"),
             label=pl.col("share").map_elements(percent, return_dtype=pl.String),
         )
@@ -485,7 +559,9 @@ class Coverage:
             frame,
             frame["name"].to_list(),
             say("coverage_title", missing=missing, of=frame.height),
-            say("coverage_subtitle", n=count(self.feedback.height), median=count(float(lengths.median() or 0))),  # type: ignore[arg-type]
+            say(
+                "coverage_subtitle", n=count(self.feedback.height), median=count(float(lengths.median() or 0))
+            ),  # type: ignore[arg-type]
             words["filled_share"],
             language,
             [("name", words["column"]), ("present", words["filled"]), ("label", words["filled_share"])],
@@ -498,9 +574,18 @@ def _satisfied(feedback: pl.DataFrame) -> pl.Series:
     NPS 9–10 against 0–6; five points 4–5 against 1–2; seven points 6–7 against 1–3; yes or no.
     """
     score, scale = pl.col("score"), pl.col("scale")
-    bounds = {"nps_0_10": (6, 9), "csat_1_5": (2, 4), "csat_1_7": (3, 6), "ces_1_7": (3, 6), "binary_0_1": (0, 1)}
+    bounds = {
+        "nps_0_10": (6, 9),
+        "csat_1_5": (2, 4),
+        "csat_1_7": (3, 6),
+        "ces_1_7": (3, 6),
+        "binary_0_1": (0, 1),
+    }
     cases = [
-        pl.when((scale == name) & (score >= high)).then(True).when((scale == name) & (score <= low)).then(False)  # noqa: FBT003
+        pl.when((scale == name) & (score >= high))
+        .then(True)
+        .when((scale == name) & (score <= low))
+        .then(False)
         for name, (low, high) in bounds.items()
     ]
     return feedback.select(pl.coalesce(*cases).alias("satisfied")).to_series()
@@ -514,9 +599,29 @@ def _subject(subject: str) -> Text:
     return texts().get(f"subject_{subject}", Text(subject, subject))
 
 
-_SENTIMENT_SCHEMA = {"sentiment": pl.String, "texts": pl.Int64, "share": pl.Float64, "low": pl.Float64, "high": pl.Float64}
-_RELIABILITY_SCHEMA = {"n": pl.Int64, "accuracy": pl.Float64, "low": pl.Float64, "high": pl.Float64, "baseline": pl.Float64, "undecided": pl.Int64}
-_TREND_SCHEMA = {"period": pl.String, "count": pl.Int64, "positive": pl.Int64, "share": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+_SENTIMENT_SCHEMA = {
+    "sentiment": pl.String,
+    "texts": pl.Int64,
+    "share": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+}
+_RELIABILITY_SCHEMA = {
+    "n": pl.Int64,
+    "accuracy": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "baseline": pl.Float64,
+    "undecided": pl.Int64,
+}
+_TREND_SCHEMA = {
+    "period": pl.String,
+    "count": pl.Int64,
+    "positive": pl.Int64,
+    "share": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+}
 _THEME_SCHEMA = {
     "theme": pl.String, "texts": pl.Int64, "share": pl.Float64, "low": pl.Float64, "high": pl.Float64, "positive": pl.Int64,
     "negative": pl.Int64, "negative_share": pl.Float64, "negative_low": pl.Float64, "negative_high": pl.Float64,

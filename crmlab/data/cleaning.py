@@ -142,4 +142,3 @@ def _broken_rules(details: pl.DataFrame) -> pl.DataFrame:
     rules.sort(key=lambda rule: ("|nullability" not in rule, "|" not in rule))
     broken = [pl.when(pl.col(rule) == "invalid").then(pl.lit(rule.split("|")[-1])) for rule in rules]
     return details.select("row", reason=pl.coalesce(*broken))
-

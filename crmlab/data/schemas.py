@@ -52,7 +52,9 @@ class Orders(_Table):
         metadata=_named("下单时间", "Order time", "购买时间", "订单日期", "Order date", "order_date"),
     )
     day = dy.Int64(nullable=False, metadata=_named("下单日", "Order day"))
-    amount_hundredths = dy.Int64(nullable=False, metadata=_named("金额", "Amount", "消费金额", "订单金额", "实付金额", "total"))
+    amount_hundredths = dy.Int64(
+        nullable=False, metadata=_named("金额", "Amount", "消费金额", "订单金额", "实付金额", "total")
+    )
 
     @dy.rule()
     def unique_id(cls) -> pl.Expr:
@@ -70,7 +72,9 @@ class OrderLines(_Table):
 
     order_id = dy.String(nullable=False, min_length=1, metadata=_named("订单号", "Order ID"))
     category = dy.String(nullable=True, metadata=_named("品类", "Category", "商品类别"))
-    amount_hundredths = dy.Int64(nullable=False, metadata=_named("金额", "Amount", "消费金额", "订单金额", "实付金额", "total"))
+    amount_hundredths = dy.Int64(
+        nullable=False, metadata=_named("金额", "Amount", "消费金额", "订单金额", "实付金额", "total")
+    )
 
 
 class Feedback(_Table):

@@ -74,7 +74,9 @@ class TableStore(Mapping[str, pl.DataFrame]):
         if name not in self._cleaned:
             cleaned = clean(name, self._raw(name), self._time_zone)
             if cleaned.rejected_share > self._max_rejected_share:
-                reasons = ", ".join(f"{REASONS[reason].en} {count:,}" for reason, count in cleaned.counts.items())
+                reasons = ", ".join(
+                    f"{REASONS[reason].en} {count:,}" for reason, count in cleaned.counts.items()
+                )
                 raise QualityGateError(
                     f"{cleaned.rejected.height:,} of {cleaned.rows_read:,} rows of the table {name!r} "
                     f"({cleaned.rejected_share:.1%}) are rejected: {reasons}. The study allows "

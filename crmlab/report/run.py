@@ -92,7 +92,7 @@ def run(
     with contextlib.suppress(OSError):  # a full disk: the folder itself still tells
         manifest.write(staging, record)
     folder = _publish(staging, home, identity)
-    return Run(folder, tuple(outcomes), gallery.write(home.parent), tuple(warnings))
+    return Run(folder, tuple(outcomes), gallery.write(home.parent, checked.language), tuple(warnings))
 
 
 def _chosen(study: Study, reports: Sequence[str]) -> list[str]:

@@ -88,7 +88,12 @@ def heat_map(
         scale = alt.Scale(range=list(theme.DIVERGING), domain=[diverging_at - reach, diverging_at + reach])
         dark = abs(alt.datum[value] - diverging_at) > reach * 0.7
     base = alt.Chart(frame).encode(
-        x=alt.X(f"{x}:N", sort=list(x_order), title=x_title.to(language), axis=alt.Axis(labelAngle=x_angle, orient="bottom")),
+        x=alt.X(
+            f"{x}:N",
+            sort=list(x_order),
+            title=x_title.to(language),
+            axis=alt.Axis(labelAngle=x_angle, orient="bottom"),
+        ),
         y=alt.Y(f"{y}:N", sort=list(y_order), title=y_title.to(language)),
     )
     cells = base.mark_rect(stroke="#ffffff", strokeWidth=2).encode(
@@ -107,7 +112,9 @@ def heat_map(
     return _finished(cells + numbers, title, subtitle, language, height=size)
 
 
-def pareto_curve(frame: pl.DataFrame, at: tuple[float, float], title: Text, subtitle: Text, language: Language) -> alt.LayerChart:
+def pareto_curve(
+    frame: pl.DataFrame, at: tuple[float, float], title: Text, subtitle: Text, language: Language
+) -> alt.LayerChart:
     """Draw the share of revenue that the best x % of customers make (``customer_share``, ``value_share``)."""
     import altair as alt
 
@@ -115,9 +122,13 @@ def pareto_curve(frame: pl.DataFrame, at: tuple[float, float], title: Text, subt
     axis = alt.Axis(format=".0%", tickCount=5)
     base = alt.Chart(frame).encode(
         x=alt.X("customer_share:Q", title=words["pareto_x"], axis=axis, scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("value_share:Q", title=words["pareto_y"], axis=axis, scale=alt.Scale(domain=[0, 1], clamp=True)),
+        y=alt.Y(
+            "value_share:Q", title=words["pareto_y"], axis=axis, scale=alt.Scale(domain=[0, 1], clamp=True)
+        ),
     )
-    nearest = alt.selection_point(nearest=True, on="pointerover", fields=["customer_share"], empty=False, name="nearest")
+    nearest = alt.selection_point(
+        nearest=True, on="pointerover", fields=["customer_share"], empty=False, name="nearest"
+    )
     curve = base.mark_line()
     dots = base.mark_point(size=80).encode(
         opacity=alt.condition(nearest, alt.value(1), alt.value(0)),
@@ -154,7 +165,13 @@ def share_bars(
     frame = frame.with_columns(place=pl.col("name").replace_strict(place, return_dtype=pl.Int64))
     base = alt.Chart(frame).encode(
         y=alt.Y("group:N", sort=list(groups), title=None),
-        x=alt.X("share:Q", stack="zero", title=words["share_axis"], axis=alt.Axis(format=".0%", tickCount=5), scale=alt.Scale(domain=[0, 1])),
+        x=alt.X(
+            "share:Q",
+            stack="zero",
+            title=words["share_axis"],
+            axis=alt.Axis(format=".0%", tickCount=5),
+            scale=alt.Scale(domain=[0, 1]),
+        ),
         order=alt.Order("place:Q"),
     )
     bars = base.mark_bar(cornerRadius=0, size=34).encode(
@@ -197,15 +214,27 @@ def diverging_bars(
     return _finished(chart, title, subtitle, language, height=28 * len(order))
 
 
-def interval_line(frame: pl.DataFrame, title: Text, subtitle: Text, y_title: Text, language: Language) -> alt.LayerChart:
+def interval_line(
+    frame: pl.DataFrame, title: Text, subtitle: Text, y_title: Text, language: Language
+) -> alt.LayerChart:
     """Draw a share per period with its interval (``period``, ``share``, ``low``, ``high``, ``count``)."""
     import altair as alt
 
     words = _words(language)
     periods = frame["period"].to_list()
-    base = alt.Chart(frame).encode(x=alt.X("period:N", sort=periods, title=words["period"], axis=alt.Axis(labelAngle=-35 if len(periods) > 6 else 0)))
+    base = alt.Chart(frame).encode(
+        x=alt.X(
+            "period:N",
+            sort=periods,
+            title=words["period"],
+            axis=alt.Axis(labelAngle=-35 if len(periods) > 6 else 0),
+        )
+    )
     band = base.mark_bar(color=theme.SEQUENTIAL[1], size=18, cornerRadius=3).encode(
-        y=alt.Y("low:Q", title=y_title.to(language), axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1])), y2="high:Q"
+        y=alt.Y(
+            "low:Q", title=y_title.to(language), axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1])
+        ),
+        y2="high:Q",
     )
     line = base.mark_line(strokeWidth=1.5).encode(y="share:Q")
     points = base.mark_point().encode(
@@ -218,11 +247,21 @@ def interval_line(frame: pl.DataFrame, title: Text, subtitle: Text, y_title: Tex
             alt.Tooltip("count:Q", title=words["count"], format=",d"),
         ],
     )
-    labels = base.mark_text(dy=4, baseline="top", color=theme.MUTED, fontSize=11).encode(y=alt.value(0), text="n:N")
+    labels = base.mark_text(dy=4, baseline="top", color=theme.MUTED, fontSize=11).encode(
+        y=alt.value(0), text="n:N"
+    )
     return _finished(band + line + points + labels, title, subtitle, language, height=300)
 
 
-def signed_bars(frame: pl.DataFrame, order: Sequence[str], title: Text, subtitle: Text, x_title: Text, language: Language, tooltips: Sequence[tuple[str, Text]]) -> alt.Chart:
+def signed_bars(
+    frame: pl.DataFrame,
+    order: Sequence[str],
+    title: Text,
+    subtitle: Text,
+    x_title: Text,
+    language: Language,
+    tooltips: Sequence[tuple[str, Text]],
+) -> alt.Chart:
     """Draw a signed ``value`` per ``name``, orange below zero and teal above."""
     import altair as alt
 
@@ -235,7 +274,16 @@ def signed_bars(frame: pl.DataFrame, order: Sequence[str], title: Text, subtitle
     return _finished(chart, title, subtitle, language, height=24 * len(order))
 
 
-def bars(frame: pl.DataFrame, order: Sequence[str], title: Text, subtitle: Text, x_title: Text, language: Language, tooltips: Sequence[tuple[str, Text]], x_format: str = ".0%") -> alt.LayerChart:
+def bars(
+    frame: pl.DataFrame,
+    order: Sequence[str],
+    title: Text,
+    subtitle: Text,
+    x_title: Text,
+    language: Language,
+    tooltips: Sequence[tuple[str, Text]],
+    x_format: str = ".0%",
+) -> alt.LayerChart:
     """Draw one ``value`` per ``name`` with the ``label`` written at its end."""
     import altair as alt
 
@@ -243,7 +291,9 @@ def bars(frame: pl.DataFrame, order: Sequence[str], title: Text, subtitle: Text,
         y=alt.Y("name:N", sort=list(order), title=None),
         x=alt.X("value:Q", title=x_title.to(language), axis=alt.Axis(format=x_format, tickCount=5)),
     )
-    drawn = base.mark_bar().encode(tooltip=[alt.Tooltip(column, title=name.to(language)) for column, name in tooltips])
+    drawn = base.mark_bar().encode(
+        tooltip=[alt.Tooltip(column, title=name.to(language)) for column, name in tooltips]
+    )
     labels = base.mark_text(align="left", dx=5, color=theme.INK).encode(text="label:N")
     return _finished(drawn + labels, title, subtitle, language, height=ROW * len(order))
 
@@ -276,4 +326,3 @@ def _finished(chart: Any, title: Text, subtitle: Text, language: Language, heigh
         width="container",
         height=height,
     )
-

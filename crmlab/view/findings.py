@@ -13,9 +13,10 @@ from crmlab.view.html import View, escape
 _FIGURE = re.compile(
     r"(?P<date>\d{4}[-–/]\d{1,2}(?:[-–/]\d{1,2})?|\d+\s?[年月日])|"
     r"(?<![A-Za-z0-9_.])[-+−]?[¥$€£]?\d[\d,]*(?:\.\d+)?"
-    r"(?:\s?(?:%|‰|个百分点|万元|亿元|万|亿|元|人|家|户|位|天|分|倍|条|单|个))?(?![A-Za-z0-9])"
+    r"(?:\s?(?:%|‰|[kMB](?![A-Za-z])|个百分点|万元|亿元|万|亿|元|人|家|户|位|天|分|倍|条|单|个))?(?![A-Za-z0-9])"
+    r"|(?P<aside>[（(][^（()）]*[）)])"
 )
-"""A number with its sign and unit, to be set in bold; dates are left as they are."""
+"""A number with its sign and unit, to be set in bold; dates and asides are left as they are."""
 
 
 def _in(text: Text | str, language: Language) -> str:
@@ -29,7 +30,7 @@ def _emphasised(sentence: object) -> str:
         figure = escape(match.group())
         parts += [
             escape(text[last : match.start()]),
-            figure if match["date"] else f"<strong>{figure}</strong>",
+            figure if match["date"] or match["aside"] else f"<strong>{figure}</strong>",
         ]
         last = match.end()
     return "".join([*parts, escape(text[last:])])

@@ -71,7 +71,12 @@ def enable(language: Language = "zh") -> None:
 
 
 def render(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Return the output of a chart: its specification, and its description as plain text."""
+    """Return the output of a chart: its specification, and its description as plain text.
+
+    ``width="container"`` is taken out: JupyterLab puts a chart into a box that is as wide as the chart,
+    so such a chart would be 0 px wide there. The report page puts it back.
+    """
+    spec = {key: value for key, value in spec.items() if (key, value) != ("width", "container")}
     return {MIME: spec, "text/plain": f"[{describe(spec) or 'chart'}]"}
 
 

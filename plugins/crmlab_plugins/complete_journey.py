@@ -70,7 +70,10 @@ class CompleteJourney(Source):
                 amount="sales_value",
             ).sort("order_id"),
             "order_lines": lines.join(
-                products.select("product_id", "department"), on="product_id", how="left", maintain_order="left"
+                products.select("product_id", "department"),
+                on="product_id",
+                how="left",
+                maintain_order="left",
             ).select(order_id="basket_id", category="department", amount="sales_value"),
         }
 

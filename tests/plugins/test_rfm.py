@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +242,7 @@ class TestScores:
             ranks = [1 + (table.height - 1) * part / 5 for part in range(6)]
             expected = [
                 sum(low < rank <= high or (rank == 1 and part == 0) for rank in range(1, table.height + 1))
-                for part, (low, high) in enumerate(zip(ranks, ranks[1:], strict=False))
+                for part, (low, high) in enumerate(pairwise(ranks))
             ]
             assert sizes == (expected[::-1] if score == "recency_score" else expected)
 
@@ -363,9 +363,9 @@ class TestWhatAReaderSees:
         assert "F 与 M 的切分点因格而异" in _rfm("nested").fit(table).definition().zh
 
     def test_value_tags(self) -> None:
-        table = _table([(1, 1, 10.0 * 2**step) for step in range(6)])
+        table = _table([(1, 1, 10.0 * 2**step) for step in range(7)])
         tags = _rfm("fixed").fit(table).value_tags(table)
-        assert tags.to_list() == ["low", "low", "low", "mid", "high", "high"]
+        assert tags.to_list() == ["low", "low", "low", "low", "mid", "high", "high"]
         assert set(tags) == set(VALUE_TAGS.ids)
 
     def test_cells_are_the_whole_grid(self) -> None:

@@ -111,6 +111,11 @@ def test_enable_spares_the_grammar_that_jsonschema_would_build() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
+def test_container_width_is_left_to_the_page() -> None:
+    assert theme.render({"mark": "bar", "width": "container"})[theme.MIME] == {"mark": "bar"}
+    assert theme.render({"mark": "bar", "width": 200})[theme.MIME]["width"] == 200
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

@@ -14,14 +14,18 @@ from crmlab.labels import Language, Text
 def texts() -> dict[str, Text]:
     """Return key → text, from both files."""
     here = files("crmlab.view.texts")
-    zh, en = (tomllib.loads(here.joinpath(f"{name}.toml").read_text(encoding="utf-8")) for name in ("zh", "en"))
+    zh, en = (
+        tomllib.loads(here.joinpath(f"{name}.toml").read_text(encoding="utf-8")) for name in ("zh", "en")
+    )
     return {key: Text(zh[key], en[key]) for key in zh}
 
 
 def say(key: str, **values: Any) -> Text:
     """Return the text of ``key`` with ``{names}`` filled in; a Text fills in its own language."""
     text = texts()[key]
-    return Text(*(_fill(template, language, values) for template, language in zip(text, _LANGUAGES, strict=True)))
+    return Text(
+        *(_fill(template, language, values) for template, language in zip(text, _LANGUAGES, strict=True))
+    )
 
 
 _LANGUAGES: tuple[Language, Language] = ("zh", "en")
