@@ -87,6 +87,8 @@ def _run(job: Job, target: Path) -> tuple[Any, Status, dict[str, Any] | None]:
                 cwd=str(job.study_folder),
                 execution_timeout=job.cell_timeout,
                 kernel_manager_class="crmlab.report.kernel.ReportKernelManager",
+                # Everything is saved by then; asking the kernel politely costs half a second.
+                shutdown_kernel="immediate",
                 kernel_name="python3",
                 language="python",
             )
