@@ -1,6 +1,6 @@
 """The contract of plugins, made executable: one function per rule.
 
-Each takes a plugin and a :class:`~crmlab.trial.Sample` and raises AssertionError where the plugin
+Each takes a plugin and a :class:`~crmlab.conformance_tools.Sample` and raises AssertionError where the plugin
 breaks the rule. :mod:`crmlab.testing` wraps them for plugin authors.
 """
 
@@ -14,11 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
-from crmlab.errors import MissingFeaturesError
-from crmlab.estimators import KEY, Annotator, Classifier, Estimator, Feature, Model, Source
-from crmlab.labels import UNCLASSIFIED, Text
-from crmlab.sample_tables import build, feature_makers
-from crmlab.trial import (
+from crmlab.conformance_tools import (
     Rows,
     Sample,
     answers_of,
@@ -32,6 +28,10 @@ from crmlab.trial import (
     until,
     with_features,
 )
+from crmlab.errors import MissingFeaturesError
+from crmlab.estimators import KEY, Annotator, Classifier, Estimator, Feature, Model, Source
+from crmlab.labels import UNCLASSIFIED, Text
+from crmlab.sample_tables import build, feature_makers
 
 
 def parameters_survive(plugin: Estimator, sample: Sample) -> None:

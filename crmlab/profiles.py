@@ -157,6 +157,7 @@ class Profiles:
             extra=[("text", words["index"])],
             diverging_at=100,
             height=34 * named.height,
+            x_angle=-30,
         )
 
 

@@ -120,7 +120,7 @@ def _summary(lab: Lab, name: str) -> dict[str, Any]:
     for table in lab.tables.loaded:
         owner = lab.tables.owner(table)
         source = lab.source_name(owner)
-        entry = inputs.setdefault(source, {"source": source, "origin": owner.origin._asdict(), "tables": {}})
+        entry = inputs.setdefault(source, {"source": source, "title": owner.title._asdict(), "origin": owner.origin._asdict(), "tables": {}})
         counted = lab.tables.count(table)
         entry["tables"][table] = {
             "rows": counted.read,

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from crmlab import conformance
+from crmlab.conformance_tools import Sample
 from crmlab.errors import MissingExtraError, ParamsError, did_you_mean
 from crmlab.estimators import Annotator, Classifier, Estimator, Feature, Model, Source
 from crmlab.sample_tables import AS_OF, sample_features, sample_feedback, sample_tables
-from crmlab.trial import Sample
 
 if TYPE_CHECKING:
     import polars as pl

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from crmlab.data.schemas import TABLES
-from crmlab.errors import ParamsError
+from crmlab.errors import MissingExtraError, ParamsError
 from crmlab.estimators import Annotator, Classifier, Estimator, Feature, Model, Source
 from crmlab.labels import Label, Scheme, Score, Text
 from crmlab.testing import (
@@ -450,3 +450,12 @@ def test_unknown_columns_are_filled_by_their_names() -> None:
     ]  # fmt: skip
     assert features["open_rate"].is_between(0, 1).all()
     assert not any(math.isnan(value) for value in features["margin_amount"])
+
+
+def test_only_the_decorator_needs_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'crmlab\[dev\]'"):
+        parametrize_with_checks([Recent()])
+    code = "import sys, crmlab.testing; print(sorted({'pytest', 'polars', 'sklearn'} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER
 from crmlab.labels import Language
-from crmlab.environment import KEY_FOLDER, RUN_FOLDER
+from crmlab.report import notebooks, traces
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 Status = Literal[
     "done", "error", "timeout", "kernel_died", "exited", "disk_full", "interrupted", "quality_gate"
 ]
-_INPUT_ERRORS = {"QualityGateError": "quality_gate", "SystemExit": "exited", "KeyboardInterrupt": "interrupted"}
+Error = dict[str, Any]
+
+_BY_NAME: dict[str, Status] = {
+    "QualityGateError": "quality_gate",
+    "SystemExit": "exited",
+    "KeyboardInterrupt": "interrupted",
+}
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+# In a kernel's error there is only text: "[Errno 28]" of Python, "(os error 28)" of polars.
+_FULL_TEXT = re.compile(rf"\[Errno (?:{'|'.join(map(str, _FULL))})\]|\(os error (?:{'|'.join(map(str, _FULL))})\)")
 
 
 @dataclass(frozen=True)
@@ -45,112 +60,152 @@ class Outcome:
     name: str
     status: Status
     seconds: float
-    error: dict[str, Any] | None = None
+    error: Error | None = None
     charts: int = 0
-    outputs: tuple[str, ...] = field(default=())
 
 
 def execute(job: Job) -> Outcome:
-    """Run the notebook, write ``<name>.ipynb`` and ``<name>.html`` into its folder, report the end."""
-    # See crmlab.view.theme: this spares papermill two seconds of imports that it does not use.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    """Run the notebook, write ``<name>.ipynb`` and ``<name>.html`` into its folder, report the end.
+
+    Whatever goes wrong is in the outcome; what the notebook had shown by then is written all the same.
+    """
     start = time.perf_counter()
-    target = job.folder / f"{job.name}.ipynb"
+    held: list[NotebookNode] = []
+    status: Status = "done"
+    error: Error | None = None
+    charts = 0
     try:
-        notebook, status, error = _run(job, target)
-        charts = _publish(job, notebook, target, error) if notebook is not None else 0
-    except OSError as problem:
-        if problem.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            raise
-        status, charts = "disk_full", 0
-        error = {"cell": None, "type": type(problem).__name__, "message": str(problem.strerror)}
-    outputs = tuple(f"{job.name}.{kind}" for kind in ("html", "ipynb") if (job.folder / f"{job.name}.{kind}").exists())
-    return Outcome(job.name, status, round(time.perf_counter() - start, 2), error, charts, outputs)
+        _papermill(job, held)
+        status, error = _unfinished(held[0])
+    except (Exception, KeyboardInterrupt) as problem:  # every way to end has a name
+        status, error = _ending(problem, job)
+    for notebook in held:
+        if error and error["cell"] is None:
+            error["cell"] = _last_started(notebook)
+        try:
+            charts = _write(job, notebook, error)
+        except (Exception, KeyboardInterrupt) as problem:
+            if error is None:
+                status, error = _ending(problem, job)
+    if error:
+        error["message"] = traces.without_paths(error["message"], _places(job))
+    return Outcome(job.name, status, round(time.perf_counter() - start, 2), error, charts)
 
 
-def _run(job: Job, target: Path) -> tuple[Any, Status, dict[str, Any] | None]:
-    import nbformat
+def _papermill(job: Job, held: list[NotebookNode]) -> None:
+    """Execute the notebook; it is put into ``held`` before its first cell runs."""
+    notebooks.quick_imports()
     import papermill
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        """Papermill's own, which would drop the notebook where a kernel dies or a cell takes too long."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+            held.append(nb_man.nb)
+            return super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+    papermill_engines.register("crmlab", Engine)
+    with _environment(job):
+        papermill.execute_notebook(
+            _verbatim(job.notebook),
+            None,  # _write does it, once: papermill would save after each cell, with the paths of this machine
+            parameters=dict(job.parameters),
+            engine_name="crmlab",
+            request_save_on_cell_execute=False,
+            autosave_cell_every=0,
+            progress_bar=_bar(job),
+            cwd=str(job.study_folder),
+            execution_timeout=job.cell_timeout,
+            kernel_manager_class="crmlab.report.kernel.ReportKernelManager",
+            # Kernel messages are for its developers; a history of cells is for people.
+            extra_arguments=["--IPKernelApp.log_level=50", "--HistoryManager.enabled=False"],
+            # Everything is saved by then; asking the kernel politely costs half a second.
+            shutdown_kernel="immediate",
+            kernel_name="python3",
+            language="python",
+        )
+
+
+def _ending(problem: BaseException, job: Job) -> tuple[Status, Error]:
+    """Name the way in which a notebook ended that did not reach its end."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    status: Status = "done"
-    error: dict[str, Any] | None = None
-    notebook = None
-    try:
-        with _environment(job):
-            notebook = papermill.execute_notebook(
-                _verbatim(job.notebook),
-                _verbatim(target),
-                parameters=dict(job.parameters),
-                progress_bar=_bar(job),
-                cwd=str(job.study_folder),
-                execution_timeout=job.cell_timeout,
-                kernel_manager_class="crmlab.report.kernel.ReportKernelManager",
-                # Everything is saved by then; asking the kernel politely costs half a second.
-                shutdown_kernel="immediate",
-                kernel_name="python3",
-                language="python",
-            )
-    except PapermillExecutionError as problem:
-        status = _INPUT_ERRORS.get(problem.ename, "error")  # type: ignore[assignment]
-        error = {"cell": problem.cell_index + 1, "type": problem.ename, "message": problem.evalue}
-    except CellTimeoutError:
-        message = f"A cell took longer than {job.cell_timeout} s (cell_timeout)."
-        status, error = "timeout", {"cell": None, "type": "CellTimeoutError", "message": message}
-    except DeadKernelError:
+    kind, message, cell = type(problem).__name__, str(problem), None
+    status: Status = _BY_NAME.get(kind, "error")
+    if isinstance(problem, PapermillExecutionError):
+        kind, message, cell = problem.ename, problem.evalue, problem.cell_index + 1
+        status = "disk_full" if _FULL_TEXT.search(message) else _BY_NAME.get(kind, "error")
+    elif isinstance(problem, CellTimeoutError):
+        status = "timeout"
+        message = f"A cell took longer than {job.cell_timeout} s. Raise cell_timeout, or give it less to do."
+    elif isinstance(problem, DeadKernelError) or message.startswith("Kernel died"):
+        status = "kernel_died"
         message = "The kernel died, often because memory ran out. Try less data, or a machine with more."
-        status, error = "kernel_died", {"cell": None, "type": "DeadKernelError", "message": message}
-    except KeyboardInterrupt:
-        status, error = "interrupted", {"cell": None, "type": "KeyboardInterrupt", "message": "Stopped by the user."}
-    if notebook is None and target.exists():
-        try:
-            notebook = nbformat.read(target, as_version=4)
-        except Exception:  # a torn file: its bytes stay, no page can be made of it
-            return None, status, error
-    if notebook is not None and status == "done":
-        status, error = _unfinished(notebook)
-    if notebook is not None and error and error["cell"] is None:
-        error["cell"] = _last_started(notebook)
-    return notebook, status, error
+    elif isinstance(problem, KeyboardInterrupt):
+        message = "Stopped by the user."
+    elif isinstance(problem, OSError) and problem.errno in _FULL:
+        status, message = "disk_full", str(problem.strerror)
+    return status, {"cell": cell, "type": kind, "message": message}
 
 
-def _publish(job: Job, notebook: Any, target: Path, error: dict[str, Any] | None) -> int:
+def _unfinished(notebook: NotebookNode) -> tuple[Status, Error | None]:
+    """Find what papermill calls done although a cell failed or never ran, as after ``sys.exit``."""
+    for place, cell in enumerate(notebook.cells, start=1):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                error = {"cell": place, "type": output.ename, "message": output.evalue}
+                return _BY_NAME.get(output.ename, "error"), error
+    return "done", None
+
+
+def _last_started(notebook: NotebookNode) -> int | None:
+    started = [
+        place
+        for place, cell in enumerate(notebook.cells, start=1)
+        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time")
+    ]
+    return max(started, default=None)
+
+
+def _write(job: Job, notebook: NotebookNode, error: Error | None) -> int:
     """Write the notebook without the paths of this machine, and the page; return the chart count."""
     import nbformat
 
     from crmlab.report.html import export
 
-    papermill = notebook.metadata.get("papermill", {})
     for name in ("input_path", "output_path", "environment_variables"):
-        papermill.pop(name, None)
-    nbformat.write(notebook, target)
-    failure = f"{error['type']}: {error['message']}" if error else None
-    page = export(notebook, language=job.language, title=job.title, failure=failure)
-    (job.folder / f"{job.name}.html").write_text(page, encoding="utf-8")
-    return page.count('class="crm-chart"')
+        notebook.metadata.get("papermill", {}).pop(name, None)
+    traces.anonymise(notebook, _places(job))
+    told = any(output.output_type == "error" for cell in notebook.cells for output in cell.get("outputs", []))
+    failure = f"{error['type']}: {error['message']}" if error and not told else None
+    heading = notebooks.heading(notebook, job.language)
+    title = f"{heading} · {job.title}" if heading else job.title
+    page = export(notebook, language=job.language, title=title, failure=failure)
+    _whole(job.folder / f"{job.name}.ipynb", nbformat.writes(notebook))
+    _whole(job.folder / f"{job.name}.html", page)
+    return page.count('<figure class="crm-chart">')
 
 
-def _unfinished(notebook: Any) -> tuple[Status, dict[str, Any] | None]:
-    """Find what papermill calls done although a cell failed or never ran, as after ``sys.exit``."""
-    for place, cell in enumerate(notebook.cells, start=1):
-        state = cell.metadata.get("papermill", {})
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                status = _INPUT_ERRORS.get(output.ename, "error")
-                return status, {"cell": place, "type": output.ename, "message": output.evalue}  # type: ignore[return-value]
-        if cell.cell_type == "code" and state.get("status") == "pending":
-            return "exited", {"cell": place, "type": "Pending", "message": "This cell was never run."}
-    return "done", None
+def _whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all, as on a full disk."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
 
 
-def _last_started(notebook: Any) -> int | None:
-    ran = [
-        place
-        for place, cell in enumerate(notebook.cells, start=1)
-        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time")
-    ]
-    return max(ran, default=None)
+def _places(job: Job) -> dict[str, str]:
+    return {
+        str(job.folder): "<run>",
+        str(job.key_folder.parent): "<runs>",
+        str(job.study_folder): "<study>",
+        str(job.notebook.parent): "<notebooks>",
+    }
 
 
 def _bar(job: Job) -> dict[str, Any] | bool:
@@ -178,8 +233,8 @@ def _environment(job: Job) -> Iterator[None]:
     given = {
         RUN_FOLDER: str(job.folder),
         KEY_FOLDER: str(job.key_folder),
+        REPORT_NAME: job.name,
         "JUPYTER_PREFER_ENV_PATH": "1",
-        "CRMLAB_REPORT": job.name,
     }
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)

@@ -128,7 +128,7 @@ def _read(manifest: Path, language: Language) -> _Run:
         (word["seconds"], f"{float(document['seconds']):,.1f}{word['unit']}"),
         (word["rows"], f"{sum(int(table['rows']) for table in tables):,}"),
         (word["rejected"], f"{sum(int(table['rejected']) for table in tables):,}"),
-        (word["source"], " · ".join(_text(source["origin"], language) for source in document["inputs"])),
+        (word["source"], " · ".join(_text(source["title"], language) for source in document["inputs"])),
     ]
     return _Run(
         started=started,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crmlab.errors import ParamsError, did_you_mean
+from crmlab.labels import Language
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -35,12 +38,15 @@ def find(name: str, study_folder: Path) -> Path:
 
 def read(path: Path) -> NotebookNode:
     """Read a notebook; raise ParamsError for what is none."""
+    quick_imports()
     import nbformat
 
     try:
         return nbformat.read(path, as_version=4)
     except Exception as error:  # nbformat raises many kinds
-        raise ParamsError(f"{path.name} is no notebook: {type(error).__name__}. Save it again in JupyterLab.") from error
+        raise ParamsError(
+            f"{path.name} is no notebook: {type(error).__name__}. Save it again in JupyterLab."
+        ) from error
 
 
 def declared(notebook: NotebookNode, name: str) -> tuple[str, ...]:
@@ -53,11 +59,27 @@ def declared(notebook: NotebookNode, name: str) -> tuple[str, ...]:
     except SyntaxError as error:
         raise ParamsError(f"The parameters cell of {name} is no valid Python: line {error.lineno}.") from None
     return tuple(
-        target.id
-        for node in tree.body
-        for target in _targets(node)
-        if isinstance(target, ast.Name)
+        target.id for node in tree.body for target in _targets(node) if isinstance(target, ast.Name)
     )
+
+
+def heading(notebook: NotebookNode, language: Language) -> str:
+    """Return the first heading of the notebook in ``language``, or nothing."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and language in cell.metadata.get("tags", []):
+            found = re.search(r"^# +(.+?) *$", cell.source, flags=re.M)
+            if found:
+                return found[1]
+    return ""
+
+
+def quick_imports() -> None:
+    """Spare this process two seconds of imports; call it before nbformat, papermill or altair come in.
+
+    jsonschema's optional IRI checker builds a grammar when it is imported. A None entry makes that
+    import fail, which jsonschema expects; only the check of the formats "iri" and "iri-reference" is lost.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def _targets(node: ast.stmt) -> Iterable[ast.expr]:

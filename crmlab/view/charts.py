@@ -186,9 +186,10 @@ def share_bars(
             alt.Tooltip("share:Q", title=words["share"], format=".1%"),
         ],
     )  # fmt: skip
-    numbers = base.mark_text(color="#ffffff", fontWeight="bold", fontSize=12).encode(
-        x=alt.X("middle:Q"), text="label:N"
-    )  # fmt: skip
+    inks = alt.Scale(domain=list(order), range=[theme.ink_on(colour) for colour in colours])
+    numbers = base.mark_text(fontWeight="bold", fontSize=12).encode(
+        x=alt.X("middle:Q"), text="label:N", fill=alt.Fill("name:N", scale=inks, legend=None)
+    )
     return _finished(bars + numbers, title, subtitle, language, height=52 * len(groups))
 
 

@@ -23,6 +23,8 @@ SYMBOLS = {"CNY": "¥", "EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
 """Currencies whose sign readers know; others are written by their ISO 4217 code."""
 
 _NUMBERS = ("integer", "decimal", "percent", "money")
+_SHORT = 8.0
+"""The em up to which a text is never broken over two lines."""
 _ROOM = 14.0
 """The em that a column of long texts keeps for itself where the table is wider than the screen."""
 _DECIMALS = {"integer": 0, "decimal": 2, "percent": 1}
@@ -174,6 +176,8 @@ class _Writer:
                 kind += " bar"
         elif self.kind == "number":
             sort = ' data-sort=""'
+        if kind == "text" and _width(text) <= _SHORT:
+            kind += " short"
         return f'<{tag}{scope} class="{kind}"{sort}>{escape(text)}</{tag}>'
 
     def text(self, value: Any) -> str:

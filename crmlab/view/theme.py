@@ -54,6 +54,14 @@ _ZH_TIME = {
 }
 
 
+def ink_on(colour: str) -> str:
+    """Return the text colour that reads best on ``colour``: white, or dark ink on light colours."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    # Relative luminance of WCAG 2 with gamma 2.2; 0.24 is where white and dark contrast equally.
+    luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+    return "#ffffff" if luminance < 0.24 else INK
+
+
 def enable(language: Language = "zh") -> None:
     """Register and switch on the theme and the renderer ``crmlab`` in altair.
 

@@ -190,4 +190,7 @@ def _reason(days: int, dormant: float, lost: float) -> Text:
         )
     else:
         limit = Text(f"未超过休眠界限 {first} 天", f"within the limit for dormant, {first}")
-    return Text(f"距最近一次购买 {days:,} 天，{limit.zh}", f"{days:,} {'day' if days == 1 else 'days'} since the last order, {limit.en}")
+    return Text(
+        f"距最近一次购买 {days:,} 天，{limit.zh}",
+        f"{days:,} {'day' if days == 1 else 'days'} since the last order, {limit.en}",
+    )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from crmlab_plugins.abc_value import AbcValue
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crmlab.errors import ParamsError
+from crmlab_plugins.abc_value import AbcValue
 
 
 def _table(values: list[float | None]) -> pl.DataFrame:

@@ -9,15 +9,15 @@ from typing import Any
 
 import polars as pl
 import pytest
-from crmlab_plugins.rfm import CONVENTIONS, VALUE_TAGS, Rfm
-from crmlab_plugins.rfm_maps import OTHERS, check_map, load_map, read_map
-from crmlab_plugins.rfm_scoring import quantiles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmlab.errors import MissingFeaturesError, NotFittedError, ParamsError
 from crmlab.labels import UNCLASSIFIED
 from crmlab.testing import sample_features
+from crmlab_plugins.rfm import CONVENTIONS, VALUE_TAGS, Rfm
+from crmlab_plugins.rfm_maps import OTHERS, check_map, load_map, read_map
+from crmlab_plugins.rfm_scoring import quantiles
 
 MAPS = ("total_11", "r_rfm_02", "r_rfm_03", "shopify", "zh_8")
 FIXED = {"recency": [30.0, 60, 90, 180], "frequency": [1.0, 2, 3, 6], "monetary": [50.0, 100, 200, 400]}
@@ -120,7 +120,7 @@ class TestMaps:
         names = load_map("total_11").scheme.names("zh")
         grid = [[names[load_map("total_11").name(r=r, f=f)] for f in range(1, 6)] for r in range(5, 0, -1)]
         assert grid == [
-            ["新客户", "潜力忠诚", "潜力忠诚", "核心(冠军)客户", "核心(冠军)客户"],
+            ["新客户", "潜力忠诚", "潜力忠诚", "核心客户（冠军）", "核心客户（冠军）"],
             ["有前景", "潜力忠诚", "潜力忠诚", "忠诚", "忠诚"],
             ["即将沉睡", "即将沉睡", "需关注", "忠诚", "忠诚"],
             ["休眠", "休眠", "流失风险", "流失风险", "不可流失"],

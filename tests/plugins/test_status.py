@@ -6,11 +6,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from crmlab_plugins.status import METHODS, Status
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmlab.errors import MissingFeaturesError, ParamsError
+from crmlab_plugins.status import METHODS, Status
 
 GAPS = ("order_gap_count", "own_gap_days", "population_gap_days")
 

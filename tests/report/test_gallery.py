@@ -28,7 +28,8 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "inputs": [
             {
                 "source": "complete-journey",
-                "origin": {"zh": "购物数据", "en": "Shopping data"},
+                "title": {"zh": "购物数据", "en": "Shopping data"},
+                "origin": {"zh": "一家商店的购物数据", "en": "Purchases at one shop"},
                 "tables": {"orders": {"rows": 1000, "rejected": 3}, "lines": {"rows": 468307, "rejected": 0}},
             }
         ],

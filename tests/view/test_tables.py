@@ -109,7 +109,7 @@ def test_structure_names_what_a_screen_reader_needs() -> None:
     ).to_html()
     assert "<caption>Caption</caption>" in html
     assert 'scope="col"' in html
-    assert '<th scope="row" class="text">a</th>' in html
+    assert '<th scope="row" class="text short">a</th>' in html
     assert '<figcaption class="crm-note">note</figcaption>' in html
     assert "Count" in html
     assert "数" not in html

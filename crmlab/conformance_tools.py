@@ -1,0 +1,128 @@
+"""What the rules of the contract are written with: fit a plugin of any kind, ask it, compare answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from crmlab.estimators import KEY, Annotator, Classifier, Feature, Model
+from crmlab.sample_tables import build, feature_makers
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Rows = Classifier | Model | Annotator
+"""The kinds that answer row by row."""
+
+HEAVY = (
+    *("IPython", "altair", "jieba", "lifelines", "matplotlib", "nbconvert", "pandas", "papermill", "pyspark"),
+    *("rjieba", "scipy", "sklearn", "snownlp", "splink", "statsmodels", "torch", "transformers"),
+    *("vaderSentiment", "vl_convert"),
+)
+"""Libraries that a plugin imports inside its methods, so that listing and opening stay quick."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a plugin is checked on."""
+
+    features: pl.DataFrame
+    tables: dict[str, pl.DataFrame]
+    feedback: pl.DataFrame
+    as_of: date
+
+    def rows(self, plugin: Rows) -> pl.DataFrame:
+        """Return a fresh copy of the rows that the plugin has all the data for."""
+        needed = needed_by(plugin)
+        frame = self.feedback if isinstance(plugin, Annotator) else self.features
+        return frame.drop_nulls([name for name in needed if name in frame.columns])
+
+
+def fitted_on(plugin: Rows, sample: Sample, rows: pl.DataFrame) -> Rows:
+    """Return a fresh clone, fitted on ``rows`` (a model on the tables of the sample as well)."""
+    fresh = plugin.clone()
+    if isinstance(fresh, Model):
+        return fresh.fit({name: table.lazy() for name, table in sample.tables.items()}, rows, sample.as_of)
+    return fresh.fit(rows)
+
+
+def answers_of(fitted: Rows, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the results as a frame that starts with the key."""
+    import polars as pl
+
+    result = fitted.predict(rows)
+    key = key_of(fitted)
+    return pl.DataFrame({key: rows[key], "label": result}) if isinstance(result, pl.Series) else result
+
+
+def with_features(plugin: Classifier | Model, sample: Sample) -> Sample:
+    """Make anew, from the tables of the sample, the features that the plugin requires."""
+    makers = feature_makers()
+    made = [name for name in plugin.requires if name in makers]
+    features = sample.features.drop(made)
+    for maker in dict.fromkeys(makers[name] for name in made):
+        built = build(maker, sample.tables, sample.as_of).select(
+            KEY, *(name for name in maker.produces if name in made)
+        )
+        features = features.join(built, on=KEY, how="left", maintain_order="left")
+    return replace(sample, features=features)
+
+
+def same(before: pl.DataFrame, after: pl.DataFrame, when: str) -> None:
+    """Raise AssertionError where two frames differ by more than rounding of floats."""
+    from polars.testing import assert_frame_equal
+
+    try:
+        assert_frame_equal(before, after, check_exact=False, rel_tol=1e-9, abs_tol=1e-12)
+    except AssertionError as error:
+        raise AssertionError(f"the result differs {when}: {error}") from None
+
+
+def key_of(plugin: Rows | Feature) -> str:
+    """Return the column that names a row."""
+    return "feedback_id" if isinstance(plugin, Annotator) else KEY
+
+
+def needed_by(plugin: Rows) -> tuple[str, ...]:
+    """Return the columns that the plugin cannot do without."""
+    return ("feedback_id", "text") if isinstance(plugin, Annotator) else plugin.requires
+
+
+def shuffled(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows in another order, the same one every time."""
+    return frame.sample(fraction=1, shuffle=True, seed=1)
+
+
+def customers_of(sample: Sample) -> list[str]:
+    """Return every customer whom a table or the features name, sorted."""
+    found = {name for table in sample.tables.values() if KEY in table.columns for name in table[KEY] if name}
+    return sorted(found | set(sample.features[KEY]))
+
+
+def until(table: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """Leave out the rows of a canonical table that are later than ``as_of``."""
+    import polars as pl
+
+    if "day" in table.columns:
+        return table.filter(pl.col("day") <= (as_of - date(1970, 1, 1)).days)
+    return table.filter(pl.col("given_on") <= as_of) if "given_on" in table.columns else table
+
+
+@lru_cache
+def heavy_imports(module: str, path: tuple[str, ...]) -> tuple[str, ...]:
+    """Import a module in a fresh interpreter and say which heavy libraries that brought in."""
+    code = (
+        "import importlib, json, sys; sys.path[:] = json.loads(sys.argv[2]); "
+        "importlib.import_module(sys.argv[1]); print('\\n' + json.dumps(sorted(sys.modules)))"
+    )
+    run = subprocess.run(  # noqa: S603  # our own interpreter, and a module already imported here
+        [sys.executable, "-c", code, module, json.dumps(path)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, f"{module} cannot be imported in a fresh interpreter: {run.stderr[-500:]}"
+    loaded: set[str] = set(json.loads(run.stdout.splitlines()[-1]))
+    return tuple(name for name in HEAVY if name in loaded)
