@@ -11,47 +11,84 @@ from crmlab import __version__
 
 
 class _Errors(click.Group):
-    """Turns errors that crmlab raises on purpose into a message and exit code 2."""
+    """Turns errors that crmlab raises on purpose into a message and an exit code."""
 
     def invoke(self, ctx: click.Context) -> object:
-        from crmlab.errors import CrmlabError
+        from crmlab.errors import CrmlabError, RunError
 
         try:
             return super().invoke(ctx)
         except CrmlabError as error:
             click.secho(str(error), err=True, fg="red")
-            ctx.exit(2)
+            ctx.exit(1 if isinstance(error, RunError) else 2)
 
 
 @click.group(cls=_Errors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="crmlab")
 def main() -> None:
-    """客户细分与反馈分析报告。Customer segmentation and feedback reports from notebooks."""
+    """客户细分与反馈分析报告。 Customer segmentation and feedback reports from notebooks."""
 
 
 @main.command()
 @click.argument("study", type=click.Path(path_type=Path))
-@click.option("--report", "reports", multiple=True, metavar="NAME", help="Only this report; may be repeated. 只运行该报告，可重复。")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting, dotted keys. 覆盖一项设置。")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="NAME",
+    help="Only this report; may be repeated. 只运行该报告，可重复。",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a setting, dotted keys. 覆盖一项设置。",
+)
 @click.option("--language", type=click.Choice(["zh", "en"]), help="Language of the report. 报告语言。")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Notebooks run at once. 同时运行的笔记本数。")
-@click.option("--runs", type=click.Path(path_type=Path, file_okay=False), default=Path("runs"), show_default=True, help="Where runs are kept. 结果目录。")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Notebooks run at once. 同时运行的笔记本数。",
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Where runs are kept. 结果目录。",
+)
 @click.option("--quiet", is_flag=True, help="No progress bars. 不显示进度条。")
 def run(
-    study: Path, reports: tuple[str, ...], overrides: tuple[str, ...], language: str | None, jobs: int, runs: Path, quiet: bool  # noqa: FBT001
+    study: Path,
+    reports: tuple[str, ...],
+    overrides: tuple[str, ...],
+    language: str | None,
+    jobs: int,
+    runs: Path,
+    quiet: bool,
 ) -> None:
-    """Run the reports of STUDY, a YAML file. 运行一个研究的报告。
+    """运行研究。 Run the reports of STUDY, a YAML file.
 
     Exit codes: 0 done, 1 a notebook failed, 2 settings or plugins invalid, 3 too many rows rejected.
+
+    退出码：0 完成，1 有笔记本失败，2 设置或插件有误，3 被拒收的数据行过多。
     """
+    import signal
+
     from crmlab.report.run import run as run_study
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends a run as Ctrl-C does
     result = run_study(study, reports, overrides, language, jobs, runs, progress=not quiet)  # type: ignore[arg-type]
     for warning in result.warnings:
         click.secho(warning, err=True, fg="yellow")
     for outcome in result.outcomes:
         done = outcome.status == "done"
-        click.secho(f"{outcome.name}: {outcome.status}, {outcome.seconds:.1f} s", fg="green" if done else "red")
+        click.secho(
+            f"{outcome.name}: {outcome.status}, {outcome.seconds:.1f} s", fg="green" if done else "red"
+        )
         if outcome.error:
             cell = f"cell {outcome.error['cell']}: " if outcome.error["cell"] else ""
             click.echo(f"  {cell}{outcome.error['type']}: {outcome.error['message']}")
@@ -63,12 +100,16 @@ def run(
 @main.group(invoke_without_command=True)
 @click.pass_context
 def plugins(ctx: click.Context) -> None:
-    """List the plugins, importing none. 列出插件。"""
+    """列出插件。 List the plugins, importing none."""
     if ctx.invoked_subcommand is not None:
         return
     from crmlab.registry import REGISTRIES
 
-    rows = [(r.group.removeprefix("crmlab."), i.name, f"{i.distribution} {i.version}", i.target) for r in REGISTRIES for i in r.info()]
+    rows = [
+        (r.group.removeprefix("crmlab."), i.name, f"{i.distribution} {i.version}", i.target)
+        for r in REGISTRIES
+        for i in r.info()
+    ]
     widths = [max(len(row[place]) for row in rows) for place in range(4)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -76,8 +117,7 @@ def plugins(ctx: click.Context) -> None:
 
 @plugins.command()
 def check() -> None:
-    """Import and check each plugin; one that is broken stops no other. 逐个导入并检查插件。"""
-    from crmlab.errors import PluginError
+    """逐个检查插件。 Import and check each plugin; one that is broken stops no other."""
     from crmlab.registry import REGISTRIES
     from crmlab.trial import trial
 
@@ -86,7 +126,7 @@ def check() -> None:
         for name in registry:
             try:
                 trial(registry[name])
-            except PluginError as error:
+            except (Exception, SystemExit) as error:  # whatever a plugin does, the others are checked
                 failed += 1
                 click.secho(f"broken  {registry.group} {name}: {error}", fg="red")
             else:
@@ -97,9 +137,14 @@ def check() -> None:
 
 
 @main.command()
-@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="File to write instead of the screen. 写入文件。")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write instead of the screen. 写入文件。",
+)
 def schema(output: Path | None) -> None:
-    """Write the JSON schema of a study, for editors. 输出研究文件的 JSON Schema。
+    """输出 JSON Schema。 Write the JSON schema of a study, for editors.
 
     In VS Code, with the YAML extension: put `# yaml-language-server: $schema=study.schema.json` on top
     of the study.
@@ -111,8 +156,11 @@ def schema(output: Path | None) -> None:
     text = json.dumps(json_schema(), ensure_ascii=False, indent=1) + "\n"
     if output is None:
         click.echo(text, nl=False)
-    else:
+        return
+    try:
         output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(output), error.strerror) from None
 
 
 def _shown(path: Path) -> str:

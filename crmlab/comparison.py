@@ -17,7 +17,12 @@ from crmlab.view.texts import say, texts
 if TYPE_CHECKING:
     import altair as alt
 
+    from crmlab.lab import Lab
     from crmlab.results import Segmentation
+
+
+_JUDGED = (theme.GOOD, theme.PALETTE[1], theme.BAD)
+"""Colours of schemes with two or three classes, best first."""
 
 
 class Movement:
@@ -61,44 +66,24 @@ class Movement:
 
     def shares_chart(self) -> alt.LayerChart:
         """Draw the shares of the classes on both days, one bar a day."""
-        scheme, language = self.after.scheme, self._language
-        rows = []
+        scheme, words = self.after.scheme, texts()
+        names = scheme.names(self._language)
+        first, rows, shares = scheme.labels[0], [], []
         for segmentation in (self.before, self.after):
-            known = segmentation.labels.filter(pl.col("label") != UNCLASSIFIED.id)
-            running = 0.0
-            for label in scheme.labels:
-                n = int((known["label"] == label.id).sum())
-                share = n / known.height if known.height else 0.0
-                rows.append(
-                    {
-                        "group": str(segmentation.as_of),
-                        "name": label.text.to(language),
-                        "count": n,
-                        "share": share,
-                        "middle": running + share / 2,
-                        "label": percent(share) if share >= 0.05 else "",
-                    }
-                )
-                running += share
-        first = scheme.labels[0]
-        now, then = (
-            next(
-                r["share"]
-                for r in rows
-                if r["group"] == str(s.as_of) and r["name"] == first.text.to(language)
-            )
-            for s in (self.after, self.before)
-        )
+            labels = segmentation.labels.filter(pl.col("label") != UNCLASSIFIED.id)["label"]
+            counts = {name: int((labels == name).sum()) for name in scheme.ids}
+            rows += [(str(segmentation.as_of), names[name], n) for name, n in counts.items()]
+            shares.append(percent(counts[first.id] / labels.len() if labels.len() else None))
+        colours = _JUDGED if len(scheme.ids) <= len(_JUDGED) else theme.PALETTE * len(scheme.ids)
+        then, now = shares
         return charts.share_bars(
-            pl.DataFrame(rows),
-            [label.text.to(language) for label in scheme.labels],
-            [theme.GOOD, theme.PALETTE[1], theme.BAD][: len(scheme.labels)],
-            [str(self.before.as_of), str(self.after.as_of)],
-            say(
-                "status_title", label=first.text, then=percent(then), now=percent(now), day=self.before.as_of
-            ),
+            pl.DataFrame(rows, schema=["group", "name", "count"], orient="row"),
+            colours[: len(scheme.ids)],
+            say("status_title", label=first.text, then=then, now=now, day=self.before.as_of),
             say("status_subtitle", n=count(self.after.labels.height)),
-            language,
+            words["as_of"],
+            scheme.text,
+            self._language,
         )
 
     def chart(self) -> alt.LayerChart:
@@ -136,9 +121,8 @@ class Movement:
             language=language,
             x_order=[names[name] for name in scheme.ids],
             y_order=[names[name] for name in self.before_ids],
-            text="text",
             value_format=".1%",
-            extra=[("customers", texts()["customers"])],
+            tooltips=[("customers", texts()["customers"])],
         )
 
     def table(self) -> Table:
@@ -181,67 +165,50 @@ class Sensitivity:
     @cached_property
     def summary(self) -> pl.DataFrame:
         """One row per other value: ``value``, ``customers``, ``changed``, ``share``, ``low``, ``high``."""
-        rows = []
+        labels, rows = self.base.labels["label"], []
         for value in self.values:
             other = self.base.lab.classify(self.base.name, self.base.as_of, **{self.parameter: value})
-            n = self.base.labels.height
-            changed = int((self.base.labels["label"] != other.labels["label"]).sum())
-            low, high = wilson(changed, n)
-            rows.append(
-                {
-                    "value": str(value),
-                    "customers": n,
-                    "changed": changed,
-                    "share": changed / n if n else None,
-                    "low": low,
-                    "high": high,
-                }
-            )
-        schema = {
-            "value": pl.String,
-            "customers": pl.Int64,
-            "changed": pl.Int64,
-            "share": pl.Float64,
-            "low": pl.Float64,
-            "high": pl.Float64,
-        }
-        return pl.DataFrame(rows, schema=schema)
+            n, changed = labels.len(), int((labels != other.labels["label"]).sum())
+            rows.append((str(value), n, changed, changed / n if n else None, *wilson(changed, n)))
+        return pl.DataFrame(rows, schema=_SENSITIVITY, orient="row")
 
     def chart(self) -> alt.LayerChart:
         """Draw the share of customers that change, per convention."""
         frame = self._named().with_columns(
             label=pl.col("share").map_elements(percent, return_dtype=pl.String), value=pl.col("share")
         )
-        shares = self.summary["share"].drop_nulls().to_list() or [0.0]
+        shares = self.summary["share"].drop_nulls().to_list()
+        low, high = min(shares, default=None), max(shares, default=None)
         words = texts()
         return charts.bars(
             frame,
-            frame["name"].to_list(),
-            say("sensitivity_title", low=percent(min(shares)), high=percent(max(shares))),
+            say("sensitivity_title", low=percent(low), high=percent(high)),
             say(
                 "sensitivity_subtitle",
                 base=self._name(str(getattr(self.base.classifier, self.parameter))),
                 n=count(self.base.labels.height),
             ),
             words["changed_share"],
+            words["convention"],
             self._language,
-            [("name", words["convention"]), ("changed", words["changed"]), ("share", words["changed_share"])],
+            [("name", words["convention"]), ("changed", words["changed"]), ("label", words["changed_share"])],
         )
 
     def table(self) -> Table:
         """Show the same with intervals and what each convention means."""
         words = texts()
+        meanings = [words.get(f"convention_{value}_meaning") for value in self.summary["value"]]
         frame = self._named().with_columns(
             interval=pl.concat_list("low", "high"),
-            meaning=pl.col("value").map_elements(
-                lambda value: say(f"convention_{value}_meaning").to(self._language), return_dtype=pl.String
+            meaning=pl.Series(
+                [text.to(self._language) if text else None for text in meanings], dtype=pl.String
             ),
         )
         return Table(
             frame,
             [
                 Column("name", words["convention"]),
-                Column("meaning", words["meaning"]),
+                *([Column("meaning", words["meaning"])] if any(meanings) else []),
                 Column("changed", words["changed"], "integer"),
                 Column("share", words["changed_share"], "percent", bar=True),
                 Column("interval", words["interval_95"], "interval", of="percent"),
@@ -259,6 +226,43 @@ class Sensitivity:
         return texts().get(f"convention_{value}", Text(value, value))
 
 
+_SENSITIVITY = {
+    "value": pl.String,
+    "customers": pl.Int64,
+    "changed": pl.Int64,
+    "share": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+}
+
+
 def _place(column: str, order: Any) -> pl.Expr:
     places = {name: i for i, name in enumerate(order)}
     return pl.col(column).replace_strict(places, default=len(places), return_dtype=pl.Int64)
+
+
+def class_table(lab: Lab, segmentations: list[Segmentation]) -> Table:
+    """Show the classes of several classifiers under each other."""
+    words, language = texts(), lab.language
+    frame = pl.concat(
+        segmentation.named(segmentation.summary).with_columns(
+            scheme=pl.lit(segmentation.scheme.text.to(language)),
+            interval=pl.concat_list("share_low", "share_high"),
+        )
+        for segmentation in segmentations
+    )
+    return Table(
+        frame,
+        [
+            Column("scheme", words["classification"]),
+            Column("name", words["class"]),
+            Column("customers", words["customers"], "integer"),
+            Column("customer_share", words["customer_share"], "percent", bar=True),
+            Column("interval", words["interval_95"], "interval", of="percent"),
+            Column("revenue_share", words["revenue_share"], "percent", bar=True),
+        ],
+        caption=words["others_caption"],
+        note=say("sizes_note", k=lab.study.privacy.smallest_group),
+        language=language,
+        currency=lab.study.currency,
+    )

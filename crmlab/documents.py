@@ -2,7 +2,8 @@
 
 Only ``true`` and ``false`` are booleans and only plain decimals are numbers: ``no``, ``on``, ``007``,
 ``12:30``, ``1_000`` and ``2024-03-05`` stay the text that they look like, until a declared type
-asks for something else.
+asks for something else. Tags (``!!python/object``) and aliases (``*name``) are refused: a study needs
+neither, and they let a short text run code or grow without end.
 """
 
 from __future__ import annotations
@@ -21,6 +22,20 @@ Path = tuple[str | int, ...]
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012  # declared so by PyYAML
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            raise _refused(f"the alias *{event.anchor} is not supported; write the value out", event)
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise _refused(f"the tag {tag} is not supported; leave it out", event)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+
+def _refused(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]
 
 
 for _tag, _pattern, _first in (
@@ -48,37 +63,43 @@ class Document:
         return f"{self.name}: "
 
     def set(self, item: str) -> None:
-        """Apply one ``key.key=value`` override; raise ParamsError where it has no such form."""
-        key, equals, text = item.partition("=")
-        keys = tuple(int(part) if part.isdigit() else part for part in key.strip().split("."))
-        if not equals or "" in keys:
+        """Apply one ``key.key=value`` override; raise ParamsError where it has no such form.
+
+        A key is a name, or the place in a list from 0: ``data.0.source=files``.
+        """
+        key, equals, text = (part.strip() for part in item.partition("="))
+        names = key.split(".")
+        if not equals or not all(names):
             raise ParamsError(f"--set takes key=value, for example --set as_of=2024-06-30; given: {item!r}.")
         value = parse(text, f"--set {key}").value
         target = self.value
-        for part in keys[:-1]:
-            if isinstance(target, dict):
-                if target.get(part) is None:
-                    target[part] = {}
-                target = target[part]
-            elif isinstance(target, list) and isinstance(part, int) and part < len(target):
-                target = target[part]
-            else:
-                raise ParamsError(f"--set {key}: {part!r} is not there to be set in.")
-        last = keys[-1]
-        if isinstance(target, dict) or (
-            isinstance(target, list) and isinstance(last, int) and last < len(target)
-        ):
-            target[last] = value  # type: ignore[index]
-        else:
-            raise ParamsError(f"--set {key}: {last!r} is not there to be set.")
-        self.lines = {path: line for path, line in self.lines.items() if path[: len(keys)] != keys}
-        self.lines[keys] = f"--set {key}"
+        path: Path = ()
+        for name in names[:-1]:
+            step = _step(target, name, key)
+            if isinstance(target, dict) and target.get(step) is None:
+                target[step] = {}
+            target, path = target[step], (*path, step)
+        last = _step(target, names[-1], key)
+        target[last] = value
+        path = (*path, last)
+        self.lines = {where: line for where, line in self.lines.items() if where[: len(path)] != path}
+        self.lines[path] = f"--set {key}"
+
+
+def _step(target: Any, name: str, key: str) -> str | int:
+    """Return the key or index that ``name`` stands for in ``target``."""
+    if isinstance(target, dict):
+        return name
+    if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
+        return int(name)
+    have = f"a list of {len(target)}" if isinstance(target, list) else "a single value"
+    raise ParamsError(f"--set {key}: {name!r} is not there to be set, because it is looked for in {have}.")
 
 
 def parse(text: str, name: str) -> Document:
     """Parse YAML safely; raise ParamsError with file and line for what is no YAML or repeats a key."""
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         lines = {path: f"{name}:{mark}" for path, mark in _lines(node, ())} if node else {}
         value = loader.construct_document(node) if node else None
@@ -86,13 +107,13 @@ def parse(text: str, name: str) -> Document:
         raise ParamsError(
             f"{name}:{error.line}: the key {error.key!r} appears twice. Keep one of them."
         ) from None
+    except RecursionError:
+        raise ParamsError(f"{name}: its values lie too deep within each other to be read.") from None
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ParamsError(f"{name}{line}: this is no valid YAML: {problem}.") from None
-    finally:
-        loader.dispose()
     return Document(value, name, lines)
 
 
@@ -103,17 +124,17 @@ class _RepeatedKeyError(Exception):
 
 
 def _lines(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:
-    if path:
-        yield path, node.start_mark.line + 1
+    """Go through the document and yield where each value, or the key of it, stands."""
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
-            name = str(key.value)
+            name, line = str(key.value), key.start_mark.line + 1
             if name in seen:
-                raise _RepeatedKeyError(name, key.start_mark.line + 1)
+                raise _RepeatedKeyError(name, line)
             seen.add(name)
-            yield (*path, name), key.start_mark.line + 1
-            yield from list(_lines(value, (*path, name)))[1:]
+            yield (*path, name), line
+            yield from _lines(value, (*path, name))
     elif isinstance(node, yaml.SequenceNode):
         for place, value in enumerate(node.value):
+            yield (*path, place), value.start_mark.line + 1
             yield from _lines(value, (*path, place))

@@ -30,7 +30,14 @@ class CrmlabError(Exception):
 
 
 class ParamsError(CrmlabError, ValueError):
-    """A study or a plugin parameter is not valid; the message lists every problem."""
+    """A study or a plugin parameter is not valid; the message lists every problem.
+
+    ``problems`` has the same as pairs of location and sentence, where the locations are known.
+    """
+
+    def __init__(self, message: str, problems: Iterable[tuple[tuple[str | int, ...], str]] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class DataError(CrmlabError, ValueError):

@@ -9,13 +9,11 @@ is saved as JSON and Parquet, never as pickle. Authors override the underscored 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from crmlab.errors import (
-    DataError,
     MissingFeaturesError,
     NotFittedError,
     ParamsError,
@@ -91,63 +89,23 @@ class Estimator:
     @property
     def learned(self) -> dict[str, Any]:
         """What ``fit`` learned: attributes that end in one underscore."""
-        return {name: value for name, value in vars(self).items() if _is_learned(name)}
+        return {name: value for name, value in vars(self).items() if is_learned(name)}
 
     def save(self, folder: Path) -> None:
         """Write parameters and learned state to ``folder`` as JSON and Parquet.
 
         Raises PluginContractError where something learned is neither a JSON value nor a frame.
         """
-        import polars as pl
-        from pydantic_core import to_jsonable_python
+        from crmlab.state import write_state
 
-        folder.mkdir(parents=True, exist_ok=True)
-        state: dict[str, Any] = {}
-        frames = []
-        for name, value in self.learned.items():
-            if isinstance(value, pl.DataFrame):
-                value.write_parquet(folder / f"{name}.parquet")
-                frames.append(name)
-            else:
-                state[name] = value
-        document = {
-            "plugin": type(self).__name__,
-            "params": to_jsonable_python(self.get_params()),
-            "state": state,
-            "frames": sorted(frames),
-        }
-        try:
-            text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
-        except TypeError as error:
-            raise PluginContractError(
-                f"{type(self).__name__} learned what JSON cannot hold ({error}). What it learned is: "
-                f"{', '.join(state)}. Keep plain lists, dicts, texts, numbers or polars frames."
-            ) from error
-        (folder / "state.json").write_text(text + "\n", encoding="utf-8")
+        write_state(self, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what :meth:`save` wrote; raise DataError where it is absent or damaged."""
-        import polars as pl
+        from crmlab.state import read_state
 
-        try:
-            document = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            if document["plugin"] != cls.__name__:
-                raise ValueError(f"it holds the state of {document['plugin']}")
-            strange = [name for name in (*document["state"], *document["frames"]) if not _is_learned(name)]
-            if strange:
-                raise ValueError(f"no plugin learns {', '.join(strange)}")
-            plugin = cls.from_params(document["params"])
-            for name, value in document["state"].items():
-                setattr(plugin, name, value)
-            for name in document["frames"]:
-                setattr(plugin, name, pl.read_parquet(folder / f"{name}.parquet"))
-        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
-            raise DataError(
-                f"No state of {cls.__name__} can be read from {folder.name}: {error}. "
-                "Give the folder of a finished run, or run once without a baseline."
-            ) from error
-        return plugin
+        return read_state(cls, folder)
 
     def _check_params(self) -> None:
         """Raise ParamsError for parameters that do not fit together; called before each fit."""
@@ -162,7 +120,8 @@ class Estimator:
                 )
 
 
-def _is_learned(name: str) -> bool:
+def is_learned(name: str) -> bool:
+    """Say whether an attribute of that name holds what ``fit`` learned."""
     return name.isidentifier() and name.endswith("_") and not name.startswith("_")
 
 
@@ -355,6 +314,11 @@ class Annotator(Estimator):
     """
 
     adds: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def scheme(self) -> Scheme | None:
+        """The names of the values that it adds, where they are labels."""
+        return None
 
     def fit(self, feedback: pl.DataFrame) -> Self:
         """Learn from the feedback table; most annotators come ready-made."""

@@ -50,7 +50,7 @@ def segmentation_findings(lab: Lab) -> list[Finding]:
         )
     ]
     segments = lab.classify("rfm")
-    top = segments.summary.sort("revenue", descending=True).row(0, named=True)
+    top = segments.summary.sort("revenue", descending=True, nulls_last=True).row(0, named=True)
     found.append(
         Finding(
             "segments",

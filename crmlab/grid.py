@@ -10,7 +10,7 @@ import polars as pl
 from crmlab.errors import CrmlabError
 from crmlab.view import charts
 from crmlab.view.numbers import count, money, percent
-from crmlab.view.tables import Column, Table
+from crmlab.view.tables import MISSING, Column, Table
 from crmlab.view.texts import say, texts
 
 if TYPE_CHECKING:
@@ -46,17 +46,18 @@ class Grid:
         words, language = texts(), self._lab.language
         names = self.segmentation.scheme.names(language)
         currency = self._lab.study.currency
-        mean = pl.when(pl.col("customer_count") > 0).then(pl.col("total_spend") / pl.col("customer_count"))
+        enough = pl.col("customer_count") >= self._lab.study.privacy.smallest_group
+        mean = pl.when(enough).then(pl.col("total_spend") / pl.col("customer_count"))
         frame = self.cells.with_columns(
             r=pl.format("R{}", "recency_score"),
             f=pl.format("F{}", "frequency_score"),
             segment=pl.col("label").replace_strict(names, default="–", return_dtype=pl.String),
             text=pl.col("customer_count").map_elements(count, return_dtype=pl.String),
-            mean=mean.fill_null(0.0).map_elements(
+            mean=mean.map_elements(
                 lambda value: money(value, currency).to(language), return_dtype=pl.String
-            ),
+            ).fill_null(MISSING),
         ).select("r", "f", "segment", "text", "mean", "customer_count")
-        top = int(self.cells["recency_score"].max() or 0)  # type: ignore[call-overload]
+        top = int(self.cells.select(pl.max("recency_score").fill_null(0)).item())
         total = int(self.cells["customer_count"].sum())
         best = self.cells.filter((pl.col("recency_score") == top) & (pl.col("frequency_score") == top))
         worst = self.cells.filter((pl.col("recency_score") == 1) & (pl.col("frequency_score") == 1))
@@ -79,8 +80,7 @@ class Grid:
             language=language,
             x_order=[f"F{score}" for score in range(1, top + 1)],
             y_order=[f"R{score}" for score in range(top, 0, -1)],
-            text="text",
-            extra=[("segment", words["segment"]), ("mean", words["mean_spend"])],
+            tooltips=[("segment", words["segment"]), ("mean", words["mean_spend"])],
         )
 
     def table(self) -> Table:

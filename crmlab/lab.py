@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
@@ -13,10 +14,17 @@ import polars as pl
 
 from crmlab import registry
 from crmlab.data.tables import TableStore
-from crmlab.environment import KEY_FOLDER, RUN_FOLDER
-from crmlab.errors import DataError, MissingFeaturesError, did_you_mean
+from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER
+from crmlab.errors import (
+    DataError,
+    MissingFeaturesError,
+    ParamsError,
+    PluginContractError,
+    PluginError,
+    did_you_mean,
+)
 from crmlab.labels import Text
-from crmlab.params import Study, check
+from crmlab.params import Study, prepare
 from crmlab.results import Annotation, Scores, Segmentation
 
 if TYPE_CHECKING:
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
     from crmlab.view.tables import Table
     from crmlab.voice import Voice
 
+_REPORTED = ("rfm", "abc", "status")
+"""Classifiers that have sections of their own in the segmentation report."""
 _IDENTIFIED = ("customers", "orders", "feedback")
 _TERMS = {
     "orders": ("revenue", "order", "interval", "codes"),
@@ -40,12 +50,11 @@ def open(report: str | None = None, **settings: Any) -> Lab:  # noqa: A001
     """Open a lab on a study given as keyword arguments, as a notebook's parameters cell holds them.
 
     ``report`` names the report, so that what the study sets for it alone applies. Raises
-    ParamsError that lists every problem.
+    ParamsError that lists every problem; warns of plugin files that do not load.
     """
-    folder = settings.get("plugin_folder")
-    if folder:
-        registry.load_folder(Path(folder))
-    study = check(settings)
+    study, broken = prepare(settings, Path())
+    for problem in broken:
+        warnings.warn(problem, stacklevel=2)
     return Lab(study.for_report(report) if report else study, report)
 
 
@@ -83,11 +92,17 @@ class Lab:
     def features(self, *columns: str, as_of: date | None = None) -> pl.DataFrame:
         """Return one row per customer with ``columns``, as of a day (the study's unless given).
 
-        Without names: every column that the tables of the study allow. Rows are sorted by
-        ``customer_id``; customers without orders have nulls. Raises MissingFeaturesError for a
-        column that no feature produces.
+        Without names: every column that the tables of the study allow. A column that no feature
+        produces is taken from the customers table, as an attribute of the customer. Rows are sorted
+        by ``customer_id``; customers without orders have nulls. Raises MissingFeaturesError for a
+        column that is neither.
         """
         day = as_of or self.study.as_of
+        if day > self.study.as_of:
+            raise ParamsError(
+                f"as_of is {day}, after the study's own {self.study.as_of}; later rows are not read. "
+                "Give an earlier day, or set as_of of the study."
+            )
         makers = self._feature_makers
         wanted = columns or tuple(
             column
@@ -98,9 +113,16 @@ class Lab:
         if have is None:
             have = self._customer_ids(day)
         missing = [name for name in wanted if name not in have.columns]
+        given = [name for name in missing if name not in makers and name in self._attributes]
+        if given:
+            attributes = self.tables["customers"].select("customer_id", *given)
+            have = have.join(attributes, on="customer_id", how="left", maintain_order="left")
+        missing = [name for name in missing if name not in given]
         for name, maker in dict.fromkeys(self._maker(column) for column in missing):
             self.features_used += [name] if name not in self.features_used else []
-            have = have.join(self._build(maker, day), on="customer_id", how="left", maintain_order="left")
+            columns_of = [column for column in missing if column in maker.produces]
+            built = self._build(maker, columns_of, day)
+            have = have.join(built, on="customer_id", how="left", maintain_order="left")
         self._features[day] = have
         return have.select("customer_id", *wanted)
 
@@ -164,6 +186,14 @@ class Lab:
         from crmlab.overview import Overview
 
         return Overview(self, tables or self.tables.loaded)
+
+    def other_classes(self) -> Table | None:
+        """Show the classes of every further classifier that the study names; None if there is none."""
+        from crmlab.comparison import class_table
+
+        shown = {key.split(" ")[0] for key in self.results}
+        named = [name for name in self.study.classifiers if name not in {*shown, *_REPORTED}]
+        return class_table(self, [self.classify(name) for name in named]) if named else None
 
     def watch_list(self, name: str, labels: list[str], rows: int = 15) -> WatchList:
         """Return the most valuable customers among some classes of the classifier ``name``."""
@@ -244,7 +274,12 @@ class Lab:
         if target is None:
             return Note(texts()["not_saved"], self.language)
         save(self, Path(target))
-        return Note(say("saved", name=f"{self.report or self.study.study}.xlsx"), self.language)
+        return Note(say("saved", name=f"{self.output_name}.xlsx"), self.language)
+
+    @property
+    def output_name(self) -> str:
+        """The name of this report's files: as the run calls it, else its own, else the study's."""
+        return os.environ.get(REPORT_NAME) or self.report or self.study.study
 
     def is_own(self, key: str) -> bool:
         """Say whether a result is on the study's day with the study's parameters."""
@@ -275,10 +310,11 @@ class Lab:
     def _fitted(self, name: str, params: Mapping[str, Any]) -> Classifier:
         """Return the classifier as learned on the study's day, or as the baseline learned it."""
         if self.study.baseline and not params:
-            folder = Path(self.study.baseline) / "state" / (self.report or "") / name
+            folder = Path(self.study.baseline) / "state" / self.output_name / name
             return registry.classifiers[name].load(folder)
         classifier = self._plugin(registry.classifiers, self.study.classifiers, name, params)
-        return classifier.fit(self.features(*classifier.requires))
+        fitted: Classifier = classifier.fit(self.features(*classifier.requires))
+        return fitted
 
     def _plugin(self, plugins: Any, chosen: Mapping[str, Any], name: str, params: Mapping[str, Any]) -> Any:
         return plugins[name].from_params({**chosen.get(name, {}), **params})
@@ -287,7 +323,11 @@ class Lab:
     def _feature_makers(self) -> dict[str, tuple[str, Feature]]:
         makers: dict[str, tuple[str, Feature]] = {}
         for name in registry.features:
-            feature = self._plugin(registry.features, self.study.features, name, {})
+            try:
+                feature = self._plugin(registry.features, self.study.features, name, {})
+            except PluginError as error:  # a broken plugin stops no other
+                warnings.warn(str(error), stacklevel=2)
+                continue
             makers |= {column: (name, feature) for column in feature.produces if column not in makers}
         return makers
 
@@ -295,17 +335,30 @@ class Lab:
         makers = self._feature_makers
         if column not in makers:
             raise MissingFeaturesError(
-                f"No feature produces the column {column!r}.{did_you_mean(column, makers)} "
-                f"Available: {', '.join(makers)}."
+                f"No feature produces the column {column!r}, and the customers table has none of that name."
+                f"{did_you_mean(column, [*makers, *self._attributes])} "
+                f"Available: {', '.join([*makers, *self._attributes])}."
             )
         return makers[column]
 
-    def _build(self, feature: Feature, day: date) -> pl.DataFrame:
+    @cached_property
+    def _attributes(self) -> tuple[str, ...]:
+        """The columns of the customers table beside the id."""
+        if "customers" not in self.tables:
+            return ()
+        return tuple(name for name in self.tables["customers"].columns if name != "customer_id")
+
+    def _build(self, feature: Feature, columns: list[str], day: date) -> pl.DataFrame:
         import narwhals as nw
 
         tables = {name: nw.from_native(self.tables[name].lazy()) for name in feature.tables}
         frame: pl.LazyFrame = feature.build(tables, day).to_native()
-        return frame.collect()
+        built = frame.select("customer_id", *columns).collect()
+        if built["customer_id"].is_duplicated().any():
+            raise PluginContractError(
+                f"{type(feature).__name__} returned several rows for one customer; its contract is one each."
+            )
+        return built
 
     def _customer_ids(self, day: date) -> pl.DataFrame:
         """Everybody known by ``day``: listed customers, and whoever ordered."""

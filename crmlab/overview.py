@@ -12,7 +12,7 @@ from crmlab.data.tables import TableCount
 from crmlab.labels import Text
 from crmlab.view.findings import KeyFigures, SourceBox
 from crmlab.view.numbers import count, money, percent
-from crmlab.view.tables import Column, Table
+from crmlab.view.tables import MISSING, Column, Table
 from crmlab.view.texts import say, texts
 
 if TYPE_CHECKING:
@@ -47,14 +47,12 @@ class Overview:
             ]
         if "feedback" in self.tables:
             feedback = lab.tables["feedback"]
-            dated = feedback["given_on"].is_not_null().sum()
+            n = feedback.height
+            scored, dated = (n - feedback[name].null_count() for name in ("score", "given_on"))
             figures += [
-                (count(feedback.height), words["texts_used"]),
-                (
-                    percent(feedback["score"].is_not_null().mean() if feedback.height else None),
-                    words["with_score"],
-                ),  # type: ignore[arg-type]
-                (percent(dated / feedback.height if feedback.height else None), words["with_date"]),
+                (count(n), words["texts_used"]),
+                (percent(scored / n if n else None), words["with_score"]),
+                (percent(dated / n if n else None), words["with_date"]),
             ]
         return KeyFigures(figures, lab.language)
 
@@ -73,7 +71,7 @@ class Overview:
             for c in self.counts
         ]
         return Table(
-            pl.DataFrame(rows),
+            pl.DataFrame(rows, schema=_COUNTS),
             [
                 Column("name", words["table"]),
                 Column("read", words["rows_read"], "integer"),
@@ -100,13 +98,20 @@ class Overview:
     def _why(self, c: TableCount) -> str:
         language = self.lab.language
         comma = "，" if language == "zh" else ", "
-        return (
-            comma.join(f"{REASONS[reason].to(language)} {count(n)}" for reason, n in c.reasons.items()) or "–"
-        )
+        reasons = [f"{REASONS[reason].to(language)} {count(n)}" for reason, n in c.reasons.items()]
+        return comma.join(reasons) or MISSING
 
     def _period(self, name: str) -> str:
-        days = self.lab.tables[name]["day"]
-        if days.is_empty():
-            return "–"
-        first, last = (pl.Series([day]).cast(pl.Int32).cast(pl.Date)[0] for day in (days.min(), days.max()))
-        return f"{first} – {last}"
+        day = pl.from_epoch(pl.col("day"), time_unit="d").dt.to_string("%Y-%m-%d")
+        first, last = self.lab.tables[name].select(first=day.min(), last=day.max()).row(0)
+        return f"{first} – {last}" if first else MISSING
+
+
+_COUNTS = {
+    "name": pl.String,
+    "read": pl.Int64,
+    "rejected": pl.Int64,
+    "why": pl.String,
+    "later": pl.Int64,
+    "used": pl.Int64,
+}

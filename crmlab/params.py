@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from crmlab.documents import Document, parse
-from crmlab.errors import CrmlabError, ParamsError
+from crmlab.errors import CrmlabError, ParamsError, did_you_mean
 from crmlab.labels import Text
-from crmlab.registry import annotators, classifiers, features, load_folder, models, sources
+from crmlab.registry import Registry, annotators, classifiers, features, load_folder, models, sources
 from crmlab.validation import Where, problems_of
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_LONGEST = 64
+_SLUG = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{_LONGEST - 1}}}")
 _RESERVED = {"con", "prn", "aux", "nul", "index"}
+
+
+Problems = list[tuple[Where, str]]
+"""Where something is wrong, and what."""
 
 
 def _as_slug(value: str) -> str:
@@ -38,7 +44,17 @@ def _as_slug(value: str) -> str:
     return value
 
 
+def _as_day(value: object) -> object:
+    """Take dates as people write them; a number would be read as seconds since 1970."""
+    if isinstance(value, str) and re.fullmatch(r"(?:19|20|21)\d\d-\d\d-\d\d", value):
+        return value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("write a day as YYYY-MM-DD, for example 2024-06-30")
+
+
 Slug = Annotated[str, AfterValidator(_as_slug)]
+Day = Annotated[date, BeforeValidator(_as_day)]
 PluginParams = dict[str, dict[str, Any]]
 
 
@@ -94,9 +110,9 @@ class Study(_Strict):
     """Title on the page, in both languages. 报告标题（中英文）。"""
     data: list[SourceParams] = Field(min_length=1)
     """Where the tables come from. 数据来源。"""
-    as_of: date
+    as_of: Day
     """The day the study looks from; nothing later is used. 观察日，之后的数据一律不用。"""
-    compare_as_of: date | None = None
+    compare_as_of: Day | None = None
     """An earlier day to compare with, by replaying history. 用于对比的更早观察日。"""
     timezone: str = "Asia/Shanghai"
     """IANA name of the time zone that days are counted in. 时区。"""
@@ -128,17 +144,19 @@ class Study(_Strict):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError("no time zone of that name; use an IANA name such as Asia/Shanghai") from None
+        known = available_timezones() - {"Factory", "localtime"}
+        if value not in known:
+            hint = did_you_mean(value, known)
+            raise ValueError(f"no time zone of that name.{hint} Use an IANA name such as Asia/Shanghai")
         return value
 
-    @model_validator(mode="after")
-    def _earlier(self) -> Study:
-        if self.compare_as_of is not None and self.compare_as_of >= self.as_of:
-            raise ValueError(f"compare_as_of ({self.compare_as_of}) must be before as_of ({self.as_of})")
-        return self
+    @field_validator("compare_as_of")
+    @classmethod
+    def _earlier_than_as_of(cls, value: date | None, info: ValidationInfo) -> date | None:
+        as_of = info.data.get("as_of")
+        if value is not None and as_of is not None and value >= as_of:
+            raise ValueError(f"it must be before as_of ({as_of})")
+        return value
 
     @property
     def heading(self) -> Text:
@@ -156,8 +174,8 @@ class Study(_Strict):
 
     def for_report(self, name: str) -> Study:
         """Return the study with what is different for one report applied."""
-        changes = {key: value for key, value in (self.reports.get(name) or {}).items() if key in STUDY_FIELDS}
-        return check(self.settings() | changes) if changes else self
+        changes = _of_the_study(self.reports.get(name))
+        return check(_merged(self.settings(), changes)) if changes else self
 
 
 STUDY_FIELDS = tuple(Study.model_fields)
@@ -172,42 +190,58 @@ def read_study(
     every problem, its file and line.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = "it is not in UTF-8" if isinstance(error, UnicodeDecodeError) else error
         raise ParamsError(
-            f"The study {path} cannot be read: {error}. Give the path of a YAML file in UTF-8, "
+            f"The study {path} cannot be read: {reason}. Give the path of a YAML file, saved in UTF-8, "
             "for example params/demo.yaml."
         ) from None
     document = parse(text, str(path))
     if not isinstance(document.value, dict):
-        given = type(document.value).__name__
+        given = "nothing" if document.value is None else type(document.value).__name__
         raise ParamsError(f"{path}:1: a study is a mapping of names to values; given: {given}.")
     document.value.setdefault("study", _slug(path.stem))
     for item in overrides:
         document.set(item)
     if language:
         document.set(f"language={language}")
-    folder = document.value.get("plugin_folder")
-    broken = load_folder(path.parent / folder) if isinstance(folder, str) else []
-    return check(document.value, document), [str(error) for error in broken]
+    return prepare(document.value, path.parent, document)
 
 
-def check(values: Mapping[str, Any], document: Document | None = None) -> Study:
-    """Check plain values against :class:`Study` and the plugins they name.
+def prepare(
+    values: Mapping[str, Any], folder: Path, document: Document | None = None
+) -> tuple[Study, list[str]]:
+    """Load the study's own plugins, then check it; return it, and what of the plugins did not load.
 
-    Raises ParamsError that lists every problem, with file and line where a document is given.
+    ``plugin_folder`` is relative to ``folder``. Raises ParamsError like :func:`check`.
     """
-    problems: list[tuple[Where, str]] = []
-    study = None
-    try:
-        study = Study.model_validate(dict(values))
-    except ValidationError as error:
-        problems += problems_of(error, _allowed)
-    problems += _plugin_problems(values)
+    name = values.get("plugin_folder")
+    if not isinstance(name, str):
+        return check(values, document), []
+    if not (folder / name).is_dir():
+        line = f"plugin_folder: there is no folder {name!r}; it is looked for beside the study's YAML file."
+        return check(values, document, [(("plugin_folder",), line)]), []
+    broken = load_folder(folder / name)
+    return check(values, document), [str(error) for error in broken]
+
+
+def check(
+    values: Mapping[str, Any], document: Document | None = None, known: Problems | None = None
+) -> Study:
+    """Check plain values against :class:`Study` and the plugins they name, for every report.
+
+    Raises ParamsError that lists every problem, with file and line where a document is given;
+    ``known`` are problems found before.
+    """
+    study, problems = _checked(values)
+    problems = [*(known or []), *problems, *_report_problems(values, problems)]
     if study is None or problems:
         lines = [f"{document.place(where) if document else ''}{line}" for where, line in problems]
         count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
-        raise ParamsError(f"The study is not valid, {count}:\n" + "\n".join(f"  {line}" for line in lines))
+        raise ParamsError(
+            f"The study is not valid, {count}:\n" + "\n".join(f"  {line}" for line in lines), problems
+        )
     return study
 
 
@@ -221,7 +255,14 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-_REGISTRIES = {"classifiers": classifiers, "annotators": annotators, "models": models, "features": features}
+_REGISTRIES: dict[str, Registry[Any]] = {
+    "classifiers": classifiers,
+    "annotators": annotators,
+    "models": models,
+    "features": features,
+}
+_SAME_FOR_ALL = ("study", "reports", "plugin_folder")
+"""What cannot differ between the reports of a study."""
 
 
 def _allowed(where: Where) -> tuple[str, ...]:
@@ -234,34 +275,73 @@ def _allowed(where: Where) -> tuple[str, ...]:
     return tuple(groups[where[:-1]].model_fields) if where[:-1] in groups else STUDY_FIELDS
 
 
-def _plugin_problems(values: Mapping[str, Any]) -> list[tuple[Where, str]]:
+def _checked(values: Mapping[str, Any]) -> tuple[Study | None, Problems]:
+    """Check the values by themselves, without what differs between reports."""
+    try:
+        return Study.model_validate(dict(values)), _plugin_problems(values)
+    except ValidationError as error:
+        return None, [*problems_of(error, _allowed), *_plugin_problems(values)]
+
+
+def _plugin_problems(values: Mapping[str, Any]) -> Problems:
     """Build every plugin that the values name, and collect what is wrong."""
-    named: list[tuple[Where, Any, str, Mapping[str, Any]]] = []
+    named: list[tuple[Where, Registry[Any], str, Mapping[str, Any]]] = []
     data = values.get("data")
     for place, spec in enumerate(data if isinstance(data, list) else []):
         if isinstance(spec, dict) and isinstance(spec.get("source"), str):
-            params = {key: value for key, value in spec.items() if key != "source"}
-            named.append((("data", place), sources, spec["source"], params))
+            rest = {key: value for key, value in spec.items() if key != "source"}
+            named.append((("data", place), sources, spec["source"], rest))
     for kind, plugins in _REGISTRIES.items():
         chosen = values.get(kind)
-        for name, params in chosen.items() if isinstance(chosen, dict) else ():
-            named.append(((kind, name), plugins, name, params if isinstance(params, dict) else {}))
-    problems: list[tuple[Where, str]] = []
+        for name, given in chosen.items() if isinstance(chosen, dict) else ():
+            named.append(((kind, name), plugins, name, given if isinstance(given, dict) else {}))
+    problems: Problems = []
     for where, plugins, name, params in named:
+        path = ".".join(map(str, where))
         try:
             plugins[name].from_params(params)
         except CrmlabError as error:
-            problems.append((where, f"{'.'.join(map(str, where))}: {error}"))
-    reports = values.get("reports")
-    for name, changes in reports.items() if isinstance(reports, dict) else ():
-        for key in changes if isinstance(changes, dict) else ():
-            if key in ("study", "reports", "plugin_folder"):
-                problems.append(
-                    (("reports", name, key), f"reports.{name}.{key}: cannot differ between reports.")
-                )
+            found = getattr(error, "problems", ()) or [((), str(error))]
+            problems += [
+                ((*where, *inner), f"{path}.{line}" if inner else f"{path}: {line}") for inner, line in found
+            ]
     return problems
 
 
+def _report_problems(values: Mapping[str, Any], known: Problems) -> Problems:
+    """Check the study as each report sees it; return what is not wrong with the study itself."""
+    reports = values.get("reports")
+    problems: Problems = []
+    for name, changes in reports.items() if isinstance(reports, dict) else ():
+        path = f"reports.{name}"
+        for key in changes if isinstance(changes, dict) else ():
+            if key in _SAME_FOR_ALL:
+                problems.append((("reports", name, key), f"{path}.{key}: cannot differ between reports."))
+        if own := _of_the_study(changes):
+            _, found = _checked(_merged(values, own))
+            new = [problem for problem in found if problem not in known]
+            problems += [(("reports", name, *where), f"{path}.{line}") for where, line in new]
+    return problems
+
+
+def _of_the_study(changes: object) -> dict[str, Any]:
+    """Return what a report sets of the study; the rest is for its notebook."""
+    if not isinstance(changes, dict):
+        return {}
+    return {key: value for key, value in changes.items() if key in STUDY_FIELDS and key not in _SAME_FOR_ALL}
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``changes``, which go into mappings and replace everything else."""
+    both = {
+        key: _merged(base[key], value)
+        for key, value in changes.items()
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+    }
+    return {**base, **changes, **both}
+
+
 def _slug(stem: str) -> str:
-    slug = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-_")
-    return slug or "study"
+    """Return the nearest name that a folder may have."""
+    slug = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-_")[:_LONGEST].rstrip("-_")
+    return f"{slug or 'my'}-study" if slug in _RESERVED or not slug else slug

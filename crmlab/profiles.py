@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from crmlab.errors import ParamsError, did_you_mean
 from crmlab.labels import Text
+from crmlab.summary import day_number
 from crmlab.view import charts
 from crmlab.view.numbers import count
 from crmlab.view.tables import Column, Table
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from crmlab.results import Segmentation
 
 _LESS_IS_BETTER = ("days_since_last_order",)
+_SMALLEST_CATEGORY = 0.01
+"""Categories with a smaller share of all spend would show chance, not preference."""
 MEASURES = (
     "total_spend",
     "order_count",
@@ -54,14 +58,17 @@ class Profiles:
 
     @cached_property
     def categories(self) -> pl.DataFrame:
-        """The category in which each label spends most beyond the average: ``label``, ``category``, ``index``.
+        """The category in which each label spends most beyond the average.
+
+        Columns ``label``, ``category``, ``index``; orders up to the day of the segmentation.
 
         ``index`` is the category's share of the label's spend over its share of all spend, × 100
         (TGI); categories under 1 % of all spend are left out. Empty without order lines.
         """
         if "order_lines" not in self._lab.tables:
             return pl.DataFrame(schema={"label": pl.String, "category": pl.String, "index": pl.Float64})
-        orders = self._lab.tables["orders"].select("order_id", "customer_id")
+        orders = self._lab.tables["orders"].select("order_id", "customer_id", "day")
+        orders = orders.filter(pl.col("day") <= day_number(self.segmentation.as_of))
         lines = self._lab.tables["order_lines"].lazy().drop_nulls("category")
         spend = (
             lines.join(orders.lazy(), on="order_id")
@@ -71,14 +78,14 @@ class Profiles:
             .collect()
         )
         spend = spend.with_columns(
-            (pl.col("spend") / pl.col("spend").sum().over("label")).alias("share"),
-            (pl.col("spend").sum().over("category") / pl.col("spend").sum()).alias("everywhere"),
-        ).filter(pl.col("everywhere") >= 0.01)
+            share=pl.col("spend") / pl.col("spend").sum().over("label"),
+            everywhere=pl.col("spend").sum().over("category") / pl.col("spend").sum(),
+        )
         return (
-            spend.with_columns((pl.col("share") / pl.col("everywhere") * 100).alias("index"))
+            spend.filter(pl.col("everywhere") >= _SMALLEST_CATEGORY, pl.col("share").is_finite())
+            .with_columns(index=pl.col("share") / pl.col("everywhere") * 100)
             .sort("label", "index", "category", descending=[False, True, False])
-            .group_by("label", maintain_order=True)
-            .first()
+            .unique("label", keep="first", maintain_order=True)
             .select("label", "category", "index")
         )
 
@@ -119,52 +126,60 @@ class Profiles:
         features = self._lab.features(*MEASURES, as_of=self.segmentation.as_of)
         language, words = self._lab.language, texts()
         named = self.segmentation.named(self.summary)
-        measures = [name for name in MEASURES if (features[name].mean() or 0) != 0]
-        cells = pl.concat(
-            named.select(
-                "name",
-                measure=pl.lit(words[f"measure_{name}"].to(language)),
-                index=pl.col(name) / features[name].mean() * 100,
-                # Few days since the last order are good, so that column is coloured the other way round.
-                turned=pl.lit(name in _LESS_IS_BETTER),
+        means = features.select(pl.col(MEASURES).mean()).row(0, named=True)
+        columns = {name: words[f"measure_{name}"].to(language) for name in MEASURES if (means[name] or 0) > 0}
+        rows = []
+        for row in named.iter_rows(named=True):
+            for name, column in columns.items():
+                if row[name] is not None:
+                    index = 100 * row[name] / means[name]
+                    # Few days since the last order are good, so that column is coloured the other way round.
+                    colour = 200 - index if name in _LESS_IS_BETTER else index
+                    colour = min(200.0, max(0.0, colour))
+                    rows.append((row["name"], column, f"{index:.0f}", colour))
+        schema = {"name": pl.String, "measure": pl.String, "text": pl.String, "colour": pl.Float64}
+        title = words["nobody"]
+        if "total_spend" in columns and named.height:
+            top = named.sort("total_spend", descending=True, nulls_last=True).row(0, named=True)
+            times = (top["total_spend"] or 0.0) / means["total_spend"]
+            title = say(
+                "profiles_title", label=self.segmentation.scheme[top["label"]].text, times=f"{times:.1f}"
             )
-            for name in measures
-        ).with_columns(text=pl.col("index").round(0).cast(pl.Int64).cast(pl.String))
-        colour = pl.when(pl.col("turned")).then(200 - pl.col("index")).otherwise(pl.col("index"))
-        capped = cells.with_columns(colour=colour.clip(0, 200)).drop("turned")
-        top = named.sort("total_spend", descending=True, nulls_last=True).head(1)
-        best = self.segmentation.scheme[top["label"][0]].text if top.height else Text("–", "–")
-        times = (
-            float(top["total_spend"][0] or 0) / float(features["total_spend"].mean() or 1)
-            if top.height
-            else 0.0
-        )
         return charts.heat_map(
-            capped.drop_nulls("index"),
+            pl.DataFrame(rows, schema=schema, orient="row"),
             "measure",
             "name",
             "colour",
             x_title=words["measure"],
             y_title=words["segment"],
             value_title=words["colour"],
-            title=say("profiles_title", label=best, times=f"{times:.1f}"),
+            title=title,
             subtitle=words["profiles_subtitle"],
             language=language,
-            x_order=[words[f"measure_{name}"].to(language) for name in measures],
+            x_order=list(columns.values()),
             y_order=named["name"].to_list(),
-            text="text",
             value_format=",.0f",
-            extra=[("text", words["index"])],
+            tooltips=[("text", words["index"])],
             diverging_at=100,
-            height=34 * named.height,
+            row_height=charts.ROW,
             x_angle=-30,
         )
 
 
 class WatchList:
-    """The most valuable customers of the worrying classes of a segmentation, by total spend."""
+    """The most valuable customers of the worrying classes of a segmentation, by total spend.
+
+    Raises ParamsError for a label that the segmentation does not have.
+    """
 
     def __init__(self, segmentation: Segmentation, labels: list[str], rows: int) -> None:
+        for label in labels:
+            if label not in segmentation.scheme:
+                ids = segmentation.scheme.ids
+                raise ParamsError(
+                    f"{segmentation.name} has no class {label!r}.{did_you_mean(label, ids)} "
+                    f"It has: {', '.join(ids)}."
+                )
         self.segmentation = segmentation
         self.wanted = labels
         self.rows = rows
@@ -187,12 +202,8 @@ class WatchList:
         frame = self.segmentation.named(self.customers).with_columns(
             customer_id=self._lab.shown_ids(self.customers["customer_id"]), reason=pl.col(self._lab.language)
         )
-        classes = Text(
-            *(
-                ("、" if i == 0 else ", ").join(self.segmentation.scheme[x].text[i] for x in self.wanted)
-                for i in (0, 1)
-            )
-        )
+        names = [self.segmentation.scheme[label].text for label in self.wanted]
+        classes = Text("、".join(name.zh for name in names), ", ".join(name.en for name in names))
         masked = self._lab.study.privacy.ids == "masked"
         return Table(
             frame,

@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from crmlab.errors import PluginConflictError, PluginLoadError, UnknownPluginError, did_you_mean
+from crmlab.errors import ParamsError, PluginConflictError, PluginLoadError, UnknownPluginError, did_you_mean
 
 if TYPE_CHECKING:
     from crmlab.estimators import Annotator, Classifier, Estimator, Feature, Model, Source
@@ -165,7 +165,14 @@ REGISTRIES: tuple[Registry[Any], ...] = (classifiers, models, annotators, featur
 
 
 def load_folder(folder: Path) -> list[PluginLoadError]:
-    """Import every ``.py`` of a study's plugin folder; return what failed, the others stay."""
+    """Import every ``.py`` of a study's plugin folder; return what failed, the others stay.
+
+    Raises ParamsError where there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ParamsError(
+            f"The plugin folder {folder} is not there. `plugin_folder` is relative to the folder of the study."
+        )
     failed = []
     for path in sorted(folder.glob("*.py")):
         spec = importlib.util.spec_from_file_location(f"crmlab_study_{path.stem}", path)

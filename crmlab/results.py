@@ -63,35 +63,35 @@ class Segmentation:
 
         Columns: ``label``, ``customers``, ``customer_share`` with its 95 % interval
         (``share_low``, ``share_high``; Wilson), ``revenue``, ``revenue_share`` with its interval
-        (``revenue_low``, ``revenue_high``; linearised ratio).
+        (``revenue_low``, ``revenue_high``; linearised ratio). The revenue of a label with fewer
+        customers than the study's ``privacy.smallest_group`` is null.
         """
         spend = self.lab.features("total_spend", as_of=self.as_of).select(
             "customer_id", pl.col("total_spend").fill_null(0.0)
         )
         joined = self.labels.join(spend, on="customer_id", how="left", maintain_order="left")
-        rows = []
         total, revenue = joined.height, float(joined["total_spend"].sum())
+        rows = []
         for label in self.scheme:
             inside = joined["label"] == label.id
-            count, amount = int(inside.sum()), float(joined.filter(inside)["total_spend"].sum())
-            if label.id not in self.scheme.ids and not count:
+            customers = int(inside.sum())
+            if label.id not in self.scheme.ids and not customers:
                 continue
-            low, high = wilson(count, total)
-            spend_inside = joined["total_spend"] * inside.cast(pl.Float64)
-            revenue_low, revenue_high = share_of_total(spend_inside, joined["total_spend"])
-            rows.append(
-                {
-                    "label": label.id,
-                    "customers": count,
-                    "customer_share": count / total if total else None,
-                    "share_low": low,
-                    "share_high": high,
-                    "revenue": amount,
-                    "revenue_share": amount / revenue if revenue > 0 else None,
-                    "revenue_low": revenue_low,
-                    "revenue_high": revenue_high,
-                }
-            )
+            row: dict[str, Any] = {"label": label.id, "customers": customers}
+            if total:
+                low, high = wilson(customers, total)
+                row |= {"customer_share": customers / total, "share_low": low, "share_high": high}
+            if not 0 < customers < self.lab.study.privacy.smallest_group:
+                part = joined["total_spend"] * inside.cast(pl.Float64)
+                row["revenue"] = float(part.sum())
+                if revenue > 0:
+                    low, high = share_of_total(part, joined["total_spend"])
+                    row |= {
+                        "revenue_share": row["revenue"] / revenue,
+                        "revenue_low": low,
+                        "revenue_high": high,
+                    }
+            rows.append(row)
         return pl.DataFrame(rows, schema=_SUMMARY_SCHEMA)
 
     def chart(self) -> alt.LayerChart:
@@ -118,7 +118,7 @@ class Segmentation:
                 lambda value: money(value, currency).to(language), return_dtype=pl.String
             ),
         )
-        top = named.sort("revenue", descending=True).head(1)
+        top = named.sort("revenue", descending=True, nulls_last=True).head(1)
         title = words["nobody"]
         if top.height:
             label = self.scheme[top["label"][0]].text
@@ -129,9 +129,8 @@ class Segmentation:
                 revenue=percent(top["revenue_share"][0]),
             )
         subtitle = say("sizes_subtitle", n=count(self.labels.height), day=self.as_of)
-        return charts.paired_bars(
-            pl.concat([people, spend]), named["name"].to_list(), title, subtitle, language
-        )
+        shares = pl.concat([people, spend.drop_nulls("share")])
+        return charts.paired_bars(shares, title, subtitle, words["segment"], language)
 
     def table(self) -> Table:
         """Show the summary."""
@@ -151,7 +150,7 @@ class Segmentation:
                 Column("revenue_interval", words["interval_95"], "interval", of="percent"),
             ],
             caption=say("sizes_caption", scheme=self.scheme.text, day=self.as_of),
-            note=words["sizes_note"],
+            note=say("sizes_note", k=self.lab.study.privacy.smallest_group),
             language=self.lab.language,
             currency=self.lab.study.currency,
         )
@@ -265,7 +264,7 @@ class Scores:
 
 
 class Annotation:
-    """Every feedback text with the columns that an annotator added, in ``texts``."""
+    """Every feedback text with the columns that an annotator added."""
 
     def __init__(self, lab: Lab, name: str, annotator: Annotator, added: pl.DataFrame) -> None:
         self.lab = lab
@@ -284,9 +283,94 @@ class Annotation:
             self.added.drop("feedback_id")
         )
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return self.table()._repr_mimebundle_()
+
+    @cached_property
+    def summary(self) -> pl.DataFrame:
+        """One row per value of the first added column of words, most frequent first.
+
+        ``value``, ``texts``, ``share`` of all texts with ``low`` and ``high`` (Wilson). A column of
+        lists counts a text under each of its values; null counts as no value. Empty where the
+        annotator adds numbers only.
+        """
+        column = self._words
+        if column is None:
+            return pl.DataFrame(schema=_ANNOTATION_SCHEMA)
+        values = self.added.select(value=column)
+        if isinstance(values.schema["value"], pl.List):
+            values = values.explode("value", empty_as_null=True)
+        counts = values.drop_nulls().group_by("value").agg(pl.len().cast(pl.Int64).alias("texts"))
+        rows = []
+        for value, texts_with in counts.sort("texts", "value", descending=[True, False]).iter_rows():
+            low, high = wilson(texts_with, self.added.height)
+            share = texts_with / self.added.height
+            rows.append({"value": value, "texts": texts_with, "share": share, "low": low, "high": high})
+        return pl.DataFrame(rows, schema=_ANNOTATION_SCHEMA)
+
+    @property
+    def _words(self) -> str | None:
+        """The column to count: the last added one that holds words or lists of words."""
+        kinds = [name for name in self.annotator.adds if self.added.schema[name] in _WORDS]
+        return kinds[-1] if kinds else None
+
+    def _named(self) -> pl.DataFrame:
+        """Add ``name``, in the reader's language where the annotator has a scheme."""
+        scheme = self.annotator.scheme
+        names = scheme.names(self.lab.language) if scheme else {}
+        return self.summary.with_columns(name=pl.col("value").replace(names))
+
+    def chart(self) -> alt.LayerChart:
+        """Draw the share of texts per value, the fifteen most frequent."""
+        from crmlab.view import charts
+
+        words = texts()
+        frame = (
+            self._named()
+            .head(15)
+            .with_columns(
+                value=pl.col("share"), label=pl.col("share").map_elements(percent, return_dtype=pl.String)
+            )
+        )
+        top = frame["name"][0] if frame.height else "–"
+        return charts.bars(
+            frame,
+            say("annotation_title", top=top, share=percent(frame["share"][0] if frame.height else None)),
+            say("annotation_subtitle", title=self.annotator.title, n=count(self.added.height)),
+            words["of_texts"],
+            self.annotator.title,
+            self.lab.language,
+            [("name", words["value"]), ("texts", words["texts"]), ("label", words["of_texts"])],
+        )
+
+    def table(self) -> Table:
+        """Show the summary."""
+        words = texts()
+        return Table(
+            self._named().with_columns(interval=pl.concat_list("low", "high")),
+            [
+                Column("name", self.annotator.title),
+                Column("texts", words["texts"], "integer"),
+                Column("share", words["of_texts"], "percent", bar=True),
+                Column("interval", words["interval_95"], "interval", of="percent"),
+            ],
+            caption=say("annotation_subtitle", title=self.annotator.title, n=count(self.added.height)),
+            language=self.lab.language,
+        )
+
     def explain(self) -> Text:
         """Return how the annotation is made, in words."""
         return self.annotator.definition()
+
+
+_WORDS = (pl.String, pl.List(pl.String))
+_ANNOTATION_SCHEMA = {
+    "value": pl.String,
+    "texts": pl.Int64,
+    "share": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+}
 
 
 _SUMMARY_SCHEMA = {

@@ -38,8 +38,18 @@ class Concentration:
 
     @cached_property
     def curve(self) -> pl.DataFrame:
-        """``customer_share`` and ``value_share``, at most 200 points."""
-        return pareto(self.spend)
+        """``customer_share`` and ``value_share``: at most 200 points, from 0 to 1.
+
+        Between two points lie at least ``privacy.smallest_group`` customers, so that no point tells
+        what one customer spent.
+        """
+        points = pareto(self.spend)
+        steps, customers = points.height - 1, self.spend.len()
+        if steps < 1:
+            return points
+        apart = -(-self._lab.study.privacy.smallest_group * steps // customers)
+        kept = [place for place in range(0, steps, apart) if place == 0 or steps - place >= apart]
+        return points[[*kept, steps]]
 
     @cached_property
     def gini(self) -> float:

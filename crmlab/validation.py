@@ -35,8 +35,9 @@ def validated(cls: type[E], params: Mapping[str, Any]) -> E:
     try:
         checked = model.model_validate(dict(params))
     except ValidationError as error:
-        problems = [line for _, line in problems_of(error, lambda where: names)]
-        raise ParamsError(f"The parameters of {cls.__name__} are not valid: {' '.join(problems)}") from None
+        problems = problems_of(error, lambda where: names)
+        lines = " ".join(line for _, line in problems)
+        raise ParamsError(f"The parameters of {cls.__name__} are not valid: {lines}", problems) from None
     values = (getattr(checked, name) for name in declared)
     plugin = cls(**dict(zip(names, values, strict=True)))
     plugin._check_params()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
+import polars.selectors as cs
 
 from crmlab.data import convert
 from crmlab.data.schemas import TABLES
@@ -13,8 +14,10 @@ from crmlab.errors import DataError, did_you_mean
 
 _DERIVED = {"amount_hundredths": "amount", "day": "ordered_at"}
 """Canonical column → the column of the source that it is computed from."""
-_NUMBERED = {"orders": "order_id", "feedback": "feedback_id"}
-"""Tables whose rows are numbered where the source gives them no id."""
+_IDS = {"customers": "customer_id", "orders": "order_id", "feedback": "feedback_id"}
+"""The column that names a row; without it equal rows may be different things."""
+_NUMBERED = ("order_id", "feedback_id")
+"""Ids that are numbers of rows where the source gives none."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,12 @@ def clean(name: str, raw: pl.LazyFrame, time_zone: str) -> Cleaned:
 
     Text is converted by declared type, a typed column is taken as it is. Of exactly equal rows
     with an id the first is kept. Orders and feedback without ids are numbered by row. Raises
-    DataError for a required column that is missing.
+    DataError for a required column that is missing, and for a source that breaks while it is read.
     """
-    frame = raw.with_row_index("row").collect()
-    has_id = _NUMBERED.get(name, "row") in frame.columns and name != "order_lines"
+    frame = _collected(name, raw)
     converted = frame.select("row", **_canonical(name, frame, time_zone))
     reason = _unreadable(frame, converted)
-    if has_id:
+    if _IDS.get(name) in frame.columns:
         first = frame.select(pl.struct(pl.exclude("row")).is_first_distinct()).to_series()
         repeated = pl.repeat("exact_duplicate", frame.height, eager=True)
         reason = reason.zip_with(reason.is_not_null() | first, repeated)
@@ -67,6 +69,21 @@ def clean(name: str, raw: pl.LazyFrame, time_zone: str) -> Cleaned:
     return Cleaned(table, rejected, dict(counts.iter_rows()))
 
 
+def _collected(name: str, raw: pl.LazyFrame) -> pl.DataFrame:
+    """Read everything, number the rows in a column ``row``, and take NaN for what is missing."""
+    own = "row"
+    try:
+        columns = raw.collect_schema().names()
+        while own in columns:
+            own += "_"
+        frame = raw.rename({"row": own}, strict=False).with_columns(cs.float().fill_nan(None)).collect()
+    except (pl.exceptions.PolarsError, OSError):
+        raise DataError(
+            f"The data of the table {name!r} breaks off or is damaged while it is read. Export it again."
+        ) from None
+    return frame.with_row_index("row")
+
+
 def _canonical(name: str, frame: pl.DataFrame, time_zone: str) -> dict[str, pl.Expr]:
     columns = {}
     for column, rule in TABLES[name].columns().items():
@@ -75,7 +92,7 @@ def _canonical(name: str, frame: pl.DataFrame, time_zone: str) -> dict[str, pl.E
             continue
         if source in frame.columns:
             columns[column] = _typed(column, frame.schema[source], rule.dtype, time_zone)
-        elif column == _NUMBERED.get(name):
+        elif column == _IDS.get(name) and column in _NUMBERED:
             columns[column] = pl.format("row-{}", pl.col("row") + 1)
         elif rule.nullable:
             columns[column] = pl.lit(None, rule.dtype)
@@ -90,20 +107,23 @@ def _canonical(name: str, frame: pl.DataFrame, time_zone: str) -> dict[str, pl.E
 
 
 def _typed(column: str, given: pl.DataType, wanted: pl.DataType, time_zone: str) -> pl.Expr:
+    """Convert a column of the source to the type of a canonical one; null where that cannot be."""
     source = pl.col(_DERIVED.get(column, column))
-    if column in ("ordered_at", "day"):
-        moment = _moment(source, given, time_zone)
-        if column == "ordered_at":
-            return moment
-        return moment.dt.convert_time_zone(time_zone).dt.date().cast(pl.Int32).cast(pl.Int64)
+    if given.is_nested():
+        return pl.lit(None, wanted)
+    if column == "ordered_at":
+        return _moment(source, given, time_zone)
+    if column == "day" or wanted == pl.Date:
+        day = _moment(source, given, time_zone).dt.convert_time_zone(time_zone).dt.date()
+        return day if wanted == pl.Date else day.cast(pl.Int32).cast(pl.Int64)
     if column == "amount_hundredths":
         return convert.hundredths(_number(source, given))
     if wanted == pl.Float64:
         return _number(source, given)
-    if wanted == pl.Date:
-        if given == pl.String:
-            return convert.day(source)
-        return source.cast(pl.Date) if given.is_temporal() else pl.lit(None, pl.Date)
+    if given.is_float():
+        # A column of whole numbers with gaps arrives as floats; the customer 7 is not "7.0".
+        whole = source.cast(pl.Int64, strict=False)
+        return pl.when(whole == source).then(whole.cast(pl.String)).otherwise(source.cast(pl.String))
     return convert.text(source)
 
 
@@ -112,7 +132,7 @@ def _moment(source: pl.Expr, given: pl.DataType, time_zone: str) -> pl.Expr:
         return convert.moment(source, time_zone)
     if isinstance(given, pl.Datetime) and given.time_zone:
         return source.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
-    if given.is_temporal():
+    if given in (pl.Date, pl.Datetime):
         return convert.to_utc(source.cast(pl.Datetime("us")), time_zone)
     return pl.lit(None, pl.Datetime("us", "UTC"))
 
@@ -120,7 +140,9 @@ def _moment(source: pl.Expr, given: pl.DataType, time_zone: str) -> pl.Expr:
 def _number(source: pl.Expr, given: pl.DataType) -> pl.Expr:
     if given == pl.String:
         return convert.number(source)
-    value = source.cast(pl.Float64, strict=False)
+    if not given.is_numeric():
+        return pl.lit(None, pl.Float64)
+    value = source.cast(pl.Float64)
     return pl.when(value.is_finite()).then(value)
 
 
@@ -129,10 +151,10 @@ def _unreadable(frame: pl.DataFrame, converted: pl.DataFrame) -> pl.Series:
     lost = pl.repeat(False, frame.height, eager=True)
     for column in converted.columns:
         source = _DERIVED.get(column, column)
-        if source not in frame.columns or column == "row":
-            continue
-        given = frame.select(convert.text(pl.col(source)).is_not_null()).to_series()
-        lost |= given & converted[column].is_null()
+        if source in frame.columns and column != "row":
+            values = frame[source].to_frame()
+            text = convert.text(pl.col(source)) if values.schema[source] == pl.String else pl.col(source)
+            lost |= values.select(text.is_not_null()).to_series() & converted[column].is_null()
     return pl.select(pl.when(lost).then(pl.lit("unreadable"))).to_series().alias("reason")
 
 

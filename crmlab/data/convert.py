@@ -8,62 +8,72 @@ from __future__ import annotations
 
 import polars as pl
 
-_DATE_TIMES = (
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y/%m/%d %H:%M:%S",
-    "%Y/%m/%d %H:%M",
-)
-_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d")
-_FULL_WIDTH = {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)} | {"　": " ", "￥": "¥"}
+LARGEST_HUNDREDTHS = 2**51
+"""Up to here every amount with two decimals is exact; larger ones are no plausible amounts."""
+
+_FULL_WIDTH = {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)}
+_LEVELLED = _FULL_WIDTH | {"　": " ", "￥": "¥", "−": "-"}  # as people type them
+
+_DIGITS = r"(?:\d+|\d{1,3}(?:[, \u00a0\u202f]\d{3})+)(?:\.\d*)?|\.\d+"
+_NUMBER = rf"^[-+]?(?:{_DIGITS})(?:[eE][-+]?\d+)?$"
+_BRACKETED = rf"^\((?:{_DIGITS})\)$"
+
+_COMPACT_DAY = r"^(\d{4})(\d{2})(\d{2})$"
+_DAY = r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})(?:日\s*|[T\s]\s*|$)"
+_LOCAL = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
+_WITH_OFFSET = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
 
 
 def text(column: pl.Expr) -> pl.Expr:
     """Trim, and read empty text as null."""
-    trimmed = column.cast(pl.String).str.strip_chars(" \t\r\n\u00a0\u3000\u200b\ufeff")
+    trimmed = column.cast(pl.String, strict=False).str.strip_chars(" \t\r\n\u00a0\u3000\u200b\ufeff")
     return pl.when(trimmed.str.len_chars() > 0).then(trimmed)
 
 
 def number(column: pl.Expr) -> pl.Expr:
-    """Read 1234.5, 1,234.50, ￥1,234.50, (1,234.50) as Float64; infinities are unreadable."""
-    plain = text(column).str.replace_many(_FULL_WIDTH).str.replace_all(r"^[¥$€£]\s*|[,\s]", "")
-    negative = plain.str.starts_with("(") & plain.str.ends_with(")")
-    value = plain.str.strip_chars("()").cast(pl.Float64, strict=False)
-    signed = pl.when(negative).then(-value).otherwise(value)
+    """Read 1234.5, 1,234.50, ￥1,234.50, 12元, (1,234.50) as Float64.
+
+    Commas and spaces are read as separators of thousands only, so "1,5" is unreadable, not 15.
+    """
+    plain = _level(column).str.replace(r"^([-+(]?)\s*[¥$€£]\s*", "$1").str.replace(r"\s*元$", "")
+    digits = pl.when(plain.str.contains(f"{_NUMBER}|{_BRACKETED}")).then(plain)
+    value = digits.str.replace_all(r"[(), \u00a0\u202f]", "").cast(pl.Float64, strict=False)
+    signed = pl.when(digits.str.starts_with("(")).then(-value).otherwise(value)
     return pl.when(signed.is_finite()).then(signed)
 
 
 def hundredths(value: pl.Expr) -> pl.Expr:
-    """Turn an amount into Int64 hundredths, to the nearest."""
+    """Turn an amount into Int64 hundredths, to the nearest; null beyond ``LARGEST_HUNDREDTHS``."""
     cents = (value * 100).round()
-    return pl.when(cents.abs() < 2**53).then(cents).cast(pl.Int64, strict=False)
+    return pl.when(cents.abs() <= LARGEST_HUNDREDTHS).then(cents).cast(pl.Int64)
 
 
 def moment(column: pl.Expr, time_zone: str) -> pl.Expr:
     """Read a date or time as UTC; text without an offset is local to ``time_zone``.
 
-    A local time that a change of clocks skips or repeats takes the earlier reading.
+    Years come first and have four digits: 2024-03-05, 2024/3/5, 2024.3.5, 20240305, 2024年3月5日, each
+    but the fourth with a time of day behind it if there is one; ISO 8601 with an offset, too.
     """
-    plain = text(column).str.replace_many(_FULL_WIDTH)
-    with_offset = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", strict=False)
-    local = pl.coalesce(
-        *[plain.str.to_datetime(form, time_unit="us", strict=False) for form in _DATE_TIMES],
-        *[plain.str.to_date(form, strict=False).cast(pl.Datetime("us")) for form in _DATES],
-    )
-    return pl.coalesce(with_offset.dt.convert_time_zone("UTC"), to_utc(local, time_zone))
+    level = _level(column).str.replace(_COMPACT_DAY, "$1-$2-$3").str.replace(_DAY, "$1-$2-$3 ")
+    plain = level.str.strip_chars_end()
+    offset = [plain.str.to_datetime(form, time_unit="us", strict=False) for form in _WITH_OFFSET]
+    local = [plain.str.to_datetime(form, time_unit="us", strict=False) for form in _LOCAL]
+    day = plain.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
+    return pl.coalesce(*offset, to_utc(pl.coalesce(*local, day), time_zone))
 
 
 def to_utc(local: pl.Expr, time_zone: str) -> pl.Expr:
-    """Read a naive Datetime as local time of ``time_zone``."""
-    placed = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
-    return placed.dt.convert_time_zone("UTC")
+    """Read a naive Datetime as local time of ``time_zone``.
+
+    A local time that a change of clocks repeats is the earlier one; one that it skips is an hour later.
+    """
+    placed = [
+        time.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+        for time in (local, local.dt.offset_by("1h"))
+    ]
+    return pl.coalesce(*placed).dt.convert_time_zone("UTC")
 
 
-def day(column: pl.Expr) -> pl.Expr:
-    """Read a date, dropping a time of day."""
-    plain = text(column).str.replace_many(_FULL_WIDTH)
-    return pl.coalesce(
-        *[plain.str.to_date(form, strict=False) for form in _DATES],
-        *[plain.str.to_datetime(form, time_unit="us", strict=False).dt.date() for form in _DATE_TIMES],
-    )
+def _level(column: pl.Expr) -> pl.Expr:
+    """Trim, and write full-width characters as plain ones."""
+    return text(column).str.replace_many(_LEVELLED)

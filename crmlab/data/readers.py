@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import io
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -17,20 +20,23 @@ def read_file(path: Path) -> pl.LazyFrame:
     """Read a CSV, TSV or Parquet file; text columns stay text.
 
     Text files are UTF-8 (with or without a byte-order mark), UTF-16 with one, or GB18030, which
-    includes GBK; the separator is found in the header. Raises DataError naming the file.
+    includes GBK; the separator is found in the header. Lines without any value are no rows; a row
+    that ends early lacks its last values. Raises DataError naming the file.
     """
     try:
-        head = path.open("rb").read(4)
-    except OSError as error:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except (OSError, ValueError) as error:
         raise DataError(
-            f"The file {path} cannot be read: {error.strerror or error}. "
+            f"The file {path} cannot be read: {getattr(error, 'strerror', None) or error}. "
             "Paths in a study are relative to the folder of its YAML file."
         ) from None
     if head == b"PAR1":
         return _parquet(path)
     if head[:2] == b"PK" or head == b"\xd0\xcf\x11\xe0":
         raise DataError(
-            f"{path.name} is a spreadsheet. Save it as CSV (UTF-8) in Excel, or as Parquet, and name that file."
+            f"{path.name} is a spreadsheet. Save it as CSV (UTF-8) in Excel, or as Parquet, "
+            "and name that file."
         )
     return _separated(path)
 
@@ -44,7 +50,9 @@ def _parquet(path: Path) -> pl.LazyFrame:
 
 
 def _separated(path: Path) -> pl.LazyFrame:
-    text = _decode(path).replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    text = _decode(path).replace("\r\n", "\n").replace("\r", "\n")
+    blank_lines = len(text) - len(text.lstrip("\n"))
+    text = text.strip("\n")
     header, _, _ = text.partition("\n")
     if not header.strip():
         raise DataError(f"{path.name} is empty. A table needs a header line and rows below it.")
@@ -55,18 +63,18 @@ def _separated(path: Path) -> pl.LazyFrame:
         )
     try:
         frame = pl.read_csv(io.BytesIO(text.encode()), separator=separator, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"{path.name} is not a regular table: {_ragged(text, separator)}") from error
-    return frame.rename({name: name.strip() for name in frame.columns}).lazy()
+        frame.columns = _names(text, separator, path.name)
+    except (pl.exceptions.PolarsError, csv.Error):
+        irregular = _irregular(text, separator, blank_lines)
+        # Without the cause, which quotes what stands in the file.
+        raise DataError(f"{path.name} is not a regular table: {irregular}") from None
+    return frame.filter(~pl.all_horizontal(pl.all().is_null())).lazy()
 
 
 def _decode(path: Path) -> str:
     raw = path.read_bytes()
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encodings: tuple[str, ...] = ("utf-16",)
-    else:
-        encodings = _ENCODINGS
-    for encoding in encodings:
+    wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if wide else _ENCODINGS:
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
@@ -80,16 +88,34 @@ def _decode(path: Path) -> str:
     )
 
 
-def _ragged(text: str, separator: str) -> str:
-    """Name the first line with more fields than the header, or say that a quote is left open."""
-    import csv
+def _names(text: str, separator: str, file: str) -> list[str]:
+    """Return the trimmed headers; columns without one are called by their place."""
+    headers = next(csv.reader(io.StringIO(text), delimiter=separator, strict=True))
+    names = [header.strip() or f"column_{place}" for place, header in enumerate(headers, 1)]
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise DataError(
+            f"The header of {file} has {', '.join(map(repr, repeated))} more than once. "
+            "Give each column a name of its own."
+        )
+    return names
 
-    rows = csv.reader(io.StringIO(text), delimiter=separator)
-    width = len(next(rows))
-    for row in rows:
-        if len(row) > width:
-            return (
-                f"line {rows.line_num} has {len(row)} fields, the header has {width}. "
-                "Put quotes around values that contain the separator."
-            )
-    return "a quotation mark is opened and never closed."
+
+def _irregular(text: str, separator: str, blank_lines: int) -> str:
+    """Name the first line that has more fields than the header, or quotation marks that don't match."""
+    rows = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+    line = blank_lines + 1
+    with contextlib.suppress(csv.Error):
+        width = len(next(rows))
+        line = blank_lines + rows.line_num + 1
+        for row in rows:
+            if len(row) > width:
+                return (
+                    f"line {line} has {len(row)} fields, the header has {width}. "
+                    "Put quotes around values that contain the separator."
+                )
+            line = blank_lines + rows.line_num + 1
+    return (
+        f"the quotation marks in the row that begins at line {line} do not match: one is "
+        "opened and never closed, or something follows the closing one."
+    )

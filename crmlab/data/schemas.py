@@ -3,6 +3,7 @@
 ``aliases`` in a column's metadata are headers that real exports use; they are matched after
 trimming and case-folding. Schema files must not postpone annotations: dataframely reads them.
 """
+# ruff: noqa: N805  # dataframely makes rules class methods
 
 from datetime import date
 from typing import Any
@@ -29,7 +30,7 @@ class Customers(_Table):
     """One row per customer; further columns of the source are kept as they are."""
 
     customer_id = dy.String(
-        nullable=False, min_length=1, metadata=_named("客户编号", "Customer ID", "客户ID", "编号", "会员号")
+        nullable=False, metadata=_named("客户编号", "Customer ID", "客户ID", "编号", "会员号")
     )
 
     @dy.rule()
@@ -41,10 +42,8 @@ class Customers(_Table):
 class Orders(_Table):
     """One row per order, refund or cancellation; amounts in hundredths of the currency unit."""
 
-    order_id = dy.String(nullable=False, min_length=1, metadata=_named("订单号", "Order ID", "订单编号"))
-    customer_id = dy.String(
-        nullable=False, min_length=1, metadata=_named("客户编号", "Customer ID", "客户ID", "会员号")
-    )
+    order_id = dy.String(nullable=False, metadata=_named("订单号", "Order ID", "订单编号"))
+    customer_id = dy.String(nullable=False, metadata=_named("客户编号", "Customer ID", "客户ID", "会员号"))
     ordered_at = dy.Datetime(
         nullable=False,
         time_unit="us",
@@ -70,7 +69,7 @@ class Orders(_Table):
 class OrderLines(_Table):
     """One row per line of an order; the category is what a profile counts."""
 
-    order_id = dy.String(nullable=False, min_length=1, metadata=_named("订单号", "Order ID"))
+    order_id = dy.String(nullable=False, metadata=_named("订单号", "Order ID"))
     category = dy.String(nullable=True, metadata=_named("品类", "Category", "商品类别"))
     amount_hundredths = dy.Int64(
         nullable=False, metadata=_named("金额", "Amount", "消费金额", "订单金额", "实付金额", "total")
@@ -80,7 +79,7 @@ class OrderLines(_Table):
 class Feedback(_Table):
     """One row per piece of feedback: a text, a score on a stated scale, or both."""
 
-    feedback_id = dy.String(nullable=False, min_length=1, metadata=_named("反馈编号", "Feedback ID"))
+    feedback_id = dy.String(nullable=False, metadata=_named("反馈编号", "Feedback ID"))
     customer_id = dy.String(nullable=True, metadata=_named("客户编号", "Customer ID"))
     given_on = dy.Date(nullable=True, metadata=_named("反馈日期", "Feedback date", "评论时间"))
     text = dy.String(nullable=True, metadata=_named("反馈内容", "Feedback text", "评论", "内容", "comment"))
@@ -103,7 +102,7 @@ class Feedback(_Table):
 
     @dy.rule()
     def known_scale(cls) -> pl.Expr:
-        """A score states the scale that it was given on, and lies on it."""
+        """A score states the scale that it was given on, and is a whole number of it."""
         score, scale = pl.col("score"), pl.col("scale")
         on_scale = (
             pl.when(scale == "nps_0_10").then(score.is_between(0, 10))
@@ -112,7 +111,7 @@ class Feedback(_Table):
             .when(scale == "binary_0_1").then(score.is_in([0.0, 1.0]))
             .otherwise(pl.lit(value=False))
         )  # fmt: skip
-        return score.is_null() | on_scale
+        return score.is_null() | (on_scale & (score == score.round()))
 
     @dy.rule()
     def plausible_date(cls) -> pl.Expr:
@@ -137,7 +136,6 @@ TABLE_NAMES: dict[str, Text] = {
 REASONS: dict[str, Text] = {
     "unreadable": Text("无法识别的值", "unreadable value"),
     "nullability": Text("必填项为空", "required value is missing"),
-    "min_length": Text("编号为空", "empty id"),
     "exact_duplicate": Text("完全重复的行", "exact duplicate row"),
     "unique_id": Text("编号重复但内容不同", "same id, different content"),
     "plausible_date": Text("日期早于 1990 年", "date before 1990"),

@@ -12,12 +12,11 @@ import polars as pl
 
 from crmlab.data.cleaning import Cleaned, clean
 from crmlab.data.schemas import REASONS, TABLES
-from crmlab.errors import DataError, QualityGateError
+from crmlab.errors import DataError, QualityGateError, did_you_mean
+from crmlab.summary import day_number
 
 if TYPE_CHECKING:
     from crmlab.estimators import Source
-
-_TIME = {"orders": "day", "feedback": "given_on"}
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,9 @@ class TableCount:
 class TableStore(Mapping[str, pl.DataFrame]):
     """Canonical tables by name; getting one reads and cleans it.
 
-    What a table holds is not later than ``as_of``. Getting a table raises DataError where it can't
-    be read, and QualityGateError where more than ``max_rejected_share`` of its rows are rejected.
+    What a table holds is not later than ``as_of``; a line is as late as its order. Getting a table
+    raises DataError where it can't be read, and QualityGateError where more than
+    ``max_rejected_share`` of its rows are rejected.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class TableStore(Mapping[str, pl.DataFrame]):
                 raise QualityGateError(
                     f"{cleaned.rejected.height:,} of {cleaned.rows_read:,} rows of the table {name!r} "
                     f"({cleaned.rejected_share:.1%}) are rejected: {reasons}. The study allows "
-                    f"{self._max_rejected_share:.1%} (quality.max_rejected_share). Correct the data, its column "
-                    "mapping, or the limit."
+                    f"{self._max_rejected_share:.1%} (quality.max_rejected_share). Correct the data, "
+                    "its column mapping, or the limit."
                 )
             self._cleaned[name] = cleaned
         return self._cleaned[name]
@@ -111,24 +111,37 @@ class TableStore(Mapping[str, pl.DataFrame]):
         owners: dict[str, Source] = {}
         for source in self.sources:
             for name in source.provides:
+                if name not in TABLES:
+                    raise DataError(
+                        f"The source {type(source).__name__} provides {name!r}, which is no canonical "
+                        f"table.{did_you_mean(name, TABLES)} Canonical: {', '.join(TABLES)}."
+                    )
                 if name in owners:
                     raise DataError(
                         f"Two sources provide the table {name!r}: {type(owners[name]).__name__} and "
                         f"{type(source).__name__}. Leave one of them out of `data`."
                     )
                 owners[name] = source
-        known = {name: owners[name] for name in TABLES if name in owners}
-        return known | owners
+        return {name: owners[name] for name in TABLES if name in owners}
 
     def _raw(self, name: str) -> pl.LazyFrame:
         owner = self.owner(name)
         if owner not in self._read:
             self._read[owner] = owner.read()
+        if name not in self._read[owner]:
+            raise DataError(
+                f"The source {type(owner).__name__} promises the table {name!r} and did not deliver it. "
+                f"It delivered: {', '.join(self._read[owner]) or 'nothing'}."
+            )
         return self._read[owner][name]
 
     def _until(self, name: str, table: pl.DataFrame) -> pl.DataFrame:
-        column = _TIME.get(name)
-        if column is None:
-            return table
-        limit = (self._as_of - date(1970, 1, 1)).days if table.schema[column] == pl.Int64 else self._as_of
-        return table.filter(pl.col(column).is_null() | (pl.col(column) <= limit))
+        if name == "orders":
+            return table.filter(pl.col("day") <= day_number(self._as_of))
+        if name == "feedback":
+            return table.filter(pl.col("given_on").is_null() | (pl.col("given_on") <= self._as_of))
+        if name == "order_lines" and "orders" in self:
+            orders = self.cleaned("orders").table
+            later = orders.filter(pl.col("day") > day_number(self._as_of))
+            return table.join(later, on="order_id", how="anti", maintain_order="left")
+        return table

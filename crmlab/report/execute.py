@@ -26,14 +26,12 @@ Status = Literal[
 ]
 Error = dict[str, Any]
 
-_BY_NAME: dict[str, Status] = {
-    "QualityGateError": "quality_gate",
-    "SystemExit": "exited",
-    "KeyboardInterrupt": "interrupted",
-}
+_BY_NAME: dict[str, Status] = {"QualityGateError": "quality_gate", "SystemExit": "exited"}
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 # In a kernel's error there is only text: "[Errno 28]" of Python, "(os error 28)" of polars.
-_FULL_TEXT = re.compile(rf"\[Errno (?:{'|'.join(map(str, _FULL))})\]|\(os error (?:{'|'.join(map(str, _FULL))})\)")
+_FULL_TEXT = re.compile(
+    rf"\[Errno (?:{'|'.join(map(str, _FULL))})\]|\(os error (?:{'|'.join(map(str, _FULL))})\)"
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def _papermill(job: Job, held: list[NotebookNode]) -> None:
     with _environment(job):
         papermill.execute_notebook(
             _verbatim(job.notebook),
-            None,  # _write does it, once: papermill would save after each cell, with the paths of this machine
+            None,  # _write does it once; papermill would after each cell, with the paths of this machine
             parameters=dict(job.parameters),
             engine_name="crmlab",
             request_save_on_cell_execute=False,
@@ -134,7 +132,7 @@ def _ending(problem: BaseException, job: Job) -> tuple[Status, Error]:
     from papermill.exceptions import PapermillExecutionError
 
     kind, message, cell = type(problem).__name__, str(problem), None
-    status: Status = _BY_NAME.get(kind, "error")
+    status: Status = "error"
     if isinstance(problem, PapermillExecutionError):
         kind, message, cell = problem.ename, problem.evalue, problem.cell_index + 1
         status = "disk_full" if _FULL_TEXT.search(message) else _BY_NAME.get(kind, "error")
@@ -145,7 +143,7 @@ def _ending(problem: BaseException, job: Job) -> tuple[Status, Error]:
         status = "kernel_died"
         message = "The kernel died, often because memory ran out. Try less data, or a machine with more."
     elif isinstance(problem, KeyboardInterrupt):
-        message = "Stopped by the user."
+        status, message = "interrupted", "Stopped by the user."
     elif isinstance(problem, OSError) and problem.errno in _FULL:
         status, message = "disk_full", str(problem.strerror)
     return status, {"cell": cell, "type": kind, "message": message}
@@ -184,7 +182,7 @@ def _write(job: Job, notebook: NotebookNode, error: Error | None) -> int:
     heading = notebooks.heading(notebook, job.language)
     title = f"{heading} · {job.title}" if heading else job.title
     page = export(notebook, language=job.language, title=title, failure=failure)
-    _whole(job.folder / f"{job.name}.ipynb", nbformat.writes(notebook))
+    _whole(job.folder / f"{job.name}.ipynb", nbformat.writes(notebook))  # type: ignore[no-untyped-call]
     _whole(job.folder / f"{job.name}.html", page)
     return page.count('<figure class="crm-chart">')
 

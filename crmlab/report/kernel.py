@@ -29,7 +29,7 @@ class ReportKernelManager(AsyncKernelManager):
             return "127.0.0.1"
         return str(Path(tempfile.mkdtemp(prefix="crmlab-")) / "kernel")
 
-    async def _async_cleanup_resources(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002
+    async def _async_cleanup_resources(self, restart: bool = False) -> None:
         await super()._async_cleanup_resources(restart=restart)
         if not restart and self.transport == "ipc":
             shutil.rmtree(Path(self.ip).parent, ignore_errors=True)

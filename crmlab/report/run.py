@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import shutil
-import tempfile
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from crmlab.errors import ParamsError, PluginError, did_you_mean
+from crmlab.errors import ParamsError, RunError, did_you_mean
 from crmlab.labels import Language
 from crmlab.params import STUDY_FIELDS, Study, read_study
 from crmlab.report import gallery, manifest, notebooks
-from crmlab.report.execute import Job, Outcome, execute
+from crmlab.report.batch import execute_all
+from crmlab.report.execute import Job, Outcome
 
 _STALE_SECONDS = 24 * 3600
 _STAGING = ".run-"
+_RESERVE = ".reserve"
+"""Holds a little space until the end, so that a manifest can be written on a disk that is full."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A published run: its folder, how each report ended, and the gallery page."""
+    """A published run: its folder, how each report ended, the gallery page, and what went amiss."""
 
     folder: Path
     outcomes: tuple[Outcome, ...]
@@ -65,37 +66,50 @@ def run(
     names = _chosen(checked, reports)
     plans = {name: _plan(name, checked, path.parent) for name in names}
     home = Path(runs).resolve() / checked.study
-    home.mkdir(parents=True, exist_ok=True)
-    _sweep(home)
-    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=home))
     started = datetime.now(UTC)
     clock = time.perf_counter()
+    staging = _claim(home, f"{started:%Y%m%dT%H%M%SZ}-{_fingerprint(checked)}")
     batch = [
         Job(
             name=name,
-            title=checked.heading.to(checked.language),
-            notebook=notebook.resolve(),
-            parameters=parameters,
+            title=checked.heading.to(plan.study.language),
+            notebook=plan.notebook.resolve(),
+            parameters=plan.parameters,
             folder=staging,
             study_folder=path.parent.resolve(),
             key_folder=home.parent / ".crmlab",
-            language=effective.language,
-            cell_timeout=effective.cell_timeout,
+            language=plan.study.language,
+            cell_timeout=plan.study.cell_timeout,
             progress=progress,
             position=place if jobs > 1 else 0,
         )
-        for place, (name, (notebook, parameters, effective)) in enumerate(plans.items())
+        for place, (name, plan) in enumerate(plans.items())
     ]
-    outcomes = _execute_all(batch, jobs)
-    identity = f"{started:%Y%m%dT%H%M%SZ}-{_fingerprint(checked)}"
-    record = _record(checked, identity, started, time.perf_counter() - clock, outcomes, staging)
-    with contextlib.suppress(OSError):  # a full disk: the folder itself still tells
-        manifest.write(staging, record)
-    folder = _publish(staging, home, identity)
-    return Run(folder, tuple(outcomes), gallery.write(home.parent, checked.language), tuple(warnings))
+    outcomes = execute_all(batch, jobs)
+    titles = {name: plan.title for name, plan in plans.items()}
+    record = _record(checked, titles, started, time.perf_counter() - clock, outcomes, staging)
+    folder = _publish(staging, record)
+    try:
+        page = _list_runs(home.parent)
+    except OSError as error:
+        page = home.parent / "index.html"
+        warnings.append(f"The gallery {page} could not be written: {error.strerror or error}.")
+    return Run(folder, tuple(outcomes), page, tuple(warnings))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One report before it runs: its notebook, what that is given, and the study as it sees it."""
+
+    notebook: Path
+    parameters: dict[str, Any]
+    study: Study
+    title: dict[str, str]
 
 
 def _chosen(study: Study, reports: Sequence[str]) -> list[str]:
+    if not study.reports:
+        raise ParamsError("reports: the study names none. Name one, for example `reports: {segmentation: }`.")
     unknown = [name for name in reports if name not in study.reports]
     if unknown:
         raise ParamsError(
@@ -105,10 +119,10 @@ def _chosen(study: Study, reports: Sequence[str]) -> list[str]:
     return list(reports) or list(study.reports)
 
 
-def _plan(name: str, study: Study, folder: Path) -> tuple[Path, dict[str, Any], Study]:
-    """Return the notebook, what it is given, and the study as this report sees it."""
+def _plan(name: str, study: Study, folder: Path) -> _Plan:
     path = notebooks.find(name, folder)
-    names = notebooks.declared(notebooks.read(path), path.name)
+    notebook = notebooks.read(path)
+    names = notebooks.declared(notebook, path.name)
     own = {key: value for key, value in (study.reports.get(name) or {}).items() if key not in STUDY_FIELDS}
     for key in own:
         if key not in names:
@@ -117,31 +131,33 @@ def _plan(name: str, study: Study, folder: Path) -> tuple[Path, dict[str, Any], 
                 f"{did_you_mean(key, names)} The notebook declares: {', '.join(names)}."
             )
     effective = study.for_report(name)
+    if effective.baseline and not (folder / effective.baseline / "state").is_dir():
+        raise ParamsError(
+            f"baseline: {effective.baseline} is no folder of a finished run: it has no folder `state`. "
+            f"Give one such as ../runs/{study.study}/<run>, relative to the folder of the study."
+        )
     given = {**effective.settings(), **own}
-    return path, {key: value for key, value in given.items() if key in names}, effective
-
-
-def _execute_all(batch: list[Job], jobs: int) -> list[Outcome]:
-    if jobs <= 1 or len(batch) == 1:
-        return [execute(job) for job in batch]
-    with ProcessPoolExecutor(min(jobs, len(batch)), mp_context=get_context("spawn")) as pool:
-        return list(pool.map(execute, batch))
+    title = {language: notebooks.heading(notebook, language) or name for language in ("zh", "en")}
+    return _Plan(path, {key: value for key, value in given.items() if key in names}, effective, title)
 
 
 def _record(
-    study: Study, identity: str, started: datetime, seconds: float, outcomes: Sequence[Outcome], folder: Path
+    study: Study,
+    titles: dict[str, dict[str, str]],
+    started: datetime,
+    seconds: float,
+    outcomes: Sequence[Outcome],
+    folder: Path,
 ) -> dict[str, Any]:
     summaries = {outcome.name: _summary(folder, outcome.name) for outcome in outcomes}
-    inputs: dict[str, Any] = {}
     plugins: dict[str, Any] = {}
     for summary in summaries.values():
-        inputs |= {entry["source"]: entry for entry in summary.get("inputs", [])}
         plugins |= {f"{entry['group']} {entry['name']}": entry for entry in summary.get("plugins", [])}
     return {
         "schema": manifest.SCHEMA,
         "study": study.study,
         "title": study.heading._asdict(),
-        "run": identity,
+        "run": folder.name.removeprefix(_STAGING),
         "status": "done" if all(outcome.status == "done" for outcome in outcomes) else "failed",
         "started_at": started.isoformat(timespec="seconds"),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -149,13 +165,13 @@ def _record(
         "language": study.language,
         "as_of": study.as_of.isoformat(),
         "params": study.settings(),
-        "inputs": [inputs[name] for name in sorted(inputs)],
+        "inputs": _inputs(summary.get("inputs", []) for summary in summaries.values()),
         "plugins": [plugins[name] for name in sorted(plugins)],
         "packages": manifest.packages(),
         "reports": [
             {
                 "name": outcome.name,
-                "title": summaries[outcome.name].get("title", {"zh": outcome.name, "en": outcome.name}),
+                "title": titles[outcome.name],
                 "status": outcome.status,
                 "seconds": outcome.seconds,
                 "error": outcome.error,
@@ -166,6 +182,15 @@ def _record(
             for outcome in outcomes
         ],
     }
+
+
+def _inputs(found: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Bring together what several reports read: one entry per source with all its tables."""
+    merged: dict[str, dict[str, Any]] = {}
+    for entry in itertools.chain.from_iterable(found):
+        source = merged.setdefault(json.dumps([entry["source"], entry["origin"]]), {**entry, "tables": {}})
+        source["tables"] |= entry["tables"]
+    return [merged[key] for key in sorted(merged)]
 
 
 def _summary(folder: Path, name: str) -> dict[str, Any]:
@@ -185,21 +210,47 @@ def _files_of(folder: Path, name: str) -> list[Path]:
     return [path for path in flat + deep if path.is_file()]
 
 
-def _publish(staging: Path, home: Path, identity: str) -> Path:
-    """Rename the finished folder into place under a name that is not taken."""
-    staging.chmod(0o755)
-    for extra in range(1000):
-        folder = home / (identity if not extra else f"{identity}-{extra}")
-        if folder.exists():
-            continue
-        try:
-            staging.rename(folder)
-        except OSError:
-            if folder.exists():
-                continue
-            raise
-        return folder
-    raise FileExistsError(f"{home / identity} exists a thousand times over.")
+def _claim(home: Path, identity: str) -> Path:
+    """Make the hidden folder of a new run under a name that no other run has; it is published by rename."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        _sweep(home)
+        for name in itertools.chain([identity], (f"{identity}-{extra}" for extra in itertools.count(2))):
+            staging = home / (_STAGING + name)
+            with contextlib.suppress(FileExistsError):
+                staging.mkdir()
+                if not (home / name).exists():
+                    (staging / _RESERVE).write_bytes(bytes(1 << 18))
+                    return staging
+                staging.rmdir()
+    except OSError as error:
+        raise RunError(
+            f"The folder of runs {home.parent} cannot be written: {error.strerror or error}. Make room or "
+            "give it the right to be written, or name another with --runs."
+        ) from None
+    raise AssertionError("names do not run out")
+
+
+def _publish(staging: Path, record: dict[str, Any]) -> Path:
+    """Write the manifest and rename the folder to its place; raise RunError where that fails."""
+    try:
+        (staging / _RESERVE).unlink(missing_ok=True)
+        manifest.write(staging, record)
+        return staging.rename(staging.with_name(staging.name.removeprefix(_STAGING)))
+    except OSError as error:
+        raise RunError(
+            f"The run could not be published: {error.strerror or error}. "
+            f"What it wrote stays in {staging} for a day."
+        ) from None
+
+
+def _list_runs(runs: Path) -> Path:
+    """Write the gallery, again where a run was published meanwhile that the page may lack."""
+    while True:
+        listed = sorted(runs.glob("*/*/manifest.json"))
+        page = gallery.write(runs)
+        if sorted(runs.glob("*/*/manifest.json")) == listed:
+            return page
 
 
 def _sweep(home: Path) -> None:
@@ -213,6 +264,3 @@ def _sweep(home: Path) -> None:
 def _fingerprint(study: Study) -> str:
     text = json.dumps(study.settings(), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:6]
-
-
-__all__ = ["Run", "run"]

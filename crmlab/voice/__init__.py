@@ -10,8 +10,8 @@ import polars as pl
 from crmlab.labels import Text
 from crmlab.satisfaction import Rating, ratings
 from crmlab.view import charts, theme
-from crmlab.view.numbers import MINUS, count, percent
-from crmlab.view.tables import Column, Table
+from crmlab.view.numbers import count, percent
+from crmlab.view.tables import MINUS, Column, Table
 from crmlab.view.texts import say, texts
 from crmlab.voice.contrast import Contrast
 from crmlab.voice.coverage import Coverage
@@ -47,7 +47,7 @@ class Voice:
 
     @cached_property
     def sentiment(self) -> pl.DataFrame:
-        """One row per sentiment: ``sentiment``, ``texts``, ``share`` of the judged texts, ``low``, ``high``."""
+        """How many of the judged texts are positive, uncertain, negative; see :func:`sentiment_shares`."""
         return sentiment_shares(self.feedback)
 
     @cached_property

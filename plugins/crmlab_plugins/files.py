@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -11,8 +12,8 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from crmlab.data.readers import read_file
-from crmlab.data.schemas import TABLES
-from crmlab.errors import DataError, did_you_mean
+from crmlab.data.schemas import SCALES, TABLES
+from crmlab.errors import DataError, ParamsError, did_you_mean
 from crmlab.estimators import Source
 from crmlab.labels import Text
 
@@ -54,39 +55,77 @@ class Files(Source):
         return Text(f"用户文件：{names}。{note}", f"Files of the user: {names}.{note}")
 
     def read(self) -> Mapping[str, pl.LazyFrame]:
-        """Read every file; raise DataError for a missing file, column or unknown table."""
+        """Read every file; raise DataError for a file or a header that is not there."""
         return {name: self._table(name, file) for name, file in self.files.items()}
 
+    def _check_params(self) -> None:
+        problems = [line for name, file in self.files.items() for line in _problems(name, file)]
+        if problems:
+            raise ParamsError(" ".join(problems))
+
     def _table(self, name: str, file: TableFile) -> pl.LazyFrame:
-        if name not in TABLES:
-            raise DataError(
-                f"No canonical table is named {name!r}.{did_you_mean(name, TABLES)} Allowed: {', '.join(TABLES)}."
-            )
-        if not file.get("path"):
-            raise DataError(
-                f"The table {name!r} has no file. Give it a path: `files: {{{name}: {{path: …}}}}`."
-            )
-        frame = read_file(Path(file["path"]))
+        path = Path(file["path"])
+        frame = read_file(path)
         headers = frame.collect_schema().names()
-        chosen = _recognised(name, headers)
-        for column, header in file.get("columns", {}).items():
+        mapped = file.get("columns", {})
+        for header in mapped.values():
             if header not in headers:
                 raise DataError(
-                    f"{Path(file['path']).name} has no column {header!r}.{did_you_mean(header, headers)} "
+                    f"{path.name} has no column {header!r}.{did_you_mean(header, headers)} "
                     f"It has: {', '.join(headers)}."
                 )
-            chosen = {old: new for old, new in chosen.items() if new != column} | {header: column}
-        frame = frame.rename(chosen)
+        chosen = _recognised(name, headers) | mapped
+        # What the study maps goes before a column that merely has the canonical name.
+        shadowed = [column for column, header in chosen.items() if column in headers and column != header]
+        frame = frame.drop(shadowed).rename({header: column for column, header in chosen.items()})
         return frame.with_columns(scale=pl.lit(file["scale"])) if "scale" in file else frame
 
 
+def _problems(name: str, file: TableFile) -> list[str]:
+    """Say what is wrong with the entry of one table, before any file is opened."""
+    if name not in TABLES:
+        return [
+            f"No canonical table is named {name!r}.{did_you_mean(name, TABLES)} Allowed: {', '.join(TABLES)}."
+        ]
+    problems = []
+    if not file.get("path"):
+        problems.append(f"The table {name!r} has no file; give it one with `{name}: {{path: …}}`.")
+    mapped, allowed = file.get("columns", {}), _columns(name)
+    for column in mapped:
+        # Customers may bring attributes of any name.
+        if column not in allowed and name != "customers":
+            problems.append(
+                f"The table {name!r} has no column {column!r}.{did_you_mean(column, allowed)} "
+                f"Allowed: {', '.join(allowed)}."
+            )
+    repeated = [header for header, times in Counter(mapped.values()).items() if times > 1]
+    if repeated:
+        problems.append(f"{name}.columns uses the header {repeated[0]!r} for more than one column.")
+    scale = file.get("scale")
+    if scale is not None and scale not in SCALES:
+        problems.append(
+            f"No scale is named {scale!r}.{did_you_mean(scale, SCALES)} Allowed: {', '.join(SCALES)}."
+        )
+    if scale is not None and name != "feedback":
+        problems.append(f"`scale` belongs to the table 'feedback', not to {name!r}.")
+    return problems
+
+
+def _columns(name: str) -> dict[str, tuple[str, ...]]:
+    """Return column of the source → headers that stand for it."""
+    return {
+        {"amount_hundredths": "amount"}.get(column, column): (rule.metadata or {}).get("aliases", ())
+        for column, rule in TABLES[name].columns().items()
+        if column not in ("row", "day")
+    }
+
+
 def _recognised(name: str, headers: list[str]) -> dict[str, str]:
-    """Match headers to canonical columns by name and alias, first match wins."""
-    chosen: dict[str, str] = {}
-    for column, rule in TABLES[name].columns().items():
-        source = {"amount_hundredths": "amount"}.get(column, column)
-        names = {source.casefold(), *(alias.casefold() for alias in (rule.metadata or {}).get("aliases", ()))}
-        match = next((header for header in headers if header.casefold() in names), None)
-        if match is not None and match not in chosen:
-            chosen[match] = source
+    """Match columns to headers: by their very name, or else the first that is an alias."""
+    chosen = {}
+    for column, aliases in _columns(name).items():
+        known = {alias.casefold() for alias in (column, *aliases)}
+        match = next((header for header in headers if header.casefold() in known), None)
+        if match is not None:
+            chosen[column] = column if column in headers else match
     return chosen

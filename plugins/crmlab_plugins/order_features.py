@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from crmlab.errors import ParamsError
 from crmlab.estimators import Feature
 from crmlab.labels import Text
 
@@ -42,6 +43,10 @@ class OrderGaps(Feature):
     tables: ClassVar[tuple[str, ...]] = ("orders",)
     produces: ClassVar[tuple[str, ...]] = ("order_gap_count", "own_gap_days", "population_gap_days")
     percent: int = 90
+
+    def _check_params(self) -> None:
+        if not 1 <= self.percent <= 100:
+            raise ParamsError(f"percent is {self.percent}; it must be from 1 to 100, for example 90.")
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return the exact percentiles of :func:`crmlab.summary.gap_percentiles`."""

@@ -52,6 +52,7 @@ class Sentiment(Annotator):
 
     title: ClassVar[Text] = Text("情感分析", "Sentiment")
     adds: ClassVar[tuple[str, ...]] = ("language", "positive_probability", "sentiment")
+    scheme: ClassVar[Scheme] = SENTIMENTS
 
     uncertain_within: float = 0.1
 

@@ -1,0 +1,201 @@
+"""What the feedback is about: themes with size, sentiment and quotes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from crmlab.data.privacy import mask_text
+from crmlab.intervals import wilson
+from crmlab.labels import Scheme
+from crmlab.view import charts
+from crmlab.view.findings import Note
+from crmlab.view.numbers import count, percent
+from crmlab.view.tables import Column, Table
+from crmlab.view.texts import say, texts
+from crmlab.voice.sentiment import POLES
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from crmlab.lab import Lab
+
+SMALLEST_SHARE = 30
+"""Below this many texts a share is not drawn on its own, nor named in a title."""
+_DRAWN = 15
+_QUOTED = 8
+
+
+class ThemeMentions:
+    """Themes with size, sentiment and quotes."""
+
+    def __init__(self, lab: Lab, feedback: pl.DataFrame) -> None:
+        self._lab = lab
+        self._language = lab.language
+        self._texts = feedback.height
+        self._annotation = lab.annotate("themes")
+        self._annotator: Any = self._annotation.annotator
+
+    @cached_property
+    def scheme(self) -> Scheme:
+        """The themes and their names."""
+        scheme: Scheme = self._annotator.scheme
+        return scheme
+
+    @cached_property
+    def mentions(self) -> pl.DataFrame:
+        """One row per text and theme: ``feedback_id``, ``theme``, ``clause``, ``positive_probability``."""
+        mentions: pl.DataFrame = self._annotator.mentions(self._lab.tables["feedback"])
+        return mentions
+
+    @cached_property
+    def covered(self) -> int:
+        """Texts with at least one theme."""
+        return int((self._annotation.feedback["themes"].list.len() > 0).sum())
+
+    @cached_property
+    def summary(self) -> pl.DataFrame:
+        """One row per theme, largest first.
+
+        ``theme``, ``texts``, ``share`` of all texts with ``low`` and ``high``, ``positive`` and
+        ``negative`` mentions, ``negative_share`` of the decided ones with ``negative_low`` and
+        ``negative_high``. Themes below the study's smallest group are left out.
+        """
+        probability = pl.col("positive_probability")
+        grouped = self.mentions.group_by("theme").agg(
+            texts=pl.len().cast(pl.Int64),
+            positive=(probability > 0.5).sum().cast(pl.Int64),
+            negative=(probability <= 0.5).sum().cast(pl.Int64),
+        )
+        shown = grouped.filter(pl.col("texts") >= self._lab.study.privacy.smallest_group)
+        rows = []
+        for row in shown.sort("texts", "theme", descending=[True, False]).iter_rows(named=True):
+            decided = row["positive"] + row["negative"]
+            low, high = wilson(row["texts"], self._texts)
+            negative_low, negative_high = wilson(row["negative"], decided)
+            rows.append(
+                {
+                    **row,
+                    "share": row["texts"] / self._texts,
+                    "low": low,
+                    "high": high,
+                    "negative_share": row["negative"] / decided if decided else None,
+                    "negative_low": negative_low,
+                    "negative_high": negative_high,
+                }
+            )
+        return pl.DataFrame(rows, schema=_SUMMARY)
+
+    @cached_property
+    def worst(self) -> dict[str, Any] | None:
+        """The theme with the largest negative share that is sure (the interval's lower end), or none."""
+        return self._first("negative_low")
+
+    @cached_property
+    def loudest(self) -> dict[str, Any] | None:
+        """The theme with the most negative mentions, or none."""
+        return self._first("negative")
+
+    @cached_property
+    def quotes(self) -> pl.DataFrame:
+        """Typical texts: ``theme``, ``polarity``, ``text`` as written, contacts masked unless plain."""
+        from crmlab_plugins.quotes import quotes
+
+        chosen = quotes(self.mentions, self._lab.tables["feedback"], per_theme=1)
+        if self._lab.study.privacy.quotes == "plain":
+            return chosen
+        return chosen.with_columns(mask_text(chosen["text"]))
+
+    def chart(self) -> alt.Chart:
+        """Draw negative mentions to the left and positive to the right, per theme."""
+        words, language = texts(), self._language
+        named = self._named(self.summary).head(_DRAWN)
+        sides = [
+            named.select(
+                "name",
+                side=pl.lit(words[side].to(language)),
+                value=pl.col(side) * sign,
+                count=side,
+                share=pl.col(side) / (pl.col("positive") + pl.col("negative")),
+            )
+            for side, sign in (("negative", -1), ("positive", 1))
+        ]
+        title = words["no_themes"]
+        if self.loudest is not None and self.worst is not None:
+            title = say(
+                "themes_title",
+                loudest=self.scheme[self.loudest["theme"]].text,
+                negative=count(self.loudest["negative"]),
+                worst=self.scheme[self.worst["theme"]].text,
+                share=percent(self.worst["negative_share"], 0),
+            )
+        covered = percent(self.covered / self._texts if self._texts else None, 0)
+        subtitle = say("themes_subtitle", covered=covered, n=count(self._texts))
+        return charts.diverging_bars(pl.concat(sides), title, subtitle, language)
+
+    def table(self) -> Table:
+        """Show size and sentiment per theme."""
+        words = texts()
+        frame = self._named(self.summary).with_columns(
+            interval=pl.concat_list("low", "high"),
+            negative_interval=pl.concat_list("negative_low", "negative_high"),
+        )
+        return Table(
+            frame,
+            [
+                Column("name", words["theme"]),
+                Column("texts", words["texts"], "integer"),
+                Column("share", words["of_texts"], "percent", bar=True),
+                Column("interval", words["interval_95"], "interval", of="percent"),
+                Column("negative_share", words["negative_share"], "percent", bar=True),
+                Column("negative_interval", words["interval_95"], "interval", of="percent"),
+            ],
+            caption=words["themes_caption"],
+            note=words["themes_note"],
+            language=self._language,
+        )
+
+    def quotes_table(self) -> Table | Note:
+        """Show the quotes, unless the study says none."""
+        words, privacy = texts(), self._lab.study.privacy.quotes
+        if privacy == "none":
+            return Note(words["quotes_off"], self._language)
+        frame = self._named(self.summary.head(_QUOTED).select("theme"))
+        for side in POLES:
+            said = self.quotes.filter(pl.col("polarity") == side).select("theme", pl.col("text").alias(side))
+            frame = frame.join(said, on="theme", how="left", maintain_order="left")
+        return Table(
+            frame,
+            [
+                Column("name", words["theme"]),
+                Column("positive", words["quote_positive"]),
+                Column("negative", words["quote_negative"]),
+            ],
+            caption=words["quotes_caption"],
+            note=words["quotes_note"] if privacy == "masked" else None,
+            language=self._language,
+        )
+
+    def _first(self, column: str) -> dict[str, Any] | None:
+        big = self.summary.filter(pl.col("texts") >= SMALLEST_SHARE).drop_nulls("negative_share")
+        return big.sort(column, "theme", descending=[True, False]).row(0, named=True) if big.height else None
+
+    def _named(self, frame: pl.DataFrame) -> pl.DataFrame:
+        names = self.scheme.names(self._language)
+        return frame.with_columns(name=pl.col("theme").replace_strict(names, return_dtype=pl.String))
+
+
+_SUMMARY = {
+    "theme": pl.String,
+    "texts": pl.Int64,
+    "share": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "positive": pl.Int64,
+    "negative": pl.Int64,
+    "negative_share": pl.Float64,
+    "negative_low": pl.Float64,
+    "negative_high": pl.Float64,
+}
