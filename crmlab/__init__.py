@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from crmlab.estimators import Annotator, Classifier, Estimator, Feature, Model, Source
-    from crmlab.labels import Label, Scheme, Score, Text
     from crmlab.lab import Lab, open
+    from crmlab.labels import Label, Scheme, Score, Text
     from crmlab.registry import Registry, annotators, classifiers, features, models, sources
     from crmlab.report.run import run
 

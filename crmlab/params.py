@@ -238,6 +238,7 @@ def check(
     problems = [*(known or []), *problems, *_report_problems(values, problems)]
     if study is None or problems:
         lines = [f"{document.place(where) if document else ''}{line}" for where, line in problems]
+        lines = [line.replace("\n", "\\n") for line in lines]  # a name may hold anything
         count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
         raise ParamsError(
             f"The study is not valid, {count}:\n" + "\n".join(f"  {line}" for line in lines), problems

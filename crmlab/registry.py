@@ -171,7 +171,7 @@ def load_folder(folder: Path) -> list[PluginLoadError]:
     """
     if not folder.is_dir():
         raise ParamsError(
-            f"The plugin folder {folder} is not there. `plugin_folder` is relative to the folder of the study."
+            f"The plugin folder {folder} is not there. `plugin_folder` is relative to the study's own folder."
         )
     failed = []
     for path in sorted(folder.glob("*.py")):

@@ -11,6 +11,7 @@ import polars as pl
 
 from crmlab.intervals import share_of_total, wilson
 from crmlab.labels import Scheme, Text
+from crmlab.summary import HUNDREDTHS
 from crmlab.view.numbers import count, money, percent
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
@@ -70,7 +71,7 @@ class Segmentation:
             "customer_id", pl.col("total_spend").fill_null(0.0)
         )
         joined = self.labels.join(spend, on="customer_id", how="left", maintain_order="left")
-        total, revenue = joined.height, float(joined["total_spend"].sum())
+        total, revenue = joined.height, _sum(joined["total_spend"])
         rows = []
         for label in self.scheme:
             inside = joined["label"] == label.id
@@ -83,7 +84,7 @@ class Segmentation:
                 row |= {"customer_share": customers / total, "share_low": low, "share_high": high}
             if not 0 < customers < self.lab.study.privacy.smallest_group:
                 part = joined["total_spend"] * inside.cast(pl.Float64)
-                row["revenue"] = float(part.sum())
+                row["revenue"] = _sum(part)
                 if revenue > 0:
                     low, high = share_of_total(part, joined["total_spend"])
                     row |= {
@@ -371,6 +372,11 @@ _ANNOTATION_SCHEMA = {
     "low": pl.Float64,
     "high": pl.Float64,
 }
+
+
+def _sum(amounts: pl.Series) -> float:
+    """Add up amounts in whole hundredths: a sum of floats would depend on the order of the rows."""
+    return int((amounts * HUNDREDTHS).round().cast(pl.Int64).sum()) / HUNDREDTHS
 
 
 _SUMMARY_SCHEMA = {

@@ -201,5 +201,5 @@ def _fingerprint(frame: pl.DataFrame) -> str:
     import io
 
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="uncompressed", statistics=False)
+    frame.rechunk().write_parquet(buffer, compression="uncompressed", statistics=False)
     return hashlib.sha256(buffer.getbuffer()).hexdigest()

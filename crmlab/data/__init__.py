@@ -1,0 +1,1 @@
+"""From what a source delivers to clean, counted, canonical tables."""

@@ -55,7 +55,8 @@ def moment(column: pl.Expr, time_zone: str) -> pl.Expr:
     but the fourth with a time of day behind it if there is one; ISO 8601 with an offset, too.
     """
     level = _level(column).str.replace(_COMPACT_DAY, "$1-$2-$3").str.replace(_DAY, "$1-$2-$3 ")
-    plain = level.str.strip_chars_end()
+    # A space in a format stands for no space, too: without this, 2024-3-112:30 would be a time.
+    plain = pl.when(level.str.contains(r"^\d{4}-\d+-\d+ ")).then(level.str.strip_chars_end())
     offset = [plain.str.to_datetime(form, time_unit="us", strict=False) for form in _WITH_OFFSET]
     local = [plain.str.to_datetime(form, time_unit="us", strict=False) for form in _LOCAL]
     day = plain.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))

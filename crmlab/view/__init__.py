@@ -1,0 +1,1 @@
+"""What a reader looks at: charts, tables, sentences, in both languages."""

@@ -97,8 +97,8 @@ class SnownlpReviews(Source):
         """The share of positive texts is a choice of the corpus."""
         return Text(
             "演示数据：语料中满意与不满意由编者挑选，各约一半，占比数字说明方法，不代表任何市场的满意度。",
-            "Demonstration data: the corpus was put together from about as many satisfied as dissatisfied texts; "
-            "the shares show the method, not the satisfaction of any market.",
+            "Demonstration data: the corpus was put together from about as many satisfied as dissatisfied "
+            "texts; the shares show the method, not the satisfaction of any market.",
         )
 
     def read(self) -> Mapping[str, pl.LazyFrame]:

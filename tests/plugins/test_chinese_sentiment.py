@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from crmlab_plugins.chinese_sentiment import DATA, WEIGHTS, ChineseSentiment, shipped, traditional
 from hypothesis import given
 from hypothesis import strategies as st
+
+from crmlab_plugins.chinese_sentiment import DATA, WEIGHTS, ChineseSentiment, shipped, traditional
 
 
 def test_the_card_describes_the_shipped_file() -> None:

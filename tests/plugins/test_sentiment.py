@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from crmlab_plugins.sentiment import SENTIMENTS, Sentiment, score
 
 from crmlab.errors import ParamsError
+from crmlab_plugins.sentiment import SENTIMENTS, Sentiment, score
 
 
 def feedback(*texts: str | None) -> pl.DataFrame:

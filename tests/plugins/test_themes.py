@@ -4,11 +4,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from crmlab_plugins.themes import SHIPPED, Themes, read_taxonomy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crmlab.errors import ParamsError
+from crmlab_plugins.themes import SHIPPED, Themes, read_taxonomy
 
 ASAP = {
     "location": (

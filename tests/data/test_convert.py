@@ -1,0 +1,211 @@
+"""Text to typed values, strictly."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmlab.data import convert
+
+SHANGHAI = "Asia/Shanghai"
+
+
+def _number(text: str) -> float | None:
+    return pl.select(convert.number(pl.lit(text))).item()
+
+
+def _moment(text: str, zone: str = SHANGHAI) -> datetime | None:
+    return pl.select(convert.moment(pl.lit(text), zone)).item()
+
+
+def _day(text: str, zone: str = SHANGHAI) -> date | None:
+    moment = convert.moment(pl.lit(text), zone)
+    return pl.select(moment.dt.convert_time_zone(zone).dt.date()).item()
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("  a b \t", "a b"), ("\u3000王\u00a0", "王"), ("\ufeffid\u200b", "id"), ("", None), (" \u3000 ", None)],
+)
+def test_text_is_trimmed(given: str, read: str | None) -> None:
+    assert pl.select(convert.text(pl.lit(given))).item() == read
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0.0),
+        ("1234.5", 1234.5),
+        ("-3", -3.0),
+        ("+3.", 3.0),
+        (".5", 0.5),
+        ("1e3", 1000.0),
+        ("1,234.50", 1234.5),
+        ("12,345,678", 12345678.0),
+        ("1 234.50", 1234.5),
+        ("1\u202f234", 1234.0),
+        ("￥1,234.50", 1234.5),
+        ("¥ -5", -5.0),
+        ("-¥5", -5.0),
+        ("$5.00", 5.0),
+        ("12.5元", 12.5),
+        ("(5.00)", -5.0),
+        ("(¥1,000)", -1000.0),
+        ("（￥５．００）", -5.0),
+        ("１２３，４５６．７８", 123456.78),
+        ("−7", -7.0),
+        ("\u30008.01 ", 8.01),
+    ],
+)
+def test_numbers(text: str, value: float) -> None:
+    assert _number(text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,5",
+        "1.234,50",
+        "12,34,567",
+        "1,2345",
+        "1 2 3",
+        "(5.00",
+        "5.00)",
+        "(-5)",
+        "--5",
+        "inf",
+        "-Infinity",
+        "nan",
+        "1e999",
+        "1_000",
+        "0x10",
+        "12%",
+        "five",
+        "五",
+        "1.2.3",
+        "¥",
+        "元",
+        "-",
+        ".",
+        "()",
+        "1-2",
+        "=1+1",
+    ],
+)
+def test_what_is_no_number(text: str) -> None:
+    assert _number(text) is None
+
+
+@given(st.integers(-(2**51), 2**51).map(lambda cents: Decimal(cents).scaleb(-2)))
+def test_amounts_become_exact_hundredths(amount: Decimal) -> None:
+    for text in (str(amount), f"{amount:,}", f"￥{amount:,}" if amount >= 0 else f"({-amount:,})"):
+        assert pl.select(convert.hundredths(convert.number(pl.lit(text)))).item() == int(amount * 100)
+
+
+@pytest.mark.parametrize(
+    ("value", "hundredths"),
+    [(100.05, 10_005), (8.01, 801), (0.29, 29), (-1.15, -115), (0.001, 0), (1e15, None), (1e308, None)],
+)
+def test_hundredths(value: float, hundredths: int | None) -> None:
+    assert pl.select(convert.hundredths(pl.lit(value))).item() == hundredths
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2024-03-05", "2024-3-5", "2024/03/05", "2024/3/5", "2024.3.5", "20240305", "2024年3月5日"),
+        *("2024年03月05日", "２０２４－０３－０５", "２０２４年３月５日", " 2024-03-05 ", "2024-03-05 00:00"),
+        *("2024-03-05 13:01", "2024-03-05 13:01:02", "2024/3/5 9:01", "2024-03-05T13:01:02.5"),
+        *("2024年3月5日 13:01", "2024年3月5日13:01:02", "2024-03-05T13:01", "2024-03-05 23:59:59.999999"),
+    ],
+)
+def test_days(text: str) -> None:
+    assert _day(text) == date(2024, 3, 5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "05/03/2024",
+        "5.3.2024",
+        "March 5, 2024",
+        "2024-02-30",
+        "2024-13-01",
+        "2024",
+        "2024-03",
+        "2024115",
+        "45356",
+        "1709600400",
+        "202403051200",
+        "2024-3-112:30",
+        "2024-03-05 25:00",
+        "2024-03-05x",
+        "24年3月5日",
+        "2024-03-05 13:01 PM",
+        "今天",
+        "-",
+        "12024-01-01",
+    ],
+)
+def test_what_is_no_day(text: str) -> None:
+    assert _moment(text) is None
+
+
+def test_an_offset_decides_the_moment_and_the_zone_the_day() -> None:
+    text = "2024-03-06T01:00:00+08:00"
+    assert _moment(text) == datetime(2024, 3, 5, 17, tzinfo=UTC)
+    assert _day(text, "Asia/Shanghai") == date(2024, 3, 6)
+    assert _day(text, "America/New_York") == date(2024, 3, 5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-03-05T17:00:00Z",
+        "2024-03-06 01:00:00+08:00",
+        "2024-03-06T01:00:00+0800",
+        "2024-03-05T17:00+00:00",
+        "2024-03-05 12:00:00.000-05:00",
+        "２０２４-03-05T17:00:00Z",
+    ],
+)
+def test_ways_to_write_an_offset(text: str) -> None:
+    assert _moment(text) == datetime(2024, 3, 5, 17, tzinfo=UTC)
+
+
+def test_text_without_an_offset_is_local() -> None:
+    assert _moment("2024-03-06 01:00", "Asia/Shanghai") == datetime(2024, 3, 5, 17, tzinfo=UTC)
+    assert _moment("2024-03-06", "America/New_York") == datetime(2024, 3, 6, 5, tzinfo=UTC)
+
+
+def test_a_repeated_hour_is_the_earlier_one() -> None:
+    assert _moment("2024-11-03 01:30", "America/New_York") == datetime(2024, 11, 3, 5, 30, tzinfo=UTC)
+
+
+def test_a_skipped_hour_is_an_hour_later() -> None:
+    assert _moment("2024-03-10 02:30", "America/New_York") == datetime(2024, 3, 10, 7, 30, tzinfo=UTC)
+    # In São Paulo the clocks were put forward at midnight, so that day has no 00:00.
+    assert _day("2017-10-15", "America/Sao_Paulo") == date(2017, 10, 15)
+
+
+@given(
+    st.datetimes(datetime(1990, 1, 2), datetime(2100, 1, 1)), st.sampled_from([SHANGHAI, "America/New_York"])
+)
+def test_every_local_time_is_read_as_python_reads_it(time: datetime, zone: str) -> None:
+    placed = time.replace(tzinfo=ZoneInfo(zone))
+    skipped = placed.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) != time
+    assert _moment(str(time), zone) == placed.astimezone(UTC)
+    assert skipped or _day(str(time), zone) == time.date()
+
+
+@given(st.text(max_size=12))
+def test_nothing_breaks_a_conversion(text: str) -> None:
+    number, moment = _number(text), _moment(text)
+    assert number is None or isinstance(number, float)
+    assert moment is None or moment.tzinfo is not None
