@@ -36,7 +36,9 @@ def _side_by_side(batch: Sequence[Job], jobs: int) -> list[Outcome]:
     with ProcessPoolExecutor(min(jobs, len(batch)), context, _prepare, (stopped,)) as pool:
         waiting = [pool.submit(_work, job) for job in batch]
         try:
-            wait(waiting)
+            # Polars takes Ctrl-C first; Python hears of it only where a wait has an end.
+            while wait(waiting, timeout=0.2).not_done:
+                pass
         except KeyboardInterrupt:
             stopped.set()
             for worker in set(active_children()) - bystanders:
