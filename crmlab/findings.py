@@ -9,7 +9,7 @@ import polars as pl
 from crmlab.labels import Text
 from crmlab.results import Finding
 from crmlab.satisfaction import Rating
-from crmlab.view.numbers import count, interval, money, percent
+from crmlab.view.numbers import count, decimal, interval, money, percent, signed
 from crmlab.view.texts import say, texts
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def segmentation_findings(lab: Lab) -> list[Finding]:
         return [Finding("nobody", texts()["nobody"])]
     revenue = money(float(concentration.spend.sum()), lab.study.currency)
     bounds = concentration.gini_interval
-    found = [
+    return [
         Finding(
             "concentration",
             say(
@@ -43,30 +43,14 @@ def segmentation_findings(lab: Lab) -> list[Finding]:
                 customers=count(customers),
                 revenue=revenue,
                 few=percent(concentration.share_for(0.8)),
-                gini=f"{concentration.gini:.2f}",
-                low=f"{bounds.low:.2f}",
-                high=f"{bounds.high:.2f}",
+                gini=decimal(concentration.gini),
+                low=decimal(bounds.low),
+                high=decimal(bounds.high),
             ),
-        )
+        ),
+        _segment_finding(lab),
+        _status_finding(lab),
     ]
-    segments = lab.classify("rfm")
-    top = segments.summary.sort("revenue", descending=True, nulls_last=True).row(0, named=True)
-    found.append(
-        Finding(
-            "segments",
-            say(
-                "finding_segment",
-                label=segments.scheme[top["label"]].text,
-                customers=count(top["customers"]),
-                share=percent(top["customer_share"]),
-                interval=interval(top["share_low"], top["share_high"]),
-                revenue=percent(top["revenue_share"]),
-                revenue_interval=interval(top["revenue_low"], top["revenue_high"]),
-            ),
-        )
-    )
-    found.append(_status_finding(lab))
-    return found
 
 
 def feedback_findings(lab: Lab) -> list[Finding]:
@@ -112,11 +96,38 @@ def feedback_findings(lab: Lab) -> list[Finding]:
 def _rated(rating: Rating, judged: Text) -> Text:
     """Lead with what customers scored themselves, then what their words say."""
     if rating.unit == "points":
-        value, bounds = f"{rating.value:+.0f}", f"{rating.low:+.0f}–{rating.high:+.0f}"
+        value, bounds = signed(rating.value), f"{signed(rating.low)}–{signed(rating.high)}"
     else:
         value, bounds = percent(rating.value), f"{percent(rating.low)}–{percent(rating.high)}"
     return say(
         "finding_rating", name=rating.name, value=value, bounds=bounds, n=count(rating.n), judged=judged
+    )
+
+
+def _segment_finding(lab: Lab) -> Finding:
+    """Name the segment with most revenue, or with most customers where all are too small for that."""
+    segments = lab.classify("rfm")
+    known = segments.summary.filter(pl.col("customers") > 0).drop_nulls("revenue_share")
+    by = "customers" if known.is_empty() else "revenue"
+    shown = segments.summary if known.is_empty() else known
+    top = shown.sort(by, descending=True, maintain_order=True).row(0, named=True)
+    sentence = say(
+        "finding_segment_size",
+        label=segments.scheme[top["label"]].text,
+        customers=count(top["customers"]),
+        share=percent(top["customer_share"]),
+        interval=interval(top["share_low"], top["share_high"]),
+    )
+    if known.is_empty():
+        return Finding("segments", say("finding_segment_alone", size=sentence))
+    return Finding(
+        "segments",
+        say(
+            "finding_segment",
+            size=sentence,
+            revenue=percent(top["revenue_share"]),
+            revenue_interval=interval(top["revenue_low"], top["revenue_high"]),
+        ),
     )
 
 

@@ -252,10 +252,9 @@ class Lab:
         if self.study.privacy.ids == "plain" or not len(ids):
             return ids
         key = study_key(Path(os.environ.get(KEY_FOLDER, ".crmlab")))
-        everybody = pl.concat(
-            [self.tables[name]["customer_id"] for name in _IDENTIFIED if name in self.tables]
-        )
-        known = pl.concat([everybody, ids.cast(pl.String)]).drop_nulls().unique().sort()
+        # Only tables that the report has read: another one may be large, or too bad to be read at all.
+        read = [self.tables[name]["customer_id"] for name in _IDENTIFIED if name in self.tables.loaded]
+        known = pl.concat([*read, ids.cast(pl.String)]).drop_nulls().unique().sort()
         return ids.cast(pl.String).replace_strict(
             known, mask_ids(known, key), default=None, return_dtype=pl.String
         )

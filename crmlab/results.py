@@ -119,7 +119,7 @@ class Segmentation:
                 lambda value: money(value, currency).to(language), return_dtype=pl.String
             ),
         )
-        top = named.sort("revenue", descending=True, nulls_last=True).head(1)
+        top = named.sort("revenue", descending=True, nulls_last=True, maintain_order=True).head(1)
         title = words["nobody"]
         if top.height:
             label = self.scheme[top["label"][0]].text
@@ -289,7 +289,7 @@ class Annotation:
 
     @cached_property
     def summary(self) -> pl.DataFrame:
-        """One row per value of the first added column of words, most frequent first.
+        """One row per value of the last added column of words, most frequent first.
 
         ``value``, ``texts``, ``share`` of all texts with ``low`` and ``high`` (Wilson). A column of
         lists counts a text under each of its values; null counts as no value. Empty where the

@@ -10,7 +10,7 @@ import polars as pl
 from crmlab.concentration import gini, pareto, share_for
 from crmlab.intervals import Interval, bootstrap, gini_of
 from crmlab.view import charts
-from crmlab.view.numbers import count, percent
+from crmlab.view.numbers import count, decimal, percent
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
 
@@ -74,12 +74,12 @@ class Concentration:
         return charts.pareto_curve(
             self.curve,
             (few, 0.8),
-            say("pareto_title", few=percent(few)),
+            say("pareto_title", few=percent(few)) if few else texts()["nobody"],
             say(
                 "pareto_subtitle",
-                gini=f"{self.gini:.2f}",
-                low=f"{self.gini_interval.low:.2f}",
-                high=f"{self.gini_interval.high:.2f}",
+                gini=decimal(self.gini),
+                low=decimal(self.gini_interval.low),
+                high=decimal(self.gini_interval.high),
                 n=count(self.spend.len()),
             ),
             self._lab.language,

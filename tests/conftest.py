@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,3 +53,50 @@ def make_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., L
         return crmlab.open(report, **given)
 
     return make
+
+
+@pytest.fixture
+def shop() -> dict[str, str]:
+    """Return a small shop's tables as CSV; its numbers can be checked by hand.
+
+    As of 2024-06-30 Ann (108.06 in 2 orders, the last 10 days ago) and Dan (10.00, 60 days ago) are
+    active, Bob (50.00, 121 days ago) is dormant, Cai (15.00 net of a refund, 395 days ago) is lost;
+    Eve ordered later and Fay never.
+    """
+    return {
+        "customers": "customer_id,city\nann,北京\nbob,成都\ncai,上海\ndan,洛阳\neve,北京\nfay,喀什\n",
+        "orders": (
+            "order_id,customer_id,ordered_at,amount\n"
+            "1,ann,2024-06-01,100.05\n2,ann,2024-06-20,8.01\n3,bob,2024-03-01,50\n"
+            "4,cai,2023-06-01,20\n5,cai,2023-07-01,-5\n6,dan,2024-05-01,10\n7,eve,2024-07-05,999\n"
+        ),
+        "order_lines": (
+            "order_id,category,amount\n1,茶,80.05\n1,米,20\n2,米,8.01\n3,茶,10\n3,米,40\n4,茶,20\n6,米,10\n7,茶,999\n"
+        ),
+    }
+
+
+@pytest.fixture
+def check_chart() -> Callable[..., None]:
+    """Return a function that checks what every chart must have, and what none may hold."""
+
+    def check(chart: Any, language: str, most_rows: int = 200, without: tuple[str, ...] = ()) -> None:
+        spec = chart.to_dict()
+        title = spec["title"]
+        for text in (title["text"], title["subtitle"], spec["description"]):
+            assert text.strip()
+            assert bool(re.search("[\u3400-\u9fff]", text)) == (language == "zh"), text
+        assert title["text"] in spec["description"]
+        layers = [spec, *spec.get("layer", [])]
+        for channel in ("x", "y"):
+            axes = [layer["encoding"][channel] for layer in layers if channel in layer.get("encoding", {})]
+            titles = [axis["title"] for axis in axes if "title" in axis]
+            assert titles, f"the {channel} axis has no title"
+            assert all(titles), f"the {channel} axis has no title"
+        assert sum(len(rows) for rows in spec["datasets"].values()) <= most_rows
+        data = json.dumps(spec["datasets"], ensure_ascii=False)
+        assert "NaN" not in data
+        for customer in without:
+            assert f'"{customer}"' not in json.dumps(spec, ensure_ascii=False)
+
+    return check

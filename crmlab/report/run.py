@@ -90,7 +90,7 @@ def run(
     record = _record(checked, titles, started, time.perf_counter() - clock, outcomes, staging)
     folder = _publish(staging, record)
     try:
-        page = _list_runs(home.parent)
+        page = _list_runs(home.parent, checked.language)
     except OSError as error:
         page = home.parent / "index.html"
         warnings.append(f"The gallery {page} could not be written: {error.strerror or error}.")
@@ -244,11 +244,11 @@ def _publish(staging: Path, record: dict[str, Any]) -> Path:
         ) from None
 
 
-def _list_runs(runs: Path) -> Path:
+def _list_runs(runs: Path, language: Language) -> Path:
     """Write the gallery, again where a run was published meanwhile that the page may lack."""
     while True:
         listed = sorted(runs.glob("*/*/manifest.json"))
-        page = gallery.write(runs)
+        page = gallery.write(runs, language)
         if sorted(runs.glob("*/*/manifest.json")) == listed:
             return page
 

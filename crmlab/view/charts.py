@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import polars.selectors as cs
 
 from crmlab.labels import Language, Score, Text
 from crmlab.view import theme
@@ -40,7 +41,7 @@ def paired_bars(
 
     words = _words(language)
     names, measures = _order(frame, "name"), _order(frame, "measure")
-    base = alt.Chart(frame).encode(
+    base = alt.Chart(_data(frame)).encode(
         y=alt.Y("name:N", sort=names, title=name_title.to(language)),
         yOffset=alt.YOffset("measure:N", sort=measures),
     )
@@ -98,7 +99,7 @@ def heat_map(
         reach = reach or 1.0
         scale = alt.Scale(range=list(theme.DIVERGING), domain=[diverging_at - reach, diverging_at + reach])
         dark = abs(alt.datum[value] - diverging_at) > reach * 0.7
-    base = alt.Chart(frame).encode(
+    base = alt.Chart(_data(frame)).encode(
         x=alt.X(
             f"{x}:N",
             sort=list(x_order),
@@ -132,7 +133,7 @@ def pareto_curve(
 
     words = _words(language)
     axis = alt.Axis(format=".0%", tickCount=5)
-    base = alt.Chart(frame).encode(
+    base = alt.Chart(_data(frame)).encode(
         x=alt.X("customer_share:Q", title=words["pareto_x"], axis=axis, scale=alt.Scale(domain=[0, 1])),
         y=alt.Y(
             "value_share:Q", title=words["pareto_y"], axis=axis, scale=alt.Scale(domain=[0, 1], clamp=True)
@@ -180,11 +181,11 @@ def share_bars(
         ink=pl.col("name").replace_strict(inks, return_dtype=pl.String),
         place=pl.int_range(pl.len()).over("group"),
         middle=pl.col("share").cum_sum().over("group") - pl.col("share") / 2,
-        label=pl.when(pl.col("share") >= _SMALLEST_LABEL).then(
-            pl.col("share").map_elements(percent, return_dtype=pl.String)
-        ),
+        label=pl.when(pl.col("share") >= _SMALLEST_LABEL)
+        .then(pl.col("share").map_elements(percent, return_dtype=pl.String))
+        .otherwise(pl.lit("")),
     )
-    base = alt.Chart(shares).encode(
+    base = alt.Chart(_data(shares)).encode(
         y=alt.Y("group:N", sort=groups, title=group_title.to(language)), order=alt.Order("place:Q")
     )
     bars = base.mark_bar(cornerRadius=0, size=34).encode(
@@ -226,7 +227,7 @@ def diverging_bars(frame: pl.DataFrame, title: Text, subtitle: Text, language: L
     words = _words(language)
     names = _order(frame, "name")
     sides = [words["negative"], words["positive"]]
-    bars = alt.Chart(frame).mark_bar()
+    bars = alt.Chart(_data(frame)).mark_bar()
     drawn = bars.encode(
         y=alt.Y("name:N", sort=names, title=words["theme"]),
         x=alt.X(
@@ -264,7 +265,7 @@ def interval_line(
     words = _words(language)
     periods = _order(frame, "period")
     angle = -35 if len(periods) > 6 else 0
-    base = alt.Chart(frame).encode(
+    base = alt.Chart(_data(frame)).encode(
         x=alt.X("period:N", sort=periods, title=words["period"], axis=alt.Axis(labelAngle=angle))
     )
     band = base.mark_bar(color=theme.SEQUENTIAL[1], size=18, cornerRadius=3).encode(
@@ -306,7 +307,7 @@ def signed_bars(
     import altair as alt
 
     names = _order(frame, "name")
-    bars = alt.Chart(frame).mark_bar()
+    bars = alt.Chart(_data(frame)).mark_bar()
     drawn = bars.encode(
         y=alt.Y("name:N", sort=names, title=name_title.to(language)),
         x=alt.X("value:Q", title=x_title.to(language), axis=alt.Axis(tickCount=6)),
@@ -330,7 +331,7 @@ def bars(
     import altair as alt
 
     names = _order(frame, "name")
-    base = alt.Chart(frame).encode(
+    base = alt.Chart(_data(frame)).encode(
         y=alt.Y("name:N", sort=names, title=name_title.to(language)),
         x=alt.X("value:Q", title=x_title.to(language), axis=alt.Axis(format=".0%", tickCount=5)),
     )
@@ -345,7 +346,7 @@ def score_distribution(frame: pl.DataFrame, score: Score, title: Text, language:
     import altair as alt
 
     words = _words(language)
-    bars = alt.Chart(frame).mark_bar()
+    bars = alt.Chart(_data(frame)).mark_bar()
     drawn = bars.encode(
         x=alt.X("low:Q", title=score.text.to(language)),
         x2="high:Q",
@@ -362,6 +363,11 @@ def score_distribution(frame: pl.DataFrame, score: Score, title: Text, language:
 
 def _words(language: Language) -> dict[str, str]:
     return {key: text.to(language) for key, text in texts().items()}
+
+
+def _data(frame: pl.DataFrame) -> pl.DataFrame:
+    """Write NaN as null: a page cannot read it."""
+    return frame.with_columns(cs.float().fill_nan(None))
 
 
 def _order(frame: pl.DataFrame, column: str) -> list[str]:
@@ -383,5 +389,5 @@ def _finished(chart: Any, title: Text, subtitle: Text, language: Language, heigh
         title=alt.Title(said, subtitle=below),
         description=f"{said} {below}",
         width="container",
-        height=height,
+        height=max(height, ROW),
     )

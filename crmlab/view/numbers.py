@@ -20,6 +20,16 @@ def percent(value: float | None, decimals: int = 1) -> str:
     return f"{value:.{decimals}%}".replace("-", MINUS)
 
 
+def decimal(value: float, decimals: int = 2) -> str:
+    """Write 0.5234 as 0.52."""
+    return MISSING if math.isnan(value) else f"{value:,.{decimals}f}".replace("-", MINUS)
+
+
+def signed(value: float, decimals: int = 0) -> str:
+    """Write 12.4 as +12."""
+    return f"{value:+,.{decimals}f}".replace("-", MINUS)
+
+
 def money(value: float, currency: str) -> Text:
     """Write 4593022 as ¥459.3 万 in Chinese and ¥4.59M in English."""
     sign = MINUS if value < 0 else ""

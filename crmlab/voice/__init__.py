@@ -10,8 +10,8 @@ import polars as pl
 from crmlab.labels import Text
 from crmlab.satisfaction import Rating, ratings
 from crmlab.view import charts, theme
-from crmlab.view.numbers import count, percent
-from crmlab.view.tables import MINUS, Column, Table
+from crmlab.view.numbers import count, percent, signed
+from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
 from crmlab.voice.contrast import Contrast
 from crmlab.voice.coverage import Coverage
@@ -43,7 +43,7 @@ class Voice:
     @cached_property
     def ratings(self) -> list[Rating]:
         """One figure per scale on which scores were given."""
-        return ratings(self._lab.tables["feedback"])
+        return [rating for rating in ratings(self._lab.tables["feedback"]) if rating.n]
 
     @cached_property
     def sentiment(self) -> pl.DataFrame:
@@ -170,4 +170,4 @@ class Voice:
 
 
 def _rated(value: float, unit: str) -> str:
-    return percent(value) if unit == "share" else f"{value:+.1f}".replace("-", MINUS)
+    return percent(value) if unit == "share" else signed(value, 1)

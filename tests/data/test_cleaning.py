@@ -167,12 +167,12 @@ def test_columns_of_a_strange_type_are_unreadable() -> None:
 
 def test_customers_keep_their_attributes() -> None:
     cleaned = _clean(
-        "customers", customer_id=["a", "a", "b", "c", "c"], city=["北京", "北京", "x", "y", "z"], row=[9, 9, 8, 7, 6]
+        "customers",
+        customer_id=["a", "a", "b", "c", "c"],
+        city=["北京", "北京", "x", "y", "z"],
+        row=[9, 9, 8, 7, 6],
     )
-    assert cleaned.table.to_dicts() == [
-        {"customer_id": "a", "row_": 9, "city": "北京"},
-        {"customer_id": "b", "row_": 8, "city": "x"},
-    ] or cleaned.table.select("customer_id", "city", "row_").rows() == [("a", "北京", 9), ("b", "x", 8)]
+    assert cleaned.table.select("customer_id", "city", "row_").rows() == [("a", "北京", 9), ("b", "x", 8)]
     assert _reasons(cleaned) == [(1, "exact_duplicate"), (3, "unique_id"), (4, "unique_id")]
 
 
@@ -194,7 +194,7 @@ def test_feedback() -> None:
         feedback_id=list("abcdefghij"),
         text=["好", None, " ", "差", "差", "差", "差", "差", "差", "差"],
         score=[None, "5", "", "0", "4.5", "11", "5", "3", "x", "10"],
-        scale=[None, "csat_1_5", "csat_1_5", "csat_1_5", "csat_1_5", "nps_0_10", None, "stars", "csat_1_5", "nps_0_10"],
+        scale=[None, *["csat_1_5"] * 4, "nps_0_10", None, "stars", "csat_1_5", "nps_0_10"],
         given_on=["2024-03-05T20:00:00Z", "", "", "", "", "", "", "", "", "1989-01-01"],
     )
     assert _reasons(cleaned) == [
@@ -258,14 +258,17 @@ def test_one_customer_with_equal_orders() -> None:
 
 def test_every_rule_has_a_name_for_readers() -> None:
     rules = {rule for table in TABLES.values() for rule in table._validation_rules(with_cast=False)}
-    named = {rule.split("|")[-1] for rule in rules}
+    # Numbers that are none never get as far as the rules.
+    named = {rule.split("|")[-1] for rule in rules} - {"inf", "nan"}
     assert named <= set(REASONS)
     assert set(REASONS) <= named | {"unreadable", "exact_duplicate"}
 
 
 MESSY = st.sampled_from(
-    [None, "", " ", "1", "2", "a", "A ", "2024-03-05", "2024-03-06", "1985-01-01", "9999-12-31", "12.5", "(3)"]
-    + ["-1", "1e308", "inf", "１２", "x" * 50, "nps_0_10", "</script>", "\u3000", "0"]
+    [
+        *(None, "", " ", "\u3000", "0", "1", "2", "a", "A ", "１２", "x" * 50, "nps_0_10", "</script>"),
+        *("2024-03-05", "2024-03-06", "1985-01-01", "9999-12-31", "12.5", "(3)", "-1", "1e308", "inf"),
+    ]
 )
 
 
@@ -275,7 +278,9 @@ MESSY = st.sampled_from(
 def test_rows_read_are_used_or_rejected(name: str, data: st.DataObject) -> None:
     n = data.draw(st.integers(0, 12))
     columns = {
-        {"amount_hundredths": "amount"}.get(column, column): data.draw(st.lists(MESSY, min_size=n, max_size=n))
+        {"amount_hundredths": "amount"}.get(column, column): data.draw(
+            st.lists(MESSY, min_size=n, max_size=n)
+        )
         for column in TABLES[name].columns()
         if column not in ("row", "day")
     }

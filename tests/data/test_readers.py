@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from crmlab.data.readers import read_file
 from crmlab.errors import DataError
 
-TABLE = "客户编号,姓名,金额\n1,王伟,\"1,234.50\"\n2,O'Brien,-3\n"
+TABLE = '客户编号,姓名,金额\n1,王伟,"1,234.50"\n2,O\'Brien,-3\n'
 ROWS = [
     {"客户编号": "1", "姓名": "王伟", "金额": "1,234.50"},
     {"客户编号": "2", "姓名": "O'Brien", "金额": "-3"},

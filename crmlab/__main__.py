@@ -1,0 +1,5 @@
+"""`python -m crmlab` is the command line."""
+
+from crmlab.cli import main
+
+main()

@@ -1,0 +1,46 @@
+"""No folder of the machine stays in what a notebook printed."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat.v4 as v4
+import pytest
+
+import crmlab
+from crmlab.report import traces
+
+PLACES = {"/data/crm/runs/.run-1": "<run>", "/data/crm": "<study>"}
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("File \x1b[32m/data/crm/runs/.run-1/a.xlsx:3\x1b[39m", "File \x1b[32m<run>/a.xlsx:3\x1b[39m"),
+        ("no /data/crm/orders.csv", "no <study>/orders.csv"),
+        ("no '/data/crm'", "no '<study>'"),
+        ("/data/crm-2/orders.csv", "/data/crm-2/orders.csv"),
+        (f"{Path(crmlab.__file__).parent}/lab.py", "crmlab/lab.py"),
+        (f"{sys.prefix}/lib/x.py", "<python>/lib/x.py"),
+        (f"{Path.home()}/notes", "~/notes"),
+        (f"{tempfile.gettempdir()}/ipykernel_71/9.py:1: UserWarning", "<cell>:1: UserWarning"),
+        ("3/4 of all", "3/4 of all"),
+    ],
+)
+def test_folders_get_short_names(text: str, short: str) -> None:
+    assert traces.without_paths(text, PLACES) == short
+
+
+def test_messages_and_tracebacks_lose_them_and_results_do_not() -> None:
+    outputs = [
+        v4.new_output("stream", name="stderr", text="/data/crm/x.py"),
+        v4.new_output("error", ename="E", evalue="/data/crm/y", traceback=["/data/crm/z"]),
+        v4.new_output("display_data", data={"text/plain": "the customer wrote /data/crm"}),
+    ]
+    notebook = v4.new_notebook(cells=[v4.new_markdown_cell("text"), v4.new_code_cell("x", outputs=outputs)])
+    traces.anonymise(notebook, PLACES)
+    stream, error, result = notebook.cells[1].outputs
+    assert (stream.text, error.evalue, error.traceback) == ("<study>/x.py", "<study>/y", ["<study>/z"])
+    assert result.data["text/plain"] == "the customer wrote /data/crm"

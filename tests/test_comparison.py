@@ -1,0 +1,141 @@
+"""Movement between two days and sensitivity to a convention, by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from crmlab.comparison import Movement
+from crmlab.errors import ParamsError
+from crmlab.intervals import wilson
+from crmlab.lab import Lab
+
+MakeLab = Callable[..., Lab]
+Shop = dict[str, str]
+FIXED: dict[str, Any] = {"classifiers": {"status": {"method": "fixed_days"}}}
+EARLIER = date(2024, 3, 31)
+EVERYBODY = ("ann", "bob", "cai", "dan", "eve", "fay")
+
+
+def _movement(lab: Lab) -> Movement:
+    return lab.classify("status").compare(lab.classify("status", as_of=EARLIER))
+
+
+def test_the_matrix_by_hand(make_lab: MakeLab, shop: Shop) -> None:
+    movement = _movement(make_lab(shop, **FIXED))
+    assert movement.matrix.rows() == [
+        ("active", "dormant", 1, 1.0),
+        ("lost", "lost", 1, 1.0),
+        ("new", "active", 2, 1.0),
+    ]
+    assert movement.moved("active", {"dormant", "lost"}) == (1, 1)
+    assert movement.moved("lost", {"active"}) == (0, 1)
+    assert movement.moved("dormant", {"active"}) == (0, 0)
+
+
+def _many(n: int = 60) -> dict[str, str]:
+    lines = ["customer_id,ordered_at,amount"]
+    for i in range(n):
+        for order in range(1 + i % 4):
+            day = date(2024, 6, 30) - timedelta(days=(i * 37 + order * 53) % 400)
+            lines.append(f"c{i:03},{day},{5 + i}")
+    return {"orders": "\n".join(lines) + "\n"}
+
+
+def test_the_matrix_adds_up(make_lab: MakeLab) -> None:
+    lab = make_lab(_many(), **FIXED)
+    movement = _movement(lab)
+    matrix = movement.matrix
+    assert matrix["customers"].sum() == 60
+    now = lab.classify("status").summary.select("label", "customers").filter(pl.col("customers") > 0)
+    after = matrix.group_by("after").agg(pl.col("customers").sum()).sort("after")
+    assert after.rows() == now.sort("label").rows()
+    then = lab.classify("status", as_of=EARLIER).summary.filter(pl.col("customers") > 0)
+    before = matrix.filter(pl.col("before") != "new").group_by("before").agg(pl.col("customers").sum())
+    assert before.sort("before").rows() == then.select("label", "customers").sort("label").rows()
+    shares = matrix.group_by("before").agg(pl.col("share").sum())["share"]
+    assert shares.to_list() == pytest.approx([1.0] * shares.len())
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_movement_is_shown(
+    make_lab: MakeLab, shop: Shop, check_chart: Callable[..., None], language: str
+) -> None:
+    movement = _movement(make_lab(shop, language=language, **FIXED))
+    check_chart(movement.chart(), language, most_rows=16, without=EVERYBODY)
+    check_chart(movement.shares_chart(), language, most_rows=6, without=EVERYBODY)
+    rows = movement.table().payload()["rows"]
+    one, two = list(wilson(1, 1)), list(wilson(2, 2))
+    assert [row[2:] for row in rows] == [[1, 1.0, one], [1, 1.0, one], [2, 1.0, two]]
+    spec = movement.shares_chart().to_dict()
+    (data,) = spec["datasets"].values()
+    assert [(row["group"], row["count"], row["share"]) for row in data] == [
+        ("2024-03-31", 1, 0.5),
+        ("2024-03-31", 0, 0.0),
+        ("2024-03-31", 1, 0.5),
+        ("2024-06-30", 2, 0.5),
+        ("2024-06-30", 1, 0.25),
+        ("2024-06-30", 1, 0.25),
+    ]
+    assert "50.0%" in spec["title"]["text"]
+
+
+def test_more_classes_than_colours(make_lab: MakeLab, check_chart: Callable[..., None]) -> None:
+    lab = make_lab(_many())
+    movement = lab.classify("rfm").compare(lab.classify("rfm", as_of=EARLIER))
+    spec = movement.shares_chart().to_dict()
+    scale = spec["layer"][0]["encoding"]["color"]["scale"]
+    assert len(scale["range"]) == len(scale["domain"]) == 11
+    check_chart(movement.chart(), "zh", most_rows=132)
+
+
+@pytest.mark.parametrize("rows", ["", "a,2024-06-30,5\n", "a,2024-01-01,5\nb,2024-01-01,5\n"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_hardly_any_customers(
+    make_lab: MakeLab, check_chart: Callable[..., None], rows: str, language: str
+) -> None:
+    lab = make_lab({"orders": f"customer_id,ordered_at,amount\n{rows}"}, language=language, **FIXED)
+    movement = _movement(lab)
+    for chart in (movement.chart(), movement.shares_chart()):
+        check_chart(chart, language)
+    assert len(movement.table().payload()["rows"]) == movement.matrix.height
+    sensitivity = lab.classify("rfm").sensitivity("convention", ["nested"])
+    check_chart(sensitivity.chart(), language)
+    assert sensitivity.table().plain()
+
+
+def test_sensitivity_by_hand(make_lab: MakeLab) -> None:
+    lab = make_lab(_many(), language="en")
+    base = lab.classify("rfm").labels["label"]
+    summary = lab.classify("rfm").sensitivity("convention", ["value_quintile", "r_rfm", "nested"]).summary
+    assert summary.row(0)[:4] == ("value_quintile", 60, 0, 0.0)
+    for value, _, changed, share, low, high in summary.iter_rows():
+        other = lab.classify("rfm", convention=value).labels["label"]
+        assert changed == sum(a != b for a, b in zip(base, other, strict=True))
+        assert (share, low, high) == (changed / 60, *wilson(changed, 60))
+    assert summary["changed"].max() > 0
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_sensitivity_is_shown(make_lab: MakeLab, check_chart: Callable[..., None], language: str) -> None:
+    lab = make_lab(_many(), language=language)
+    sensitivity = lab.classify("rfm").sensitivity("convention", ["r_rfm", "nested"])
+    check_chart(sensitivity.chart(), language, most_rows=2)
+    table = sensitivity.table().payload()
+    assert len(table["columns"]) == 5
+    assert all(row[0] and row[1] for row in table["rows"])
+
+
+def test_sensitivity_to_any_parameter(make_lab: MakeLab, check_chart: Callable[..., None]) -> None:
+    lab = make_lab(_many(), **FIXED)
+    sensitivity = lab.classify("status").sensitivity("lost_after_days", [120, 365])
+    check_chart(sensitivity.chart(), "zh", most_rows=2)
+    table = sensitivity.table().payload()
+    assert [row[0] for row in table["rows"]] == ["120", "365"]
+    assert len(table["columns"]) == 4
+    with pytest.raises(ParamsError, match="lost_after"):
+        lab.classify("status").sensitivity("lost_after", [1]).chart()

@@ -1,0 +1,135 @@
+"""What segments are like, and which customers to look at first, by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from crmlab.errors import ParamsError
+from crmlab.lab import Lab
+
+MakeLab = Callable[..., Lab]
+Shop = dict[str, str]
+OPEN: dict[str, Any] = {
+    "classifiers": {"status": {"method": "fixed_days"}},
+    "privacy": {"smallest_group": 1},
+}
+EVERYBODY = ("ann", "bob", "cai", "dan", "eve", "fay")
+
+
+def test_averages_by_hand(make_lab: MakeLab, shop: Shop) -> None:
+    profiles = make_lab(shop, **OPEN).classify("status").profiles()
+    columns = [
+        "label",
+        "customers",
+        "total_spend",
+        "order_count",
+        "average_order_value",
+        "days_since_last_order",
+    ]
+    rows = profiles.summary.select(columns).rows()
+    assert rows[0] == ("active", 2, pytest.approx(59.03), 1.5, pytest.approx((54.03 + 10) / 2), 35.0)
+    assert rows[1] == ("dormant", 1, 50.0, 1.0, 50.0, 121.0)
+    assert rows[2] == ("lost", 1, 15.0, 1.0, 15.0, 395.0)
+    assert rows[3] == ("unclassified", 2, None, None, None, None)
+    # Half the width of the interval of two values a, b: 1.96 · |a − b| / √2 / √2.
+    assert profiles.summary["reach"][0] == pytest.approx(1.96 * 98.06 / 2)
+
+
+def test_small_groups_are_left_out(make_lab: MakeLab, shop: Shop) -> None:
+    lab = make_lab(shop, classifiers=OPEN["classifiers"], privacy={"smallest_group": 2}, language="en")
+    profiles = lab.classify("status").profiles()
+    assert profiles.summary["label"].to_list() == ["active", "unclassified"]
+    page = json.dumps([profiles.chart().to_dict(), profiles.table().payload()])
+    assert "Dormant" not in page
+    assert "Lost" not in page
+
+
+def test_categories_by_hand(make_lab: MakeLab, shop: Shop) -> None:
+    # Active: 80.05 of 118.06 on tea, dormant 10 of 50, lost all 20. Everybody: 110.05 of 188.06.
+    categories = make_lab(shop, **OPEN).classify("status").profiles().categories
+    everywhere = {"茶": 110.05 / 188.06, "米": 78.01 / 188.06}
+    assert categories.rows() == [
+        ("active", "茶", pytest.approx(100 * 80.05 / 118.06 / everywhere["茶"])),
+        ("dormant", "米", pytest.approx(100 * 0.8 / everywhere["米"])),
+        ("lost", "茶", pytest.approx(100 / everywhere["茶"])),
+    ]
+
+
+def test_categories_stop_at_the_day(make_lab: MakeLab, shop: Shop) -> None:
+    then = make_lab(shop, **OPEN).classify("status", as_of=date(2024, 3, 31)).profiles().categories
+    assert then.rows() == [
+        ("active", "米", pytest.approx(100 * 0.8 / (40 / 70))),
+        ("lost", "茶", pytest.approx(100 / (30 / 70))),
+    ]
+
+
+def test_no_order_lines(make_lab: MakeLab, shop: Shop) -> None:
+    profiles = make_lab({"orders": shop["orders"]}, **OPEN).classify("status").profiles()
+    assert profiles.categories.is_empty()
+    assert len(profiles.table().payload()["columns"]) == 7
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_profiles_are_shown(
+    make_lab: MakeLab, shop: Shop, check_chart: Callable[..., None], language: str
+) -> None:
+    profiles = make_lab(shop, language=language, **OPEN).classify("status").profiles()
+    check_chart(profiles.chart(), language, most_rows=20, without=EVERYBODY)
+    (data,) = profiles.chart().to_dict()["datasets"].values()
+    # Mean spend of four paying customers is 45.765; 59.03 is 129 % of it.
+    assert data[0]["text"] == "129"
+    assert "1.3" in profiles.chart().to_dict()["title"]["text"]
+    rows = profiles.table().payload()["rows"]
+    assert rows[1][1:] == [1, 50.0, [None, None], 1.0, 50.0, 121.0, "米 (193)"]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(
+    "rows", ["", "a,2024-06-30,5\n", "a,2024-06-30,-5\n", "a,2024-05-30,5\nb,2024-05-30,5\n"]
+)
+def test_hardly_any_customers(
+    make_lab: MakeLab, check_chart: Callable[..., None], rows: str, language: str
+) -> None:
+    lab = make_lab({"orders": f"customer_id,ordered_at,amount\n{rows}"}, language=language, **OPEN)
+    profiles = lab.classify("rfm").profiles()
+    check_chart(profiles.chart(), language)
+    assert profiles.table().plain()
+    assert lab.watch_list("status", ["dormant", "lost"]).table().payload()["rows"] == []
+
+
+def test_the_watch_list_by_hand(make_lab: MakeLab, shop: Shop) -> None:
+    lab = make_lab(shop, **OPEN)
+    assert lab.watch_list("status", ["dormant", "lost"]).customers.rows() == [
+        ("bob", "dormant", *lab.classify("status").explain().row(1)[2:], 50.0, 1, 121),
+        ("cai", "lost", *lab.classify("status").explain().row(2)[2:], 15.0, 1, 395),
+    ]
+    assert lab.watch_list("status", ["lost", "dormant", "active"], rows=2).customers[
+        "customer_id"
+    ].to_list() == [
+        "ann",
+        "bob",
+    ]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_watch_list_shows_codes_unless_the_study_says_plain(
+    make_lab: MakeLab, shop: Shop, language: str
+) -> None:
+    masked = make_lab(shop, language=language, **OPEN).watch_list("status", ["dormant", "lost"])
+    rows = masked.table().payload()["rows"]
+    assert [row[0] for row in rows] == masked._lab.shown_ids(masked.customers["customer_id"]).to_list()
+    assert "bob" not in json.dumps(masked.table().payload())
+    plain = make_lab(shop, language=language, privacy={"ids": "plain"}, classifiers=OPEN["classifiers"])
+    assert [row[0] for row in plain.watch_list("status", ["dormant"]).table().payload()["rows"]] == ["bob"]
+
+
+def test_a_class_that_is_none(make_lab: MakeLab, shop: Shop) -> None:
+    with pytest.raises(
+        ParamsError, match=r"status has no class 'dorment'\. Did you mean 'dormant'\?.*active"
+    ):
+        make_lab(shop).watch_list("status", ["dorment"])
