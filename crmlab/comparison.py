@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from crmlab.errors import ParamsError
 from crmlab.intervals import wilson
 from crmlab.labels import UNCLASSIFIED, Text
 from crmlab.view import charts, theme
+from crmlab.view.findings import Note
 from crmlab.view.numbers import count, percent
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
@@ -70,7 +72,7 @@ class Movement:
         names = scheme.names(self._language)
         first, rows, shares = scheme.labels[0], [], []
         for segmentation in (self.before, self.after):
-            labels = segmentation.labels.filter(pl.col("label") != UNCLASSIFIED.id)["label"]
+            labels = _known(segmentation.labels)["label"]
             counts = {name: int((labels == name).sum()) for name in scheme.ids}
             rows += [(str(segmentation.as_of), names[name], n) for name, n in counts.items()]
             shares.append(percent(counts[first.id] / labels.len() if labels.len() else None))
@@ -80,7 +82,7 @@ class Movement:
             pl.DataFrame(rows, schema=["group", "name", "count"], orient="row"),
             colours[: len(scheme.ids)],
             say("status_title", label=first.text, then=then, now=now, day=self.before.as_of),
-            say("status_subtitle", n=count(self.after.labels.height)),
+            say("status_subtitle", n=count(_known(self.after.labels).height)),
             words["as_of"],
             scheme.text,
             self._language,
@@ -100,8 +102,13 @@ class Movement:
                 (pl.col("share") * 100).round(0).cast(pl.Int64),
             ),
         )
-        worst = scheme.labels[0]
-        gone, of = self.moved(worst.id, set(scheme.ids[1:]))
+        best = scheme.labels[0]
+        gone, of = self.moved(best.id, set(scheme.ids[1:]))
+        title = say("movement_none", label=best.text, day=self.before.as_of)
+        if of:
+            title = say(
+                "movement_title", label=best.text, gone=count(gone), of=count(of), share=percent(gone / of)
+            )
         return charts.heat_map(
             frame,
             "after",
@@ -110,13 +117,7 @@ class Movement:
             x_title=say("class_on", day=self.after.as_of),
             y_title=say("class_on", day=self.before.as_of),
             value_title=texts()["share_of_row"],
-            title=say(
-                "movement_title",
-                label=worst.text,
-                gone=count(gone),
-                of=count(of),
-                share=percent(gone / of if of else None),
-            ),
+            title=title,
             subtitle=texts()["movement_subtitle"],
             language=language,
             x_order=[names[name] for name in scheme.ids],
@@ -164,16 +165,39 @@ class Sensitivity:
 
     @cached_property
     def summary(self) -> pl.DataFrame:
-        """One row per other value: ``value``, ``customers``, ``changed``, ``share``, ``low``, ``high``."""
-        labels, rows = self.base.labels["label"], []
+        """One row per other value: ``value``, ``customers``, ``changed``, ``share``, ``low``, ``high``.
+
+        Customers are those whom the base classifies. A value that the classifier's other parameters
+        exclude, or that leads to other labels, cannot be compared and has no row.
+        """
+        known, rows = _known(self.base.labels), []
         for value in self.values:
-            other = self.base.lab.classify(self.base.name, self.base.as_of, **{self.parameter: value})
-            n, changed = labels.len(), int((labels != other.labels["label"]).sum())
+            other = self._other(value)
+            if other is None:
+                continue
+            both = known.join(other.labels, on="customer_id", suffix="_other")
+            changed, n = both.filter(pl.col("label") != pl.col("label_other")).height, both.height
             rows.append((str(value), n, changed, changed / n if n else None, *wilson(changed, n)))
         return pl.DataFrame(rows, schema=_SENSITIVITY, orient="row")
 
-    def chart(self) -> alt.LayerChart:
-        """Draw the share of customers that change, per convention."""
+    def _other(self, value: Any) -> Segmentation | None:
+        classifier = self.base.classifier
+        if value == getattr(classifier, self.parameter):
+            return None
+        # Cut-points that were given belong to the base's value.
+        given = {name: None for name in classifier.parameter_names() if name.endswith("_cut_points")}
+        try:
+            other = self.base.lab.classify(
+                self.base.name, self.base.as_of, **given, **{self.parameter: value}
+            )
+        except ParamsError:
+            return None
+        return other if other.scheme.ids == self.base.scheme.ids else None
+
+    def chart(self) -> alt.LayerChart | Note:
+        """Draw the share of customers that change, per convention, or say that none can be compared."""
+        if not self.summary.height:
+            return Note(texts()["sensitivity_none"], self._language)
         frame = self._named().with_columns(
             label=pl.col("share").map_elements(percent, return_dtype=pl.String), value=pl.col("share")
         )
@@ -186,7 +210,7 @@ class Sensitivity:
             say(
                 "sensitivity_subtitle",
                 base=self._name(str(getattr(self.base.classifier, self.parameter))),
-                n=count(self.base.labels.height),
+                n=count(_known(self.base.labels).height),
             ),
             words["changed_share"],
             words["convention"],
@@ -194,8 +218,10 @@ class Sensitivity:
             [("name", words["convention"]), ("changed", words["changed"]), ("label", words["changed_share"])],
         )
 
-    def table(self) -> Table:
-        """Show the same with intervals and what each convention means."""
+    def table(self) -> Table | None:
+        """Show the same with intervals and what each convention means; None without any."""
+        if not self.summary.height:
+            return None
         words = texts()
         meanings = [words.get(f"convention_{value}_meaning") for value in self.summary["value"]]
         frame = self._named().with_columns(
@@ -234,6 +260,11 @@ _SENSITIVITY = {
     "low": pl.Float64,
     "high": pl.Float64,
 }
+
+
+def _known(labels: pl.DataFrame) -> pl.DataFrame:
+    """Leave out who has no class because data is missing."""
+    return labels.filter(pl.col("label") != UNCLASSIFIED.id)
 
 
 def _place(column: str, order: Any) -> pl.Expr:

@@ -9,6 +9,7 @@ import polars as pl
 from crmlab.labels import Text
 from crmlab.results import Finding
 from crmlab.satisfaction import Rating
+from crmlab.summary import HUNDREDTHS
 from crmlab.view.numbers import count, decimal, interval, money, percent, signed
 from crmlab.view.texts import say, texts
 
@@ -32,25 +33,7 @@ def segmentation_findings(lab: Lab) -> list[Finding]:
     customers = concentration.spend.len()
     if not customers:
         return [Finding("nobody", texts()["nobody"])]
-    revenue = money(float(concentration.spend.sum()), lab.study.currency)
-    bounds = concentration.gini_interval
-    return [
-        Finding(
-            "concentration",
-            say(
-                "finding_concentration",
-                day=lab.study.as_of,
-                customers=count(customers),
-                revenue=revenue,
-                few=percent(concentration.share_for(0.8)),
-                gini=decimal(concentration.gini),
-                low=decimal(bounds.low),
-                high=decimal(bounds.high),
-            ),
-        ),
-        _segment_finding(lab),
-        _status_finding(lab),
-    ]
+    return [_concentration_finding(lab), _segment_finding(lab), _status_finding(lab)]
 
 
 def feedback_findings(lab: Lab) -> list[Finding]:
@@ -65,7 +48,11 @@ def feedback_findings(lab: Lab) -> list[Finding]:
         share=percent(row["share"]),
         interval=interval(row["low"], row["high"]),
     )
-    found = [Finding("verdict", _rated(voice.ratings[0], judged) if voice.ratings else judged)]
+    found = [
+        Finding(
+            "verdict", _rated(voice.ratings[0], judged) if voice.ratings else say("sentence", text=judged)
+        )
+    ]
     loudest, worst = voice.themes.loudest, voice.themes.worst
     if loudest is not None and worst is not None:
         scheme = voice.themes.scheme
@@ -91,6 +78,34 @@ def feedback_findings(lab: Lab) -> list[Finding]:
             )
         )
     return found
+
+
+def _concentration_finding(lab: Lab) -> Finding:
+    """Say what was spent and how few spent most of it; where refunds outweigh sales, only the first."""
+    concentration = lab.concentration
+    net = int(lab.tables["orders"]["amount_hundredths"].sum()) / HUNDREDTHS
+    spent = say(
+        "finding_spent",
+        day=lab.study.as_of,
+        customers=count(concentration.spend.len()),
+        revenue=money(net, lab.study.currency),
+    )
+    few, bounds = concentration.share_for(0.8), concentration.gini_interval
+    if net <= 0 or not few:
+        return Finding("concentration", say("finding_refunded", spent=spent))
+    ends = say("interval_unknown")
+    if bounds.low == bounds.low:  # not NaN
+        ends = say("interval_known", low=decimal(bounds.low), high=decimal(bounds.high))
+    return Finding(
+        "concentration",
+        say(
+            "finding_concentration",
+            spent=spent,
+            few=percent(few),
+            gini=decimal(concentration.gini),
+            interval=ends,
+        ),
+    )
 
 
 def _rated(rating: Rating, judged: Text) -> Text:
@@ -134,15 +149,14 @@ def _segment_finding(lab: Lab) -> Finding:
 def _status_finding(lab: Lab) -> Finding:
     status = lab.classify("status")
     first = status.scheme.labels[0]
-    day = lab.study.compare_as_of
-    if day is not None and day < lab.study.as_of:
-        movement = status.compare(lab.classify("status", as_of=day))
-        gone, of = movement.moved(first.id, set(status.scheme.ids[1:]))
-        if of:
-            return Finding(
-                "movement",
-                say("finding_movement", day=day, of=count(of), gone=count(gone), share=percent(gone / of)),
-            )
+    day = lab.study.earlier
+    movement = status.compare(lab.classify("status", as_of=day))
+    gone, of = movement.moved(first.id, set(status.scheme.ids[1:]))
+    if of:
+        return Finding(
+            "movement",
+            say("finding_movement", day=day, of=count(of), gone=count(gone), share=percent(gone / of)),
+        )
     row = status.summary.row(by_predicate=pl.col("label") == first.id, named=True)
     return Finding(
         "status",

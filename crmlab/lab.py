@@ -310,7 +310,16 @@ class Lab:
         """Return the classifier as learned on the study's day, or as the baseline learned it."""
         if self.study.baseline and not params:
             folder = Path(self.study.baseline) / "state" / self.output_name / name
-            return registry.classifiers[name].load(folder)
+            loaded = registry.classifiers[name].load(folder)
+            wanted = self._plugin(registry.classifiers, self.study.classifiers, name, {}).get_params()
+            for parameter in self.study.classifiers.get(name, {}):
+                if wanted[parameter] != loaded.get_params()[parameter]:
+                    raise ParamsError(
+                        f"The baseline was made with {name}.{parameter} = {loaded.get_params()[parameter]!r}, the "
+                        f"study asks for {wanted[parameter]!r}. Leave the parameter out to go on with the "
+                        "baseline's, or leave `baseline` out to learn anew."
+                    )
+            return loaded
         classifier = self._plugin(registry.classifiers, self.study.classifiers, name, params)
         fitted: Classifier = classifier.fit(self.features(*classifier.requires))
         return fitted

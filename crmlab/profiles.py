@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from crmlab.errors import ParamsError, did_you_mean
+from crmlab.intervals import z_value
 from crmlab.labels import Text
 from crmlab.summary import day_number
 from crmlab.view import charts
@@ -49,8 +50,10 @@ class Profiles:
         joined = self.segmentation.labels.join(features, on="customer_id", maintain_order="left")
         grouped = joined.group_by("label").agg(
             pl.len().cast(pl.Int64).alias("customers"),
-            *[pl.col(name).mean() for name in MEASURES],
-            (1.96 * pl.col("total_spend").std() / pl.col("total_spend").count().sqrt()).alias("reach"),
+            *[_mean(name) for name in MEASURES],
+            (z_value(0.95) * pl.col("total_spend").std() / pl.col("total_spend").count().sqrt()).alias(
+                "reach"
+            ),
         )
         shown = grouped.filter(pl.col("customers") >= self._lab.study.privacy.smallest_group)
         order = {label.id: i for i, label in enumerate(self.segmentation.scheme)}
@@ -126,7 +129,7 @@ class Profiles:
         features = self._lab.features(*MEASURES, as_of=self.segmentation.as_of)
         language, words = self._lab.language, texts()
         named = self.segmentation.named(self.summary)
-        means = features.select(pl.col(MEASURES).mean()).row(0, named=True)
+        means = features.select(_mean(name) for name in MEASURES).row(0, named=True)
         columns = {name: words[f"measure_{name}"].to(language) for name in MEASURES if (means[name] or 0) > 0}
         rows = []
         for row in named.iter_rows(named=True):
@@ -138,7 +141,7 @@ class Profiles:
                     colour = min(200.0, max(0.0, colour))
                     rows.append((row["name"], column, f"{index:.0f}", colour))
         schema = {"name": pl.String, "measure": pl.String, "text": pl.String, "colour": pl.Float64}
-        title = words["nobody"]
+        title = words["profiles_none"]
         if "total_spend" in columns and named.height:
             top = named.sort("total_spend", descending=True, nulls_last=True).row(0, named=True)
             times = (top["total_spend"] or 0.0) / means["total_spend"]
@@ -164,6 +167,14 @@ class Profiles:
             row_height=charts.ROW,
             x_angle=-30,
         )
+
+
+def _mean(name: str) -> pl.Expr:
+    """Return the mean over customers; of the order value, that over their orders."""
+    if name == "average_order_value":
+        orders = pl.col("order_count").sum()
+        return pl.when(orders > 0).then(pl.col("total_spend").sum() / orders).alias(name)
+    return pl.col(name).mean()
 
 
 class WatchList:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from crmlab.concentration import gini, pareto, share_for
-from crmlab.intervals import Interval, bootstrap, gini_of
+from crmlab.intervals import Interval, gini_interval
 from crmlab.view import charts
+from crmlab.view.findings import Note
 from crmlab.view.numbers import count, decimal, percent
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from crmlab.lab import Lab
 
 LEVELS = (0.5, 0.8, 0.95)
-_BOOTSTRAP_CUSTOMERS = 20_000
-"""From this many customers on, the interval is narrower than the figure's rounding."""
 
 
 class Concentration:
@@ -32,9 +31,9 @@ class Concentration:
 
     @cached_property
     def spend(self) -> pl.Series:
-        """Net spend per customer with at least one paid order."""
+        """Net spend per customer with at least one paid order; below zero it counts as zero."""
         features = self._lab.features("order_count", "total_spend")
-        return features.filter(pl.col("order_count") > 0)["total_spend"]
+        return features.filter(pl.col("order_count") > 0)["total_spend"].clip(lower_bound=0.0)
 
     @cached_property
     def curve(self) -> pl.DataFrame:
@@ -58,23 +57,22 @@ class Concentration:
 
     @cached_property
     def gini_interval(self) -> Interval:
-        """Its 95 % interval by bootstrap over customers (a sample of them where they are many)."""
-        values = self.spend.sort()
-        if values.len() > _BOOTSTRAP_CUSTOMERS:
-            values = values.sample(_BOOTSTRAP_CUSTOMERS, seed=0)
-        return bootstrap(gini_of(values.to_numpy()), values.len(), resamples=400)
+        """Its 95 % interval, taking these customers as a sample of customers like them."""
+        return gini_interval(self.spend.to_numpy())
 
     def share_for(self, share: float) -> float:
         """Return the smallest share of customers that makes ``share`` of the revenue."""
         return share_for(self.spend, share)
 
-    def chart(self) -> alt.LayerChart:
-        """Draw the Pareto curve with the 80 % point."""
+    def chart(self) -> alt.LayerChart | Note:
+        """Draw the Pareto curve with the 80 % point, or say that nobody spent anything."""
         few = self.share_for(0.8)
+        if not few:
+            return Note(texts()["nobody"], self._lab.language)
         return charts.pareto_curve(
             self.curve,
             (few, 0.8),
-            say("pareto_title", few=percent(few)) if few else texts()["nobody"],
+            say("pareto_title", few=percent(few)),
             say(
                 "pareto_subtitle",
                 gini=decimal(self.gini),

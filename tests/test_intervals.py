@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isnan
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmlab.intervals import Interval, bootstrap, gini_of, mean_of, ratio_of, wilson
+from crmlab.concentration import gini
+from crmlab.intervals import Interval, gini_interval, share_of_total, wilson
 
 
 def test_wilson_gives_the_published_example() -> None:
@@ -26,7 +28,10 @@ def test_wilson_holds_the_share_and_stays_within_zero_and_one(case: tuple[int, i
 
 def test_without_observations_both_ends_are_nan() -> None:
     assert all(isnan(end) for end in wilson(0, 0))
-    assert all(isnan(end) for end in bootstrap(mean_of([]), 0))
+    assert all(isnan(end) for end in gini_interval([]))
+    assert all(isnan(end) for end in gini_interval([5.0]))
+    assert all(isnan(end) for end in gini_interval([0.0, 0.0]))
+    assert all(isnan(end) for end in share_of_total([0.0], [0.0]))
 
 
 @pytest.mark.parametrize(("successes", "n"), [(3, 2), (-1, 2), (1, 0)])
@@ -38,55 +43,37 @@ def test_impossible_counts_are_refused(successes: int, n: int) -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="confidence is 95"):
         wilson(1, 2, confidence=95)
-    with pytest.raises(ValueError, match="resamples is 0"):
-        bootstrap(mean_of([1.0]), 1, resamples=0)
 
 
-def test_bootstrap_of_a_mean_agrees_with_its_standard_error() -> None:
-    values = np.random.default_rng(1).normal(50, 10, size=400)
-    low, high = bootstrap(mean_of(values), 400, seed=2, resamples=4000)
-    error = values.std() / 20
-    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.15 * error)
-    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.15 * error)
+def _resampled(values: np.ndarray, statistic: Callable[[np.ndarray], float]) -> tuple[float, float]:
+    """Return the 95 % percentile interval of a statistic over 2,000 bootstrap samples."""
+    random = np.random.default_rng(3)
+    found = [statistic(random.choice(values, len(values))) for _ in range(2000)]
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(low), float(high)
 
 
-def test_bootstrap_repeats_with_its_seed_and_does_not_depend_on_batches(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    values = np.arange(50.0)
-    first = bootstrap(mean_of(values), 50, seed=7)
-    assert first == bootstrap(mean_of(values), 50, seed=7)
-    assert first != bootstrap(mean_of(values), 50, seed=8)
-    monkeypatch.setattr("crmlab.intervals._CELLS_AT_ONCE", 120)
-    assert bootstrap(mean_of(values), 50, seed=7) == pytest.approx(first)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_interval_of_gini_agrees_with_the_bootstrap(seed: int) -> None:
+    spend = np.random.default_rng(seed).lognormal(4, 0.8, size=400)
+    low, high = gini_interval(spend)
+    expected = _resampled(spend, lambda drawn: gini(drawn.tolist()))
+    assert (low, high) == pytest.approx(expected, abs=0.01)
 
 
-def test_ratio_is_a_share_of_the_sum() -> None:
-    revenue = np.array([10.0, 30.0, 60.0])
-    share = ratio_of(revenue * [0, 0, 1], revenue)
-    assert share(np.ones((1, 3)))[0] == pytest.approx(0.6)
-    assert np.isnan(share(np.zeros((1, 3))))[0]
-    assert bootstrap(ratio_of([0.0], [0.0]), 1)[0] != bootstrap(ratio_of([0.0], [0.0]), 1)[0]
+@given(st.lists(st.floats(0, 1e6), min_size=2, max_size=30).filter(lambda values: sum(values) > 1e-3))
+def test_the_interval_of_gini_holds_the_coefficient(values: list[float]) -> None:
+    low, high = gini_interval(values)
+    assert 0 <= low <= gini(values) + 1e-9
+    assert gini(values) - 1e-9 <= high <= 1
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [([5, 5, 5, 5], 0.0), ([0, 0, 0, 1], 0.75), ([1, 2, 3, 4], 0.25)],
-)
-def test_gini_of_known_distributions(values: list[float], expected: float) -> None:
-    assert gini_of(values)(np.ones((1, 4)))[0] == pytest.approx(expected)
-
-
-@given(
-    st.lists(st.floats(0, 1e6), min_size=1, max_size=30),
-    st.lists(st.integers(0, 3), min_size=30, max_size=30),
-)
-def test_weights_of_gini_mean_repeated_observations(values: list[float], drawn: list[int]) -> None:
-    weights = drawn[: len(values)]
-    repeated = np.repeat(values, weights)
-    expected = gini_of(repeated)(np.ones((1, len(repeated))))[0] if repeated.sum() > 0 else np.nan
-    found = gini_of(values)(np.array([weights], dtype=float))[0]
-    assert found == pytest.approx(expected, abs=1e-9, nan_ok=True)
+def test_the_interval_of_a_share_of_revenue_agrees_with_the_bootstrap() -> None:
+    spend = np.random.default_rng(5).lognormal(4, 0.8, size=500)
+    rows = np.column_stack([spend * (np.arange(500) < 100), spend])
+    places = np.arange(500)
+    expected = _resampled(places, lambda drawn: rows[drawn, 0].sum() / rows[drawn, 1].sum())
+    assert share_of_total(rows[:, 0], rows[:, 1]) == pytest.approx(expected, abs=0.01)
 
 
 def test_interval_has_named_ends() -> None:

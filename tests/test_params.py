@@ -227,9 +227,7 @@ def test_names_that_are_no_text() -> None:
         check({**_values(), 1: 2})  # type: ignore[dict-item]
 
 
-@pytest.mark.parametrize(
-    "value", [20240630, 0, 1719705600.0, "20240630", "2024-6-30", "0024-06-30", []]
-)
+@pytest.mark.parametrize("value", [20240630, 0, 1719705600.0, "20240630", "2024-6-30", "0024-06-30", []])
 def test_a_day_is_written_as_one(value: object) -> None:
     (line,) = _problems(_values(as_of=value))
     assert line.startswith("as_of: write a day as YYYY-MM-DD, for example 2024-06-30; given: ")

@@ -51,7 +51,7 @@ def paired_bars(
             "measure:N",
             title=None,
             scale=alt.Scale(domain=measures, range=[theme.NEUTRAL, theme.ACCENT]),
-            legend=alt.Legend(orient="top"),
+            legend=alt.Legend(orient="top") if measures else None,  # an empty one is endlessly high
         ),
         tooltip=[
             alt.Tooltip("name:N", title=name_title.to(language)),

@@ -60,14 +60,16 @@ class ThemeMentions:
         """One row per theme, largest first.
 
         ``theme``, ``texts``, ``share`` of all texts with ``low`` and ``high``, ``positive`` and
-        ``negative`` mentions, ``negative_share`` of the decided ones with ``negative_low`` and
-        ``negative_high``. Themes below the study's smallest group are left out.
+        ``negative`` mentions, ``negative_share`` of these two with ``negative_low`` and
+        ``negative_high``. A mention is uncertain within the band in which a text is. Themes below the
+        study's smallest group are left out.
         """
+        band: float = getattr(self._lab.annotate("sentiment").annotator, "uncertain_within", 0.0)
         probability = pl.col("positive_probability")
         grouped = self.mentions.group_by("theme").agg(
             texts=pl.len().cast(pl.Int64),
-            positive=(probability > 0.5).sum().cast(pl.Int64),
-            negative=(probability <= 0.5).sum().cast(pl.Int64),
+            positive=(probability > 0.5 + band).sum().cast(pl.Int64),
+            negative=(probability < 0.5 - band).sum().cast(pl.Int64),
         )
         shown = grouped.filter(pl.col("texts") >= self._lab.study.privacy.smallest_group)
         rows = []
@@ -101,7 +103,7 @@ class ThemeMentions:
     @cached_property
     def quotes(self) -> pl.DataFrame:
         """Typical texts: ``theme``, ``polarity``, ``text`` as written, contacts masked unless plain."""
-        from crmlab_plugins.quotes import quotes
+        from crmlab.voice.quotes import quotes
 
         chosen = quotes(self.mentions, self._lab.tables["feedback"], per_theme=1)
         if self._lab.study.privacy.quotes == "plain":
@@ -179,7 +181,7 @@ class ThemeMentions:
         )
 
     def _first(self, column: str) -> dict[str, Any] | None:
-        big = self.summary.filter(pl.col("texts") >= SMALLEST_SHARE).drop_nulls("negative_share")
+        big = self.summary.filter(pl.col("texts") >= SMALLEST_SHARE).filter(pl.col("negative") > 0)
         return big.sort(column, "theme", descending=[True, False]).row(0, named=True) if big.height else None
 
     def _named(self, frame: pl.DataFrame) -> pl.DataFrame:

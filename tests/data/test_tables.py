@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmlab.data.tables import TableStore
@@ -90,6 +90,7 @@ def test_a_source_is_read_once_and_only_when_needed() -> None:
 
 
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20))
+@settings(max_examples=25)
 def test_every_row_read_is_used_rejected_or_later(good: int, bad: int, late: int) -> None:
     days = ["2024-01-01"] * good + ["soon"] * bad + ["2025-01-01"] * late
     count = _store(Made().having(orders=_orders(*days, "2024-01-01"))).count("orders")

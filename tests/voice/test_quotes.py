@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from crmlab_plugins.quotes import DECIDED, MEDIUM, quotes
+from crmlab.voice.quotes import DECIDED, MEDIUM, quotes
 from crmlab_plugins.themes import Themes
 
 COLUMNS = ["theme", "polarity", "feedback_id", "text", "clause", "positive_probability"]
