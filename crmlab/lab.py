@@ -14,7 +14,7 @@ import polars as pl
 
 from crmlab import registry
 from crmlab.data.tables import TableStore
-from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER
+from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER, resolved
 from crmlab.errors import (
     DataError,
     MissingFeaturesError,
@@ -84,10 +84,10 @@ class Lab:
     @cached_property
     def tables(self) -> TableStore:
         """The canonical tables by name, read and cleaned when first used."""
-        sources = [registry.sources[spec.source].from_params(spec.params) for spec in self.study.data]
-        return TableStore(
-            sources, self.study.as_of, self.study.timezone, self.study.quality.max_rejected_share
-        )
+        study, run = self.study, os.environ.get(RUN_FOLDER)
+        sources = [registry.sources[spec.source].from_params(resolved(spec.params)) for spec in study.data]
+        rejected = Path(run) / "rejected" / self.output_name if run else None
+        return TableStore(sources, study.as_of, study.timezone, study.quality.max_rejected_share, rejected)
 
     def features(self, *columns: str, as_of: date | None = None) -> pl.DataFrame:
         """Return one row per customer with ``columns``, as of a day (the study's unless given).
@@ -313,10 +313,11 @@ class Lab:
             loaded = registry.classifiers[name].load(folder)
             wanted = self._plugin(registry.classifiers, self.study.classifiers, name, {}).get_params()
             for parameter in self.study.classifiers.get(name, {}):
-                if wanted[parameter] != loaded.get_params()[parameter]:
+                given = loaded.get_params()[parameter]
+                if wanted[parameter] != given:
                     raise ParamsError(
-                        f"The baseline was made with {name}.{parameter} = {loaded.get_params()[parameter]!r}, the "
-                        f"study asks for {wanted[parameter]!r}. Leave the parameter out to go on with the "
+                        f"The baseline was made with {name}.{parameter} = {given!r}, the study asks for "
+                        f"{wanted[parameter]!r}. Leave the parameter out to go on with the "
                         "baseline's, or leave `baseline` out to learn anew."
                     )
             return loaded

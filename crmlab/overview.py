@@ -81,9 +81,14 @@ class Overview:
                 Column("used", words["rows_used"], "integer"),
             ],
             caption=words["data_caption"],
-            note=words["data_note"] if "orders" in self.tables else words["data_note_feedback"],
+            note=words["data_note"] if "orders" in self.tables else self._undated(),
             language=language,
         )
+
+    def _undated(self) -> Text:
+        """Say how much feedback has no date, so that nobody thinks it was cut at the as-of day."""
+        undated = int(self.lab.tables["feedback"]["given_on"].is_null().sum())
+        return say("data_note_feedback", undated=count(undated))
 
     def sources(self) -> SourceBox:
         """Say which data this is, from where, on which terms, for which day."""

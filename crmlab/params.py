@@ -91,7 +91,7 @@ class PrivacyParams(_Strict):
     quotes: Literal["masked", "plain", "none"] = "masked"
     """Quotes from feedback: contacts masked, as they are, or none. 原话：掩码、原样或不显示。"""
     smallest_group: int = Field(default=5, ge=1)
-    """Groups with fewer customers are not shown on their own. 少于该人数的组不单独显示。"""
+    """Groups with fewer customers show no amounts and no averages. 少于该人数的组不显示金额与均值。"""
 
 
 class QualityParams(_Strict):

@@ -12,6 +12,7 @@ from crmlab.intervals import z_value
 from crmlab.labels import Text
 from crmlab.summary import day_number
 from crmlab.view import charts
+from crmlab.view.findings import Note
 from crmlab.view.numbers import count
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
@@ -207,9 +208,11 @@ class WatchList:
             .head(self.rows)
         )
 
-    def table(self) -> Table:
-        """Show them, under codes instead of ids unless the study says otherwise."""
+    def table(self) -> Table | Note:
+        """Show them, under codes instead of ids unless the study says otherwise; say if there are none."""
         words = texts()
+        if not self.customers.height:
+            return Note(words["watch_none"], self._lab.language)
         frame = self.segmentation.named(self.customers).with_columns(
             customer_id=self._lab.shown_ids(self.customers["customer_id"]), reason=pl.col(self._lab.language)
         )

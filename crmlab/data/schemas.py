@@ -81,7 +81,20 @@ class Feedback(_Table):
 
     feedback_id = dy.String(nullable=False, metadata=_named("反馈编号", "Feedback ID"))
     customer_id = dy.String(nullable=True, metadata=_named("客户编号", "Customer ID"))
-    given_on = dy.Date(nullable=True, metadata=_named("反馈日期", "Feedback date", "评论时间"))
+    given_on = dy.Date(
+        nullable=True,
+        metadata=_named(
+            "反馈日期",
+            "Feedback date",
+            "feedback_date",
+            "评论时间",
+            "评论日期",
+            "评价时间",
+            "日期",
+            "date",
+            "created_at",
+        ),
+    )
     text = dy.String(nullable=True, metadata=_named("反馈内容", "Feedback text", "评论", "内容", "comment"))
     score = dy.Float64(nullable=True, metadata=_named("评分", "Score", "打分", "rating"))
     scale = dy.String(nullable=True, metadata=_named("评分量表", "Scale"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -44,12 +45,18 @@ class TableStore(Mapping[str, pl.DataFrame]):
     """
 
     def __init__(
-        self, sources: Sequence[Source], as_of: date, time_zone: str, max_rejected_share: float = 1.0
+        self,
+        sources: Sequence[Source],
+        as_of: date,
+        time_zone: str,
+        max_rejected_share: float = 1.0,
+        rejected_folder: Path | None = None,
     ) -> None:
         self.sources = tuple(sources)
         self._as_of = as_of
         self._time_zone = time_zone
         self._max_rejected_share = max_rejected_share
+        self._rejected_folder = rejected_folder
         self._cleaned: dict[str, Cleaned] = {}
         self._tables: dict[str, pl.DataFrame] = {}
         self._read: dict[Source, Mapping[str, pl.LazyFrame]] = {}
@@ -74,6 +81,9 @@ class TableStore(Mapping[str, pl.DataFrame]):
         if name not in self._cleaned:
             cleaned = clean(name, self._raw(name), self._time_zone)
             if cleaned.rejected_share > self._max_rejected_share:
+                if self._rejected_folder is not None:
+                    self._rejected_folder.mkdir(parents=True, exist_ok=True)
+                    cleaned.rejected.write_parquet(self._rejected_folder / f"{name}.parquet")
                 reasons = ", ".join(
                     f"{REASONS[reason].en} {count:,}" for reason, count in cleaned.counts.items()
                 )

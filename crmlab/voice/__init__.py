@@ -15,8 +15,8 @@ from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
 from crmlab.voice.contrast import Contrast
 from crmlab.voice.coverage import Coverage
-from crmlab.voice.sentiment import POLES, SENTIMENTS, reliability, sentiment_shares
-from crmlab.voice.themes import SMALLEST_SHARE, ThemeMentions
+from crmlab.voice.sentiment import POLES, SENTIMENTS, SMALLEST_SHARE, reliability, sentiment_shares
+from crmlab.voice.themes import ThemeMentions
 from crmlab.voice.trend import Trend
 
 if TYPE_CHECKING:
@@ -154,6 +154,8 @@ class Voice:
                 Column("accuracy", words["accuracy"], "percent"),
                 Column("interval", words["interval_95"], "interval", of="percent"),
                 Column("baseline", words["majority_baseline"], "percent"),
+                Column("own_share", words["own_share"], "percent"),
+                Column("judged_share", words["judged_share"], "percent"),
                 Column("undecided", words["undecided"], "integer"),
             ],
             caption=words["reliability_caption"],

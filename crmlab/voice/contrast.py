@@ -26,16 +26,18 @@ _MIN_TEXTS = 20
 class Contrast:
     """Words that mark satisfied or dissatisfied texts, by weighted log-odds.
 
-    Texts are grouped by the customers' own scores, or by judged sentiment where there are none.
+    Texts are grouped by the customers' own scores, or by judged sentiment where too few texts of
+    either side have one.
     """
 
     def __init__(self, feedback: pl.DataFrame, language: Language) -> None:
         self._language = language
-        own = satisfied(feedback)
-        self.by_score = own.is_not_null().any()
+        worded = feedback.drop_nulls("text")
+        own = satisfied(worded)
+        self.by_score = min(int((own == side).sum()) for side in (True, False)) >= _MIN_TEXTS
         judged = pl.when(pl.col("sentiment").is_in(POLES)).then(pl.col("sentiment") == "positive")
-        self.satisfied = own if self.by_score else feedback.select(judged).to_series()
-        self._texts = feedback["text"]
+        self.satisfied = own if self.by_score else worded.select(judged).to_series()
+        self._texts = worded["text"]
 
     @cached_property
     def words(self) -> pl.DataFrame:

@@ -49,7 +49,7 @@ class Coverage:
         length = self.feedback.select(pl.col("text").str.len_chars().median().fill_null(0.0)).item()
         return charts.bars(
             frame,
-            say("coverage_title", missing=missing, of=frame.height),
+            say("coverage_title", missing=missing, of=frame.height) if missing else words["coverage_full"],
             say("coverage_subtitle", n=count(self.feedback.height), median=count(length)),
             words["filled_share"],
             words["column"],

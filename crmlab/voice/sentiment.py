@@ -6,6 +6,8 @@ import polars as pl
 
 from crmlab.intervals import wilson
 
+SMALLEST_SHARE = 30
+"""Below this many texts a share is not drawn on its own, nor named in a title."""
 POLES = ("positive", "negative")
 SENTIMENTS = ("positive", "uncertain", "negative")
 """What a text can be judged; ``none`` is a text that could not be judged."""
@@ -51,7 +53,9 @@ def reliability(feedback: pl.DataFrame) -> pl.DataFrame:
     """Return how often the judged sentiment agrees with the customer's own score.
 
     One row, or none without scores: ``n`` decided texts, ``accuracy`` with ``low`` and ``high``,
-    ``baseline`` (the share of the larger class), ``undecided`` (texts left uncertain).
+    ``baseline`` (the share of the larger class), ``undecided`` (texts left uncertain), and over the
+    decided texts the share that is positive by score (``own_share``) and by judgement
+    (``judged_share``): what misjudgement adds or takes away.
     """
     scored = feedback.with_columns(satisfied(feedback)).drop_nulls("satisfied")
     decided = scored.filter(pl.col("sentiment").is_in(POLES))
@@ -61,7 +65,9 @@ def reliability(feedback: pl.DataFrame) -> pl.DataFrame:
     right = int(((decided["sentiment"] == "positive") == decided["satisfied"]).sum())
     pleased = int(decided["satisfied"].sum())
     undecided = int((scored["sentiment"] == "uncertain").sum())
-    row = (n, right / n, *wilson(right, n), max(pleased, n - pleased) / n, undecided)
+    judged = int((decided["sentiment"] == "positive").sum())
+    baseline = max(pleased, n - pleased) / n
+    row = (n, right / n, *wilson(right, n), baseline, undecided, pleased / n, judged / n)
     return pl.DataFrame([row], schema=_RELIABILITY, orient="row")
 
 
@@ -79,4 +85,6 @@ _RELIABILITY = {
     "high": pl.Float64,
     "baseline": pl.Float64,
     "undecided": pl.Int64,
+    "own_share": pl.Float64,
+    "judged_share": pl.Float64,
 }

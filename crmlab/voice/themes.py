@@ -15,15 +15,13 @@ from crmlab.view.findings import Note
 from crmlab.view.numbers import count, percent
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
-from crmlab.voice.sentiment import POLES
+from crmlab.voice.sentiment import POLES, SMALLEST_SHARE
 
 if TYPE_CHECKING:
     import altair as alt
 
     from crmlab.lab import Lab
 
-SMALLEST_SHARE = 30
-"""Below this many texts a share is not drawn on its own, nor named in a title."""
 _DRAWN = 15
 _QUOTED = 8
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from crmlab.intervals import wilson
-from crmlab.labels import Language
+from crmlab.labels import Language, Text
 from crmlab.view import charts
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, percent
 from crmlab.view.texts import say, texts
+from crmlab.voice.sentiment import SMALLEST_SHARE
 
 if TYPE_CHECKING:
     import altair as alt
@@ -46,20 +47,27 @@ class Trend:
         if self.periods.height < 2:
             dated, undated = count(self.dated.height), count(self.undated)
             return Note(say("trend_none", dated=dated, undated=undated), self._language)
-        first, last = self.periods.row(0, named=True), self.periods.row(-1, named=True)
-        apart = first["high"] < last["low"] or last["high"] < first["low"]
         return charts.interval_line(
             self.periods.with_columns(n=pl.format("n={}", "count")),
-            say(
-                "trend_title_apart" if apart else "trend_title_same",
-                first=first["period"],
-                last=last["period"],
-                then=percent(first["share"], 0),
-                now=percent(last["share"], 0),
-            ),
+            self._title(),
             say("trend_subtitle", n=count(self.dated.height), undated=count(self.undated)),
             texts()["positive_share"],
             self._language,
+        )
+
+    def _title(self) -> Text:
+        """Compare the first and the last period that have enough texts for a share."""
+        solid = self.periods.filter(pl.col("count") >= SMALLEST_SHARE)
+        if solid.height < 2:
+            return say("trend_title_few", n=SMALLEST_SHARE)
+        first, last = solid.row(0, named=True), solid.row(-1, named=True)
+        apart = first["high"] < last["low"] or last["high"] < first["low"]
+        return say(
+            "trend_title_apart" if apart else "trend_title_same",
+            first=first["period"],
+            last=last["period"],
+            then=percent(first["share"], 0),
+            now=percent(last["share"], 0),
         )
 
     def _by(self, form: str) -> pl.DataFrame:

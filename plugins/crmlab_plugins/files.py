@@ -74,7 +74,7 @@ class Files(Source):
                     f"{path.name} has no column {header!r}.{did_you_mean(header, headers)} "
                     f"It has: {', '.join(headers)}."
                 )
-        chosen = _recognised(name, headers) | mapped
+        chosen = _recognised(name, headers, mapped) | mapped
         # What the study maps goes before a column that merely has the canonical name.
         shadowed = [column for column, header in chosen.items() if column in headers and column != header]
         frame = frame.drop(shadowed).rename({header: column for column, header in chosen.items()})
@@ -120,12 +120,21 @@ def _columns(name: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _recognised(name: str, headers: list[str]) -> dict[str, str]:
-    """Match columns to headers: by their very name, or else the first that is an alias."""
+def _recognised(name: str, headers: list[str], mapped: Mapping[str, str]) -> dict[str, str]:
+    """Match the columns that are not mapped to headers: by their very name, or else by an alias.
+
+    Raises DataError where two headers could stand for one column: which is meant is not ours to guess.
+    """
     chosen = {}
     for column, aliases in _columns(name).items():
         known = {alias.casefold() for alias in (column, *aliases)}
-        match = next((header for header in headers if header.casefold() in known), None)
-        if match is not None:
-            chosen[column] = column if column in headers else match
+        matches = [header for header in headers if header.casefold() in known]
+        if column in mapped or not matches:
+            continue
+        if column not in headers and len(matches) > 1:
+            raise DataError(
+                f"In the table {name!r} the headers {', '.join(matches)} could all be {column!r}. Say which it is: "
+                f"`columns: {{{column}: {matches[0]}}}`."
+            )
+        chosen[column] = column if column in headers else matches[0]
     return chosen

