@@ -158,6 +158,7 @@ class Sensitivity:
     """How many customers change their label when one parameter takes other values."""
 
     def __init__(self, base: Segmentation, parameter: str, values: list[Any]) -> None:
+        base.classifier.clone(**{parameter: None})  # raises ParamsError for an unknown name
         self.base = base
         self.parameter = parameter
         self.values = values
@@ -190,7 +191,9 @@ class Sensitivity:
             other = self.base.lab.classify(
                 self.base.name, self.base.as_of, **given, **{self.parameter: value}
             )
-        except ParamsError:
+        except ParamsError as error:
+            if error.problems:  # the value is none at all; others only do not fit the other parameters
+                raise
             return None
         return other if other.scheme.ids == self.base.scheme.ids else None
 

@@ -20,6 +20,17 @@ REPORT_NAME = "CRMLAB_REPORT_NAME"
 _REFERENCE = "env:"
 
 
+def secrets_in(value: Any) -> dict[str, str]:
+    """Return secret → its reference for every ``env:NAME`` in ``value`` whose variable is set."""
+    if isinstance(value, dict | list):
+        items = value.values() if isinstance(value, dict) else value
+        return {secret: reference for item in items for secret, reference in secrets_in(item).items()}
+    if not isinstance(value, str) or not value.startswith(_REFERENCE):
+        return {}
+    secret = os.environ.get(value.removeprefix(_REFERENCE))
+    return {secret: value} if secret else {}
+
+
 def resolved(value: Any) -> Any:
     """Return ``value`` with every text ``env:NAME`` in it replaced by that environment variable.
 

@@ -282,7 +282,7 @@ class Lab:
 
     def is_own(self, key: str) -> bool:
         """Say whether a result is on the study's day with the study's parameters."""
-        return key.split(" ")[1:] == [str(self.study.as_of)]
+        return key == _key(self.results[key].name, self.study.as_of, {})
 
     def source_name(self, source: Source) -> str:
         """Return the name under which the study asked for a source."""

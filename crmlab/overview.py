@@ -85,8 +85,10 @@ class Overview:
             language=language,
         )
 
-    def _undated(self) -> Text:
+    def _undated(self) -> Text | None:
         """Say how much feedback has no date, so that nobody thinks it was cut at the as-of day."""
+        if "feedback" not in self.tables:
+            return None
         undated = int(self.lab.tables["feedback"]["given_on"].is_null().sum())
         return say("data_note_feedback", undated=count(undated))
 

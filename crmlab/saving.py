@@ -76,7 +76,7 @@ def _tables(lab: Lab) -> dict[str, pl.DataFrame]:
 
 
 def _last_results(lab: Lab) -> dict[str, Segmentation | Scores | Annotation]:
-    return {key.split(" ")[0]: result for key, result in lab.results.items() if lab.is_own(key)}
+    return {result.name: result for key, result in lab.results.items() if lab.is_own(key)}
 
 
 def _write_parquet(tables: dict[str, pl.DataFrame], folder: Path) -> None:

@@ -13,6 +13,7 @@ from crmlab.comparison import Movement
 from crmlab.errors import ParamsError
 from crmlab.intervals import wilson
 from crmlab.lab import Lab
+from crmlab.view.findings import Note
 
 MakeLab = Callable[..., Lab]
 Shop = dict[str, str]
@@ -112,7 +113,7 @@ def test_sensitivity_by_hand(make_lab: MakeLab) -> None:
     lab = make_lab(_many(), language="en")
     base = lab.classify("rfm").labels["label"]
     summary = lab.classify("rfm").sensitivity("convention", ["value_quintile", "r_rfm", "nested"]).summary
-    assert summary.row(0)[:4] == ("value_quintile", 60, 0, 0.0)
+    assert summary.select("value", "customers").rows() == [("r_rfm", 60), ("nested", 60)]
     for value, _, changed, share, low, high in summary.iter_rows():
         other = lab.classify("rfm", convention=value).labels["label"]
         assert changed == sum(a != b for a, b in zip(base, other, strict=True))
@@ -137,5 +138,19 @@ def test_sensitivity_to_any_parameter(make_lab: MakeLab, check_chart: Callable[.
     table = sensitivity.table().payload()
     assert [row[0] for row in table["rows"]] == ["120", "365"]
     assert len(table["columns"]) == 4
-    with pytest.raises(ParamsError, match="lost_after"):
-        lab.classify("status").sensitivity("lost_after", [1]).chart()
+    with pytest.raises(ParamsError, match="has no parameter 'lost_after'"):
+        lab.classify("status").sensitivity("lost_after", [1])
+    with pytest.raises(ParamsError, match="lost_after_days: Input should be a valid"):
+        lab.classify("status").sensitivity("lost_after_days", ["soon"]).chart()
+
+
+def test_values_that_cannot_be_compared_have_no_row(make_lab: MakeLab) -> None:
+    lab = make_lab(_many(), **FIXED)
+    # Lost before dormant does not fit, two scores lead to other names.
+    for sensitivity in (
+        lab.classify("status").sensitivity("lost_after_days", [30]),
+        lab.classify("rfm").sensitivity("convention", ["median_binary"]),
+    ):
+        assert sensitivity.summary.is_empty()
+        assert isinstance(sensitivity.chart(), Note)
+        assert sensitivity.table() is None

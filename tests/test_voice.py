@@ -86,7 +86,7 @@ def test_reliability_by_hand() -> None:
     ]
     table = _table(score=scores, scale=["csat_1_5"] * 9, sentiment=judged)
     # Decided and scored: + + + − −; four of five are right, three are the larger class.
-    assert reliability(table).rows() == [(5, 0.8, *wilson(4, 5), 0.6, 1)]
+    assert reliability(table).rows() == [(5, 0.8, *wilson(4, 5), 0.6, 1, 0.6, 0.4)]
     assert reliability(_table(sentiment=["positive"])).is_empty()
 
 
@@ -102,18 +102,18 @@ def test_periods_are_as_short_as_the_number_of_texts_allows() -> None:
 
 
 def test_trend_by_hand() -> None:
-    given = [date(2024, 1, 1)] * 20 + [date(2024, 2, 1)] * 20 + [date(2024, 3, 1)] * 20 + [None] * 3
-    judged = ["positive"] * 18 + ["negative"] * 2 + ["positive"] * 10 + ["none"] * 10
-    judged += ["negative"] * 18 + ["positive"] * 2 + ["positive"] * 3
+    given = [date(2024, 1, 1)] * 40 + [date(2024, 2, 1)] * 20 + [date(2024, 3, 1)] * 40 + [None] * 3
+    judged = ["positive"] * 36 + ["negative"] * 4 + ["positive"] * 10 + ["none"] * 10
+    judged += ["negative"] * 36 + ["positive"] * 4 + ["positive"] * 3
     trend = Trend(_table(given_on=given, sentiment=judged), "en")
     assert trend.periods.rows() == [
-        ("2024-01", 20, 18, 0.9, *wilson(18, 20)),
+        ("2024-01", 40, 36, 0.9, *wilson(36, 40)),
         ("2024-02", 10, 10, 1.0, *wilson(10, 10)),
-        ("2024-03", 20, 2, 0.1, *wilson(2, 20)),
+        ("2024-03", 40, 4, 0.1, *wilson(4, 40)),
     ]
     title = trend.chart().to_dict()["title"]  # type: ignore[union-attr]
     assert title["text"] == "Positive share went from 90% in 2024-01 to 10% in 2024-03"
-    assert title["subtitle"].startswith("50 dated pieces of feedback; 3 without a date")
+    assert title["subtitle"].startswith("90 dated pieces of feedback; 3 without a date")
 
 
 def test_too_few_dates_for_a_trend() -> None:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER
+from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER, secrets_in
 from crmlab.labels import Language
-from crmlab.report import notebooks, traces
+from crmlab.report import notebooks
+from crmlab.report.traces import Traces
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -86,7 +87,7 @@ def execute(job: Job) -> Outcome:
             if error is None:
                 status, error = _ending(problem, job)
     if error:
-        error["message"] = traces.without_paths(error["message"], _places(job))
+        error["message"] = _traces(job).without(error["message"])
     return Outcome(job.name, status, round(time.perf_counter() - start, 2), error, charts)
 
 
@@ -176,7 +177,7 @@ def _write(job: Job, notebook: NotebookNode, error: Error | None) -> int:
 
     for name in ("input_path", "output_path", "environment_variables"):
         notebook.metadata.get("papermill", {}).pop(name, None)
-    traces.anonymise(notebook, _places(job))
+    _traces(job).leave(notebook)
     told = any(output.output_type == "error" for cell in notebook.cells for output in cell.get("outputs", []))
     failure = f"{error['type']}: {error['message']}" if error and not told else None
     heading = notebooks.heading(notebook, job.language)
@@ -197,13 +198,14 @@ def _whole(path: Path, text: str) -> None:
         raise
 
 
-def _places(job: Job) -> dict[str, str]:
-    return {
+def _traces(job: Job) -> Traces:
+    folders = {
         str(job.folder): "<run>",
         str(job.key_folder.parent): "<runs>",
         str(job.study_folder): "<study>",
         str(job.notebook.parent): "<notebooks>",
     }
+    return Traces(folders, secrets_in(dict(job.parameters)))
 
 
 def _bar(job: Job) -> dict[str, Any] | bool:

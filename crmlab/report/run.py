@@ -220,8 +220,7 @@ def _claim(home: Path, identity: str) -> Path:
             with contextlib.suppress(FileExistsError):
                 staging.mkdir()
                 if not (home / name).exists():
-                    (staging / _RESERVE).write_bytes(bytes(1 << 18))
-                    return staging
+                    return _reserve(staging)
                 staging.rmdir()
     except OSError as error:
         raise RunError(
@@ -229,6 +228,15 @@ def _claim(home: Path, identity: str) -> Path:
             "give it the right to be written, or name another with --runs."
         ) from None
     raise AssertionError("names do not run out")
+
+
+def _reserve(staging: Path) -> Path:
+    try:
+        (staging / _RESERVE).write_bytes(bytes(1 << 18))
+    except OSError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return staging
 
 
 def _publish(staging: Path, record: dict[str, Any]) -> Path:

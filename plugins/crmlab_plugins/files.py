@@ -133,8 +133,8 @@ def _recognised(name: str, headers: list[str], mapped: Mapping[str, str]) -> dic
             continue
         if column not in headers and len(matches) > 1:
             raise DataError(
-                f"In the table {name!r} the headers {', '.join(matches)} could all be {column!r}. Say which it is: "
-                f"`columns: {{{column}: {matches[0]}}}`."
+                f"In the table {name!r} the headers {', '.join(matches)} could all be {column!r}. Say which "
+                f"it is: `columns: {{{column}: {matches[0]}}}`."
             )
         chosen[column] = column if column in headers else matches[0]
     return chosen

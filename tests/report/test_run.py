@@ -266,6 +266,25 @@ def test_a_full_disk_under_the_runner(
     assert (folder / "small.html").exists()
 
 
+def test_a_worker_that_dies_is_said_and_the_run_is_published(
+    tmp_path: Path, study_in: Callable[..., Path], manifest_of: Any
+) -> None:
+    study = study_in(tmp_path, {"fatal": ["import os; os.kill(os.getppid(), 9)"], "other": ["1"]})
+    done = run(study, jobs=2, runs=tmp_path / "runs", progress=False)
+    assert done.exit_code == 1
+    fatal = manifest_of(done.folder)["reports"][0]
+    assert (fatal["status"], fatal["error"]["type"]) == ("error", "BrokenProcessPool")
+    assert "The process that ran the notebook died" in fatal["error"]["message"]
+
+
+def test_a_gallery_that_cannot_be_written_is_a_warning(tmp_path: Path, study_in: Callable[..., Path]) -> None:
+    (tmp_path / "runs" / "index.html").mkdir(parents=True)
+    done = run(study_in(tmp_path, {"report": ["1"]}), runs=tmp_path / "runs", progress=False)
+    assert done.exit_code == 0
+    assert (done.folder / "manifest.json").exists()
+    assert "The gallery" in done.warnings[0]
+
+
 # --- what a run writes ----------------------------------------------------------------------------
 
 SECRET = "sesame-5f2d91"

@@ -1,4 +1,4 @@
-"""No folder of the machine stays in what a notebook printed."""
+"""No folder of the machine and no secret stays in what a notebook printed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import nbformat.v4 as v4
 import pytest
 
 import crmlab
-from crmlab.report import traces
+from crmlab.report.traces import Traces
 
-PLACES = {"/data/crm/runs/.run-1": "<run>", "/data/crm": "<study>"}
+TRACES = Traces(
+    {"/data/crm/runs/.run-1": "<run>", "/data/crm": "<study>"},
+    {"s3same!": "env:PASSWORD", "a b": "env:OTHER"},
+)
 
 
 @pytest.mark.parametrize(
@@ -26,21 +29,25 @@ PLACES = {"/data/crm/runs/.run-1": "<run>", "/data/crm": "<study>"}
         (f"{sys.prefix}/lib/x.py", "<python>/lib/x.py"),
         (f"{Path.home()}/notes", "~/notes"),
         (f"{tempfile.gettempdir()}/ipykernel_71/9.py:1: UserWarning", "<cell>:1: UserWarning"),
+        ("postgres://me:s3same!@host", "postgres://me:<env:PASSWORD>@host"),
         ("3/4 of all", "3/4 of all"),
     ],
 )
-def test_folders_get_short_names(text: str, short: str) -> None:
-    assert traces.without_paths(text, PLACES) == short
+def test_messages_keep_neither_folders_nor_secrets(text: str, short: str) -> None:
+    assert TRACES.without(text) == short
 
 
-def test_messages_and_tracebacks_lose_them_and_results_do_not() -> None:
+def test_outputs_lose_secrets_everywhere_and_folders_where_python_speaks() -> None:
     outputs = [
-        v4.new_output("stream", name="stderr", text="/data/crm/x.py"),
+        v4.new_output("stream", name="stderr", text="/data/crm/x.py s3same!"),
         v4.new_output("error", ename="E", evalue="/data/crm/y", traceback=["/data/crm/z"]),
-        v4.new_output("display_data", data={"text/plain": "the customer wrote /data/crm"}),
+        v4.new_output(
+            "display_data", data={"text/plain": "wrote /data/crm", "application/json": {"k": ["a b"]}}
+        ),
     ]
     notebook = v4.new_notebook(cells=[v4.new_markdown_cell("text"), v4.new_code_cell("x", outputs=outputs)])
-    traces.anonymise(notebook, PLACES)
+    TRACES.leave(notebook)
     stream, error, result = notebook.cells[1].outputs
-    assert (stream.text, error.evalue, error.traceback) == ("<study>/x.py", "<study>/y", ["<study>/z"])
-    assert result.data["text/plain"] == "the customer wrote /data/crm"
+    assert stream.text == "<study>/x.py <env:PASSWORD>"
+    assert (error.evalue, error.traceback) == ("<study>/y", ["<study>/z"])
+    assert result.data == {"text/plain": "wrote /data/crm", "application/json": {"k": ["<env:OTHER>"]}}
