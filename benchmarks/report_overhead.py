@@ -69,9 +69,8 @@ def main() -> None:
     study = options.study.resolve()
     versions = {name: metadata.version(name) for name in ("crmlab", "polars", "papermill", "altair")}
     print(f"Python {sys.version.split()[0]}, {json.dumps(versions)}, {os.cpu_count()} cores")
-    print(
-        f"{'report':<14}{'script wall':>12}{'run wall':>10}{'ratio':>7}{'script CPU':>12}{'run CPU':>9}{'ratio':>7}"
-    )
+    heads = ("script wall", "run wall", "ratio", "script CPU", "run CPU", "ratio")
+    print(f"{'report, s':<14}" + "".join(f"{head:>12}" for head in heads))
     with tempfile.TemporaryDirectory() as folder:
         for name in read_study(study)[0].reports:
             script = Path(folder) / f"{name}.py"
