@@ -129,7 +129,7 @@ def nps(scores: pl.Series) -> Rating:
         unit="points",
         definition=Text(
             "推荐者（9–10 分）占比减去贬损者（0–6 分）占比，再乘以 100；7–8 分为中立者，计入总数。"
-            "区间：95 % 校正 Wald 区间。",
+            "区间：95% 校正 Wald 区间。",
             "Share of promoters (9–10) minus share of detractors (0–6), times 100; passives (7–8) count in "
             "the total. Interval: 95% adjusted Wald.",
         ),
@@ -168,7 +168,7 @@ def csat(scores: pl.Series, points: Literal[5, 7] = 5) -> Rating:
         satisfied=range(top, points + 1),
         name=Text("满意度（CSAT）", "Customer satisfaction (CSAT)"),
         definition=Text(
-            f"在 1–{points} 分中打 {top}–{points} 分的回答占比（不是平均分）。区间：95 % Wilson 区间。",
+            f"在 1–{points} 分中打 {top}–{points} 分的回答占比（不是平均分）。区间：95% Wilson 区间。",
             f"Share of answers {top}–{points} on a scale of 1–{points} (not a mean). Interval: 95% Wilson.",
         ),
     )
@@ -189,7 +189,7 @@ def ces(scores: pl.Series, direction: Direction = "high_is_easy") -> Rating:
         satisfied=easy,
         name=Text("费力度（CES）：感到轻松的占比", "Customer effort (CES): share who found it easy"),
         definition=Text(
-            f"在 1–7 分中打 {span} 分（表示轻松）的回答占比。区间：95 % Wilson 区间。",
+            f"在 1–7 分中打 {span} 分（表示轻松）的回答占比。区间：95% Wilson 区间。",
             f"Share of answers {span} on a scale of 1–7, which mean little effort. Interval: 95% Wilson.",
         ),
     )
@@ -204,7 +204,7 @@ def share_satisfied(scores: pl.Series) -> Rating:
         satisfied=range(1, 2),
         name=Text("满意占比", "Share satisfied"),
         definition=Text(
-            "标为满意（1）的反馈占全部有标记反馈（0 或 1）的比例。区间：95 % Wilson 区间。",
+            "标为满意（1）的反馈占全部有标记反馈（0 或 1）的比例。区间：95% Wilson 区间。",
             "Share of feedback marked as satisfied (1) among all that is marked 0 or 1. "
             "Interval: 95% Wilson.",
         ),

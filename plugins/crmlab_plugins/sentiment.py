@@ -63,7 +63,7 @@ class Sentiment(Annotator):
         low, high = 0.5 - self.uncertain_within, 0.5 + self.uncertain_within
         zh = (
             f"每条文本给出“正面”概率：高于 {high:.2f} 记为正面，低于 {low:.2f} 记为负面，"
-            "介于两者之间记为不确定；空白、只有表情或其他语言的文本不判断。汉字占字母的 20 % 以上按中文处理。"
+            "介于两者之间记为不确定；空白、只有表情或其他语言的文本不判断。汉字占字母的 20% 以上按中文处理。"
             f"中文：基于单字和相邻两字的逻辑回归，用 {card['training_texts']:,} 条图书、酒店、电脑评论训练；"
             f"在 {held_out['n']:,} 条未参与训练的评论上准确率 {held_out['accuracy']:.1%}"
             f"（全猜多数类为 {held_out['majority']:.1%}），换到其他行业会有升降。"
