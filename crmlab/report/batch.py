@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
 from typing import TYPE_CHECKING
 
 from crmlab.report.execute import Job, Outcome, execute
@@ -52,6 +54,15 @@ def _prepare(stopped: Event) -> None:
     _stopped = stopped
     signal.signal(signal.SIGINT, _wait_for_word)
     signal.signal(signal.SIGTERM, _wait_for_word)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """End where the parent was killed, which nothing else would tell; the kernel then ends as well."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _work(job: Job) -> Outcome:

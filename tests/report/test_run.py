@@ -194,12 +194,13 @@ def alive(pid: int) -> bool:
     return not (status.exists() and "State:\tZ" in status.read_text())
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_killed_runner_publishes_nothing_and_is_swept_later(
-    tmp_path: Path, study_in: Callable[..., Path]
+    tmp_path: Path, study_in: Callable[..., Path], jobs: str
 ) -> None:
     study = study_in(tmp_path, {"waiting": [WAITING], "quick": ["1"]})
     runs = tmp_path / "runs"
-    process = subprocess.Popen([*CRMLAB, "run", str(study), "--runs", str(runs), "--quiet"])
+    process = subprocess.Popen([*CRMLAB, "run", str(study), "--runs", str(runs), "--quiet", "--jobs", jobs])
     stale, kernel = started(runs)
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=30)
