@@ -12,9 +12,9 @@ import dataframely as dy
 import polars as pl
 
 from crmlab.labels import Text
+from crmlab.satisfaction import SCALES
 
 FIRST_PLAUSIBLE_DAY = date(1990, 1, 1)
-SCALES = ("nps_0_10", "csat_1_5", "csat_1_7", "ces_1_7", "binary_0_1")
 
 
 def _named(zh: str, en: str, *aliases: str) -> dict[str, Any]:
@@ -117,14 +117,10 @@ class Feedback(_Table):
     def known_scale(cls) -> pl.Expr:
         """A score states the scale that it was given on, and is a whole number of it."""
         score, scale = pl.col("score"), pl.col("scale")
-        on_scale = (
-            pl.when(scale == "nps_0_10").then(score.is_between(0, 10))
-            .when(scale == "csat_1_5").then(score.is_between(1, 5))
-            .when(scale.is_in(["csat_1_7", "ces_1_7"])).then(score.is_between(1, 7))
-            .when(scale == "binary_0_1").then(score.is_in([0.0, 1.0]))
-            .otherwise(pl.lit(value=False))
-        )  # fmt: skip
-        return score.is_null() | (on_scale & (score == score.round()))
+        on_scale = pl.any_horizontal(
+            (scale == name) & score.is_between(lowest, highest) for name, (lowest, highest) in SCALES.items()
+        )
+        return score.is_null() | (on_scale.fill_null(value=False) & (score == score.round()))
 
     @dy.rule()
     def plausible_date(cls) -> pl.Expr:

@@ -12,10 +12,11 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from crmlab.data.readers import read_file
-from crmlab.data.schemas import SCALES, TABLES
+from crmlab.data.schemas import TABLES
 from crmlab.errors import DataError, ParamsError, did_you_mean
 from crmlab.estimators import Source
 from crmlab.labels import Text
+from crmlab.satisfaction import SCALES
 
 
 class TableFile(TypedDict, total=False):

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from crmlab.data.schemas import SCALES, TABLES
+from crmlab.data.schemas import TABLES
 from crmlab.data.tables import TableStore
 from crmlab.errors import DataError, ParamsError
+from crmlab.satisfaction import SCALES
 from crmlab_plugins.files import Files
 
 
