@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from crmlab import registry
+from crmlab.data.schemas import sensitivity_of
 from crmlab.data.tables import TableStore
 from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER, resolved
 from crmlab.errors import (
@@ -87,7 +88,15 @@ class Lab:
         study, run = self.study, os.environ.get(RUN_FOLDER)
         sources = [registry.sources[spec.source].from_params(resolved(spec.params)) for spec in study.data]
         rejected = Path(run) / "rejected" / self.output_name if run else None
-        return TableStore(sources, study.as_of, study.timezone, study.quality.max_rejected_share, rejected)
+        return TableStore(
+            sources,
+            study.as_of,
+            study.timezone,
+            study.quality.max_rejected_share,
+            rejected,
+            study.policy,
+            study.currency,
+        )
 
     def features(self, *columns: str, as_of: date | None = None) -> pl.DataFrame:
         """Return one row per customer with ``columns``, as of a day (the study's unless given).
@@ -342,6 +351,12 @@ class Lab:
 
     def _maker(self, column: str) -> tuple[str, Feature]:
         makers = self._feature_makers
+        if column not in makers and "customers" in self.tables and column in self._sensitive:
+            raise MissingFeaturesError(
+                f"The column {column!r} is sensitive personal information (PIPL, article 28) and is kept out "
+                "of features. Where you have the customers' separate consent for this use, allow it: "
+                f"`privacy: {{sensitive_features: [{column}]}}`."
+            )
         if column not in makers:
             raise MissingFeaturesError(
                 f"No feature produces the column {column!r}, and the customers table has none of that name."
@@ -352,10 +367,21 @@ class Lab:
 
     @cached_property
     def _attributes(self) -> tuple[str, ...]:
-        """The columns of the customers table beside the id."""
+        """The columns of the customers table beside the id and what the law calls sensitive."""
         if "customers" not in self.tables:
             return ()
-        return tuple(name for name in self.tables["customers"].columns if name != "customer_id")
+        hidden = {"customer_id", *self._sensitive}
+        return tuple(name for name in self.tables["customers"].columns if name not in hidden)
+
+    @cached_property
+    def _sensitive(self) -> tuple[str, ...]:
+        """Sensitive columns that the study has not allowed by name."""
+        allowed = self.study.privacy.sensitive_features
+        return tuple(
+            name
+            for name in self.tables["customers"].columns
+            if sensitivity_of("customers", name) == "sensitive" and name not in allowed
+        )
 
     def _build(self, feature: Feature, columns: list[str], day: date) -> pl.DataFrame:
         import narwhals as nw
@@ -373,7 +399,12 @@ class Lab:
         """Everybody known by ``day``: listed customers, and whoever ordered."""
         ids = []
         if "customers" in self.tables:
-            ids.append(self.tables["customers"].select("customer_id"))
+            customers = self.tables["customers"]
+            if "registered_on" in customers.columns:
+                customers = customers.filter(
+                    pl.col("registered_on").is_null() | (pl.col("registered_on") <= day)
+                )
+            ids.append(customers.select("customer_id"))
         if "orders" in self.tables:
             until = pl.col("day") <= (day - date(1970, 1, 1)).days
             ids.append(self.tables["orders"].filter(until).select("customer_id"))

@@ -100,6 +100,8 @@ class Overview:
         items.append(
             (words["as_of"], say("as_of_text", day=study.as_of, zone=study.timezone, currency=study.currency))
         )
+        if "orders" in self.tables:
+            items.append((words["policy"], study.policy.text()))
         return SourceBox(items, self.lab.language)
 
     def _why(self, c: TableCount) -> str:

@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from crmlab.data.policy import Policy
 from crmlab.documents import Document, parse
 from crmlab.errors import CrmlabError, ParamsError, did_you_mean
 from crmlab.labels import Text
@@ -92,6 +93,8 @@ class PrivacyParams(_Strict):
     """Quotes from feedback: contacts masked, as they are, or none. 原话：掩码、原样或不显示。"""
     smallest_group: int = Field(default=5, ge=1)
     """Groups with fewer customers show no amounts and no averages. 少于该人数的组不显示金额与均值。"""
+    sensitive_features: tuple[str, ...] = ()
+    """Sensitive columns that plugins may use all the same. 允许入模的敏感个人信息列（默认无）。"""
 
 
 class QualityParams(_Strict):
@@ -122,6 +125,8 @@ class Study(_Strict):
     """Language of the report. 报告语言。"""
     privacy: PrivacyParams = PrivacyParams()
     """What a shared page may show. 隐私设置。"""
+    policy: Policy = Policy()
+    """What counts as a sale: refunds, cancellations, zero amounts. 订单口径：退款、取消、零金额。"""
     quality: QualityParams = QualityParams()
     """When a run stops because of bad data. 数据质量门槛。"""
     classifiers: PluginParams = {}
@@ -271,6 +276,7 @@ def _allowed(where: Where) -> tuple[str, ...]:
     groups: dict[Where, type[BaseModel]] = {
         ("privacy",): PrivacyParams,
         ("quality",): QualityParams,
+        ("policy",): Policy,
         ("title",): TitleParams,
     }
     return tuple(groups[where[:-1]].model_fields) if where[:-1] in groups else STUDY_FIELDS

@@ -263,3 +263,21 @@ def test_a_broken_feature_plugin_stops_no_other(
 
 def test_a_lab_says_what_it_is(make_lab: MakeLab, shop: Shop) -> None:
     assert repr(make_lab(shop, study="shop")) == "<Lab shop: as of 2024-06-30, zh>"
+
+
+def test_sensitive_columns_are_no_features_unless_allowed(make_lab: MakeLab, shop: dict[str, str]) -> None:
+    customers = "customer_id,city,religion\nann,北京,x\nbob,成都,y\n"
+    lab = make_lab({**shop, "customers": customers})
+    assert lab.features("city").columns == ["customer_id", "city"]
+    with pytest.raises(MissingFeaturesError, match="sensitive personal information") as error:
+        lab.features("religion")
+    assert "sensitive_features: [religion]" in str(error.value)
+    allowed = make_lab({**shop, "customers": customers}, privacy={"sensitive_features": ["religion"]})
+    assert allowed.features("religion")["religion"].drop_nulls().to_list() == ["x", "y"]
+
+
+def test_a_customer_is_known_from_the_day_of_registration(make_lab: MakeLab) -> None:
+    customers = "customer_id,registered_on\nann,2024-01-01\nbob,2024-06-30\ncai,2024-07-01\n"
+    lab = make_lab({"customers": customers})
+    assert lab.features()["customer_id"].to_list() == ["ann", "bob"]
+    assert lab.features(as_of=date(2024, 3, 1))["customer_id"].to_list() == ["ann"]

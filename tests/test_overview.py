@@ -57,7 +57,9 @@ def test_tables_used_so_far(make_lab: MakeLab, shop: Shop) -> None:
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_sources(make_lab: MakeLab, shop: Shop, language: str) -> None:
     items = make_lab(shop, language=language).overview("customers", "orders").sources().payload()["items"]
-    assert len(items) == 2
+    assert len(items) == 3
+    policy = {"zh": "已取消的订单不计", "en": "cancelled orders are left out"}
+    assert policy[language] in items[2][1]
     assert "customers.csv, orders.csv" in items[0][1]
     assert "2024-06-30" in items[1][1]
     assert "Asia/Shanghai" in items[1][1]

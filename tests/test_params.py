@@ -290,7 +290,11 @@ def test_reports_change_what_they_name_and_no_more() -> None:
     )
     changed = study.for_report("segmentation")
     assert changed.as_of == date(2023, 12, 31)
-    assert changed.privacy.model_dump() == {"ids": "plain", "quotes": "none", "smallest_group": 7}
+    assert changed.privacy.model_dump(exclude_defaults=True) == {
+        "ids": "plain",
+        "quotes": "none",
+        "smallest_group": 7,
+    }
     assert changed.classifiers == {
         "rfm": {"convention": "r_rfm", "map": "total_11"},
         "status": {"method": "own_gap"},

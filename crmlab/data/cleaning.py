@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 import polars.selectors as cs
 
 from crmlab.data import convert
-from crmlab.data.schemas import TABLES
+from crmlab.data.canonical.columns import SHARE
+from crmlab.data.policy import Policy
+from crmlab.data.schemas import BY_POLICY, DAMAGED_ID, IDS, TABLES, CanonicalColumn, columns
 from crmlab.errors import DataError, did_you_mean
 
-_DERIVED = {"amount_hundredths": "amount", "day": "ordered_at"}
-"""Canonical column → the column of the source that it is computed from."""
-_IDS = {"customers": "customer_id", "orders": "order_id", "feedback": "feedback_id"}
-"""The column that names a row; without it equal rows may be different things."""
-_NUMBERED = ("order_id", "feedback_id")
+ORIGIN = ("source_file", "source_row")
+"""Columns in which a source may say where a row stands; they are kept with rejected rows only."""
+
+_NUMBERED = ("order_id", "feedback_id", "interaction_id", "complaint_id", "contact_id")
 """Ids that are numbers of rows where the source gives none."""
+_SALES = ("orders", "order_lines")
+_UNREADABLE: dict[str, pl.DataType] = {"column": pl.String(), "reason": pl.String(), "rows": pl.UInt32()}
 
 
 @dataclass(frozen=True)
 class Cleaned:
     """A canonical table, the rows that were rejected, and why.
 
-    ``rejected`` holds the rows as they were read, with their position and the reason in front;
-    ``counts`` maps a reason to its number of rows, most frequent first.
+    ``rejected`` holds the rows as they were read; in front stand the position, the reason, and the
+    column for a reason that is about one. ``counts`` maps a reason to its number of rows, most
+    frequent first; ``unreadable`` has ``column``, ``reason`` and ``rows`` for what could not be
+    read.
     """
 
     table: pl.DataFrame
     rejected: pl.DataFrame
     counts: Mapping[str, int]
+    unreadable: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_UNREADABLE))
 
     @property
     def rows_read(self) -> int:
@@ -38,43 +44,74 @@ class Cleaned:
         return self.table.height + self.rejected.height
 
     @property
+    def faulty(self) -> int:
+        """Rejected rows without those that the policy leaves out."""
+        return self.rejected.height - sum(self.counts.get(reason, 0) for reason in BY_POLICY)
+
+    @property
     def rejected_share(self) -> float:
-        """Rejected rows as a share of the rows read; 0 for an empty table."""
-        return self.rejected.height / self.rows_read if self.rows_read else 0.0
+        """Faulty rows as a share of the rows read; 0 for an empty table."""
+        return self.faulty / self.rows_read if self.rows_read else 0.0
 
 
-def clean(name: str, raw: pl.LazyFrame, time_zone: str) -> Cleaned:
+def clean(
+    name: str,
+    raw: pl.LazyFrame,
+    time_zone: str,
+    policy: Policy | None = None,
+    currency: str | None = None,
+    *,
+    lines_are_orders: bool = False,
+) -> Cleaned:
     """Check ``raw`` against the schema of the canonical table ``name``.
 
     Text is converted by declared type, a typed column is taken as it is. Of exactly equal rows
-    with an id the first is kept. Orders and feedback without ids are numbered by row. Raises
-    DataError for a required column that is missing, and for a source that breaks while it is read.
+    with an id the first is kept. Rows without ids are numbered. Orders and lines are left out by
+    ``policy``, and where they are in another currency than ``currency`` (ISO 4217). With
+    ``lines_are_orders`` each line must say whose it is and from when. Raises DataError for a required
+    column that is missing, and for a source that breaks while it is read.
     """
     frame = _collected(name, raw)
-    converted = frame.select("row", **_canonical(name, frame, time_zone))
-    reason = _unreadable(frame, converted)
-    if _IDS.get(name) in frame.columns:
-        first = frame.select(pl.struct(pl.exclude("row")).is_first_distinct()).to_series()
-        repeated = pl.repeat("exact_duplicate", frame.height, eager=True)
-        reason = reason.zip_with(reason.is_not_null() | first, repeated)
-    valid, failure = TABLES[name].filter(converted.filter(reason.is_null()))
-    unreadable = frame.select("row").with_columns(reason=reason).drop_nulls("reason")
-    reasons = pl.concat([unreadable, _broken_rules(failure.details())]).sort("row")
+    wanted = [column for column in columns(name) if _is_there(name, column, frame)]
+    converted = frame.select("row", **{c.column: _canonical(name, c, frame, time_zone) for c in wanted})
+    if name == "orders":
+        local_day = pl.col("ordered_at").dt.convert_time_zone(time_zone).dt.date()
+        converted = converted.with_columns(day=local_day.cast(pl.Int32).cast(pl.Int64))
+    lost = _lost(frame, converted, wanted)
+    reason = lost["reason"]
+    if IDS.get(name) in frame.columns:
+        reason = _first_of(reason, frame, "exact_duplicate")
+    if name in _SALES:
+        reason = _sales_reasons(
+            name, reason, frame, converted, policy or Policy(), currency, lines_are_orders
+        )
+    valid, broken = _by_schema(name, converted.filter(reason.is_null()))
+    found = lost.with_columns(reason=reason).filter(pl.col("reason").is_not_null())
+    reasons = pl.concat([found, broken], how="diagonal").sort("row")
     table = valid.drop("row")
     if name == "customers":
+        known = {column.name for column in wanted} | {"row", *ORIGIN}
         extra = frame.join(valid.select("row"), on="row", how="semi", maintain_order="left")
-        table = table.hstack(extra.drop("row", "customer_id"))
+        table = table.hstack(extra.drop(known & set(extra.columns)))
     counts = reasons.group_by("reason").len().sort("len", "reason", descending=[True, False])
-    rejected = reasons.join(frame, on="row", how="left", maintain_order="left")
-    return Cleaned(table, rejected, dict(counts.iter_rows()))
+    unreadable = reasons.drop_nulls("column").group_by("column", "reason").agg(rows=pl.len())
+    rejected = reasons.select("row", "reason", rejected_column="column").join(
+        frame, on="row", how="left", maintain_order="left"
+    )
+    return Cleaned(
+        table,
+        rejected,
+        dict(counts.iter_rows()),
+        unreadable.sort("rows", "column", "reason", descending=[True, False, False]),
+    )
 
 
 def _collected(name: str, raw: pl.LazyFrame) -> pl.DataFrame:
     """Read everything, number the rows in a column ``row``, and take NaN for what is missing."""
     own = "row"
     try:
-        columns = raw.collect_schema().names()
-        while own in columns:
+        given = raw.collect_schema().names()
+        while own in given:
             own += "_"
         frame = raw.rename({"row": own}, strict=False).with_columns(cs.float().fill_nan(None)).collect()
     except (pl.exceptions.PolarsError, OSError):
@@ -84,52 +121,71 @@ def _collected(name: str, raw: pl.LazyFrame) -> pl.DataFrame:
     return frame.with_row_index("row")
 
 
-def _canonical(name: str, frame: pl.DataFrame, time_zone: str) -> dict[str, pl.Expr]:
-    columns = {}
-    for column, rule in TABLES[name].columns().items():
-        source = _DERIVED.get(column, column)
-        if column == "row":
-            continue
-        if source in frame.columns:
-            columns[column] = _typed(column, frame.schema[source], rule.dtype, time_zone)
-        elif column == _IDS.get(name) and column in _NUMBERED:
-            columns[column] = pl.format("row-{}", pl.col("row") + 1)
-        elif rule.nullable:
-            columns[column] = pl.lit(None, rule.dtype)
-        else:
-            given = [given for given in frame.columns if given != "row"]
-            raise DataError(
-                f"The table {name!r} lacks the required column {source!r}."
-                f"{did_you_mean(source, given)} It has: {', '.join(given) or 'no columns'}. "
-                f"Map it with `columns: {{{source}: <header in the file>}}` in the study."
-            )
-    return columns
+def _is_there(name: str, column: CanonicalColumn, frame: pl.DataFrame) -> bool:
+    """Say whether the table will have the column; raise DataError for a required one that is missing."""
+    if column.name in frame.columns or column.always:
+        return True
+    if column.column == IDS.get(name) and column.column in _NUMBERED:
+        return True
+    if column.name == "amount" and {"quantity", "unit_price"} <= set(frame.columns):
+        return True
+    if column.nullable:
+        return False
+    given = [given for given in frame.columns if given not in ("row", *ORIGIN)]
+    raise DataError(
+        f"The table {name!r} lacks the required column {column.name!r}."
+        f"{did_you_mean(column.name, given)} It has: {', '.join(given) or 'no columns'}. "
+        f"Map it with `columns: {{{column.name}: <header in the file>}}` in the study."
+    )
 
 
-def _typed(column: str, given: pl.DataType, wanted: pl.DataType, time_zone: str) -> pl.Expr:
+def _canonical(name: str, column: CanonicalColumn, frame: pl.DataFrame, time_zone: str) -> pl.Expr:
+    if column.name in frame.columns:
+        return _typed(column, frame.schema[column.name], time_zone)
+    if column.column == IDS.get(name) and column.column in _NUMBERED:
+        return pl.format("row-{}", pl.col("row") + 1)
+    if column.name == "amount" and "quantity" in frame.columns:
+        return convert.hundredths(_line_amount(frame))
+    return pl.lit(None, column.dtype)
+
+
+def _typed(column: CanonicalColumn, given: pl.DataType, time_zone: str) -> pl.Expr:
     """Convert a column of the source to the type of a canonical one; null where that cannot be."""
-    source = pl.col(_DERIVED.get(column, column))
-    if given.is_nested():
+    source, wanted = pl.col(column.name), column.dtype
+    if given.is_nested() or given == pl.Binary:
         return pl.lit(None, wanted)
-    if column == "ordered_at":
+    if isinstance(wanted, pl.Datetime):
         return _moment(source, given, time_zone)
-    if column == "day" or wanted == pl.Date:
-        day = _moment(source, given, time_zone).dt.convert_time_zone(time_zone).dt.date()
-        return day if wanted == pl.Date else day.cast(pl.Int32).cast(pl.Int64)
-    if column == "amount_hundredths":
+    if wanted == pl.Date:
+        return _moment(source, given, time_zone).dt.convert_time_zone(time_zone).dt.date()
+    if column.column.endswith("_hundredths"):
         return convert.hundredths(_number(source, given))
     if wanted == pl.Float64:
-        return _number(source, given)
-    if given.is_float():
-        # A column of whole numbers with gaps arrives as floats; the customer 7 is not "7.0".
-        whole = source.cast(pl.Int64, strict=False)
-        return pl.when(whole == source).then(whole.cast(pl.String)).otherwise(source.cast(pl.String))
-    return convert.text(source)
+        return (
+            convert.share(source) if column.unit == SHARE and given == pl.String else _number(source, given)
+        )
+    if wanted == pl.Boolean:
+        return source if given == pl.Boolean else convert.boolean(_as_text(source, given))
+    written = _as_text(source, given)
+    if column.codes:
+        return convert.listed(written, column.codes)
+    if column.sensitivity == "code":
+        return convert.code(written)
+    return convert.text(written) if column.sensitivity == "free_text" else convert.name(written)
+
+
+def _as_text(source: pl.Expr, given: pl.DataType) -> pl.Expr:
+    """Write numbers without a needless fraction: a column with gaps arrives as floats, and 7 is no "7.0"."""
+    if not given.is_float():
+        return source.cast(pl.String, strict=False)
+    whole = source.cast(pl.Int64, strict=False)
+    exact = (whole == source) & (source.abs() < 2**53)
+    return pl.when(exact).then(whole.cast(pl.String)).otherwise(source.cast(pl.String))
 
 
 def _moment(source: pl.Expr, given: pl.DataType, time_zone: str) -> pl.Expr:
-    if given == pl.String:
-        return convert.moment(source, time_zone)
+    if given == pl.String or given.is_numeric():
+        return convert.moment(_as_text(source, given), time_zone)
     if isinstance(given, pl.Datetime) and given.time_zone:
         return source.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
     if given in (pl.Date, pl.Datetime):
@@ -146,21 +202,103 @@ def _number(source: pl.Expr, given: pl.DataType) -> pl.Expr:
     return pl.when(value.is_finite()).then(value)
 
 
-def _unreadable(frame: pl.DataFrame, converted: pl.DataFrame) -> pl.Series:
-    """Give the reason ``unreadable`` to rows in which a value that was there could not be read."""
-    lost = pl.repeat(False, frame.height, eager=True)
-    for column in converted.columns:
-        source = _DERIVED.get(column, column)
-        if source in frame.columns and column != "row":
-            values = frame[source].to_frame()
-            text = convert.text(pl.col(source)) if values.schema[source] == pl.String else pl.col(source)
-            lost |= values.select(text.is_not_null()).to_series() & converted[column].is_null()
-    return pl.select(pl.when(lost).then(pl.lit("unreadable"))).to_series().alias("reason")
+def _amount(frame: pl.DataFrame) -> pl.Expr:
+    """Return the amounts before they are rounded."""
+    if "amount" in frame.columns:
+        return _number(pl.col("amount"), frame.schema["amount"])
+    return _line_amount(frame)
 
 
-def _broken_rules(details: pl.DataFrame) -> pl.DataFrame:
-    """Name the first rule that each row breaks, missing values before all others."""
-    rules = [name for name, dtype in details.schema.items() if isinstance(dtype, pl.Enum)]
+def _line_amount(frame: pl.DataFrame) -> pl.Expr:
+    quantity, price = (_number(pl.col(name), frame.schema[name]) for name in ("quantity", "unit_price"))
+    return quantity * price
+
+
+def _lost(frame: pl.DataFrame, converted: pl.DataFrame, wanted: list[CanonicalColumn]) -> pl.DataFrame:
+    """Find for each row the first column whose value was there and could not be read, and the reason."""
+    given = [column for column in wanted if column.name in frame.columns]
+    there = frame.select(_there(column.name, frame.schema[column.name]) for column in given)
+    read = converted.select(_is_read(column).alias(column.name) for column in given)
+    reasons, places = [pl.lit(None, pl.String)], [pl.lit(None, pl.String)]
+    for column in reversed(given):
+        lost = there[column.name] & ~read[column.name]
+        if lost.any():
+            reason = "unknown_code" if column.codes else "unreadable"
+            reason = "destroyed_id" if column.sensitivity == "code" else reason
+            reasons.insert(0, pl.when(pl.lit(lost)).then(pl.lit(reason)))
+            places.insert(0, pl.when(pl.lit(lost)).then(pl.lit(column.name)))
+    return frame.select("row", reason=pl.coalesce(*reasons), column=pl.coalesce(*places))
+
+
+def _is_read(column: CanonicalColumn) -> pl.Expr:
+    value = pl.col(column.column)
+    if column.sensitivity != "code":
+        return value.is_not_null()
+    return value.is_not_null() & ~value.str.contains(DAMAGED_ID).fill_null(value=False)
+
+
+def _there(name: str, given: pl.DataType) -> pl.Expr:
+    """Say whether a cell holds anything; invisible characters alone are nothing."""
+    column = pl.col(name)
+    return (convert.name(column) if given == pl.String else column).is_not_null()
+
+
+def _first_of(reason: pl.Series, frame: pl.DataFrame, name: str) -> pl.Series:
+    """Give ``name`` as the reason of rows that equal an earlier one, unless they have another."""
+    first = frame.select(pl.struct(pl.exclude("row", *ORIGIN)).is_first_distinct()).to_series()
+    return reason.zip_with(reason.is_not_null() | first, pl.repeat(name, frame.height, eager=True))
+
+
+def _sales_reasons(
+    name: str,
+    reason: pl.Series,
+    frame: pl.DataFrame,
+    converted: pl.DataFrame,
+    policy: Policy,
+    currency: str | None,
+    lines_are_orders: bool,
+) -> pl.Series:
+    if lines_are_orders:
+        reason = _or(reason, converted.select(_without_order(converted)).to_series())
+    if name == "order_lines" and policy.repeated_lines == "exclude":
+        reason = _first_of(reason, frame, "repeated_line")
+    amount = frame.select(_amount(frame).alias("amount")).to_series()
+    return _or(reason, policy.reasons(converted, amount, currency))
+
+
+def _or(first: pl.Series, second: pl.Series) -> pl.Series:
+    return first.zip_with(first.is_not_null(), second)
+
+
+def _without_order(converted: pl.DataFrame) -> pl.Expr:
+    """Say why a line cannot be part of an order: nobody's, undated, or at odds with another line."""
+    for column in ("customer_id", "ordered_at"):
+        if column not in converted.columns:
+            raise DataError(
+                f"`orders: {{from: order_lines}}` needs {column!r} on each line, which the table "
+                f"'order_lines' lacks. Map it: `columns: {{{column}: <header in the file>}}` in the study."
+            )
+    unknown = pl.any_horizontal(
+        pl.col(column).is_null() for column in ("order_id", "customer_id", "ordered_at")
+    )
+    mixed = pl.col("customer_id").drop_nulls().n_unique().over("order_id") > 1
+    return pl.when(unknown).then(pl.lit("nullability")).when(mixed).then(pl.lit("contradiction"))
+
+
+def _by_schema(name: str, converted: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows that keep the schema's rules, and the first rule that each other row breaks.
+
+    Columns that no source delivered take part as nulls and are taken out again.
+    """
+    schema = TABLES[name]
+    absent = [column for column in schema.columns() if column not in converted.columns]
+    whole = converted.with_columns(
+        pl.lit(None, schema.columns()[column].dtype).alias(column) for column in absent
+    )
+    valid, failure = schema.filter(whole.select(list(schema.columns())))
+    details = failure.details()
+    rules = [rule for rule, dtype in details.schema.items() if isinstance(dtype, pl.Enum)]
     rules.sort(key=lambda rule: ("|nullability" not in rule, "|" not in rule))
     broken = [pl.when(pl.col(rule) == "invalid").then(pl.lit(rule.split("|")[-1])) for rule in rules]
-    return details.select("row", reason=pl.coalesce(*broken))
+    reasons = details.select("row", reason=pl.coalesce(*broken, pl.lit(None, pl.String)))
+    return valid.drop(absent), reasons

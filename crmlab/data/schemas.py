@@ -1,153 +1,143 @@
-"""The canonical tables: columns, types, rules, and their names in both languages.
+"""The canonical tables: what they are called, when a row comes about, why a row is rejected.
 
-``aliases`` in a column's metadata are headers that real exports use; they are matched after
-trimming and case-folding. Schema files must not postpone annotations: dataframely reads them.
+Their columns, types and rules are in :mod:`crmlab.data.canonical`; ``docs/tables.md`` lists them all.
 """
-# ruff: noqa: N805  # dataframely makes rules class methods
 
-from datetime import date
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import dataframely as dy
 import polars as pl
 
+from crmlab.data.canonical.customers import Customers, Identities
+from crmlab.data.canonical.marketing import Campaigns, Contacts
+from crmlab.data.canonical.sales import OrderLines, Orders
+from crmlab.data.canonical.service import Complaints, Feedback, Interactions
 from crmlab.labels import Text
-from crmlab.satisfaction import SCALES
-
-FIRST_PLAUSIBLE_DAY = date(1990, 1, 1)
-
-
-def _named(zh: str, en: str, *aliases: str) -> dict[str, Any]:
-    return {"text": Text(zh, en), "aliases": (zh, en, *aliases)}
-
-
-class _Table(dy.Schema):
-    row = dy.UInt32(nullable=False, metadata=_named("行", "Row"))
-    """Position in what the source delivered, from 0."""
-
-
-class Customers(_Table):
-    """One row per customer; further columns of the source are kept as they are."""
-
-    customer_id = dy.String(
-        nullable=False, metadata=_named("客户编号", "Customer ID", "客户ID", "编号", "会员号")
-    )
-
-    @dy.rule()
-    def unique_id(cls) -> pl.Expr:
-        """No customer appears twice."""
-        return pl.col("customer_id").is_unique()
-
-
-class Orders(_Table):
-    """One row per order, refund or cancellation; amounts in hundredths of the currency unit."""
-
-    order_id = dy.String(nullable=False, metadata=_named("订单号", "Order ID", "订单编号"))
-    customer_id = dy.String(nullable=False, metadata=_named("客户编号", "Customer ID", "客户ID", "会员号"))
-    ordered_at = dy.Datetime(
-        nullable=False,
-        time_unit="us",
-        time_zone="UTC",
-        metadata=_named("下单时间", "Order time", "购买时间", "订单日期", "Order date", "order_date"),
-    )
-    day = dy.Int64(nullable=False, metadata=_named("下单日", "Order day"))
-    amount_hundredths = dy.Int64(
-        nullable=False, metadata=_named("金额", "Amount", "消费金额", "订单金额", "实付金额", "total")
-    )
-
-    @dy.rule()
-    def unique_id(cls) -> pl.Expr:
-        """No order appears twice."""
-        return pl.col("order_id").is_unique()
-
-    @dy.rule()
-    def plausible_date(cls) -> pl.Expr:
-        """No order is older than trade by computer."""
-        return pl.col("ordered_at").dt.date() >= FIRST_PLAUSIBLE_DAY
-
-
-class OrderLines(_Table):
-    """One row per line of an order; the category is what a profile counts."""
-
-    order_id = dy.String(nullable=False, metadata=_named("订单号", "Order ID"))
-    category = dy.String(nullable=True, metadata=_named("品类", "Category", "商品类别"))
-    amount_hundredths = dy.Int64(
-        nullable=False, metadata=_named("金额", "Amount", "消费金额", "订单金额", "实付金额", "total")
-    )
-
-
-class Feedback(_Table):
-    """One row per piece of feedback: a text, a score on a stated scale, or both."""
-
-    feedback_id = dy.String(nullable=False, metadata=_named("反馈编号", "Feedback ID"))
-    customer_id = dy.String(nullable=True, metadata=_named("客户编号", "Customer ID"))
-    given_on = dy.Date(
-        nullable=True,
-        metadata=_named(
-            "反馈日期",
-            "Feedback date",
-            "feedback_date",
-            "评论时间",
-            "评论日期",
-            "评价时间",
-            "日期",
-            "date",
-            "created_at",
-        ),
-    )
-    text = dy.String(nullable=True, metadata=_named("反馈内容", "Feedback text", "评论", "内容", "comment"))
-    score = dy.Float64(nullable=True, metadata=_named("评分", "Score", "打分", "rating"))
-    scale = dy.String(nullable=True, metadata=_named("评分量表", "Scale"))
-    channel = dy.String(nullable=True, metadata=_named("渠道", "Channel"))
-    category = dy.String(nullable=True, metadata=_named("对象", "Subject"))
-    language = dy.String(nullable=True, metadata=_named("语言", "Language"))
-
-    @dy.rule()
-    def unique_id(cls) -> pl.Expr:
-        """No feedback appears twice."""
-        return pl.col("feedback_id").is_unique()
-
-    @dy.rule()
-    def says_something(cls) -> pl.Expr:
-        """A row carries a text or a score."""
-        has_text = pl.col("text").str.strip_chars().str.len_chars() > 0
-        return has_text.fill_null(value=False) | pl.col("score").is_not_null()
-
-    @dy.rule()
-    def known_scale(cls) -> pl.Expr:
-        """A score states the scale that it was given on, and is a whole number of it."""
-        score, scale = pl.col("score"), pl.col("scale")
-        on_scale = pl.any_horizontal(
-            (scale == name) & score.is_between(lowest, highest) for name, (lowest, highest) in SCALES.items()
-        )
-        return score.is_null() | (on_scale.fill_null(value=False) & (score == score.round()))
-
-    @dy.rule()
-    def plausible_date(cls) -> pl.Expr:
-        """No feedback is older than the web."""
-        return pl.col("given_on").is_null() | (pl.col("given_on") >= FIRST_PLAUSIBLE_DAY)
-
 
 TABLES: dict[str, type[dy.Schema]] = {
     "customers": Customers,
     "orders": Orders,
     "order_lines": OrderLines,
+    "interactions": Interactions,
     "feedback": Feedback,
+    "complaints": Complaints,
+    "campaigns": Campaigns,
+    "contacts": Contacts,
+    "identities": Identities,
 }
 
 TABLE_NAMES: dict[str, Text] = {
     "customers": Text("客户", "Customers"),
     "orders": Text("订单", "Orders"),
     "order_lines": Text("订单明细", "Order lines"),
+    "interactions": Text("互动记录", "Interactions"),
     "feedback": Text("客户反馈", "Feedback"),
+    "complaints": Text("投诉", "Complaints"),
+    "campaigns": Text("营销活动", "Campaigns"),
+    "contacts": Text("活动触达", "Campaign contacts"),
+    "identities": Text("客户标识", "Identities"),
 }
+
+ARRIVALS: dict[str, str] = {
+    "customers": "registered_on",
+    "orders": "ordered_at",
+    "order_lines": "ordered_at",
+    "interactions": "happened_at",
+    "feedback": "given_on",
+    "complaints": "opened_at",
+    "campaigns": "started_on",
+    "contacts": "contacted_at",
+    "identities": "since",
+}
+"""The column that says when a row came about; a row later than the as-of day is not seen."""
+
+IDS: dict[str, str] = {
+    "customers": "customer_id",
+    "orders": "order_id",
+    "interactions": "interaction_id",
+    "feedback": "feedback_id",
+    "complaints": "complaint_id",
+    "campaigns": "campaign_id",
+    "contacts": "contact_id",
+}
+"""The column that names a row; without it equal rows may be different things."""
 
 REASONS: dict[str, Text] = {
     "unreadable": Text("无法识别的值", "unreadable value"),
+    "unknown_code": Text("取值不在代码表内", "value that is in no code list"),
+    "destroyed_id": Text("编号已被 Excel 改成科学计数法", "id turned into scientific notation by Excel"),
     "nullability": Text("必填项为空", "required value is missing"),
     "exact_duplicate": Text("完全重复的行", "exact duplicate row"),
     "unique_id": Text("编号重复但内容不同", "same id, different content"),
     "plausible_date": Text("日期早于 1990 年", "date before 1990"),
     "known_scale": Text("评分超出量表或量表未知", "score off its scale, or scale unknown"),
     "says_something": Text("既无文字也无评分", "neither text nor score"),
+    "ordered_stages": Text("处理时间早于投诉时间", "handled before it was opened"),
+    "begins_first": Text("结束早于开始", "ends before it begins"),
+    "share": Text("得分不在 0 到 1 之间", "score outside 0 to 1"),
+    "contradiction": Text("同一订单的各行互相矛盾", "lines of one order contradict each other"),
+    "other_currency": Text("币种与研究设定不同", "another currency than the study's"),
+    "cancelled": Text("已取消（按口径不计）", "cancelled (left out by policy)"),
+    "pending": Text("未成交（按口径不计）", "not yet completed (left out by policy)"),
+    "refund": Text("退款（按口径不计）", "refund (left out by policy)"),
+    "zero_amount": Text("零金额（按口径不计）", "zero amount (left out by policy)"),
+    "repeated_line": Text("重复明细行（按口径不计）", "repeated line (left out by policy)"),
 }
+
+BY_POLICY = ("cancelled", "pending", "refund", "zero_amount", "repeated_line")
+"""Reasons that are no fault of the data; they do not count towards the quality gate."""
+
+DAMAGED_ID = r"^[-+]?\d(?:\.\d+)?[eE]\+\d\d$"
+"""What Excel makes of a long id; its digits beyond the fifteenth are lost."""
+
+
+class CanonicalColumn(NamedTuple):
+    """One column as a source delivers it and as the table holds it."""
+
+    name: str
+    """What a source calls it: ``amount`` for ``amount_hundredths``."""
+    column: str
+    """What the canonical table calls it."""
+    dtype: pl.DataType
+    nullable: bool
+    text: Text
+    aliases: tuple[str, ...]
+    unit: Text | None
+    sensitivity: str
+    codes: Mapping[str, tuple[str, ...]]
+    always: bool
+
+
+def columns(table: str) -> tuple[CanonicalColumn, ...]:
+    """Return the columns of a canonical table that a source may deliver, in order."""
+    return tuple(
+        _described(name, rule) for name, rule in TABLES[table].columns().items() if name not in ("row", "day")
+    )
+
+
+def sensitivity_of(table: str, column: str) -> str:
+    """Return how a column may leave the machine; one that is not canonical may hold anything."""
+    return _sensitivities(table).get(column, "free_text")
+
+
+def _sensitivities(table: str) -> dict[str, str]:
+    return {"day": "ordinary"} | {column.column: column.sensitivity for column in columns(table)}
+
+
+def _described(name: str, rule: dy.Column) -> CanonicalColumn:
+    given: Mapping[str, Any] = rule.metadata or {}
+    return CanonicalColumn(
+        name=name.removesuffix("_hundredths"),
+        column=name,
+        dtype=rule.dtype,
+        nullable=rule.nullable,
+        text=given["text"],
+        aliases=given["aliases"],
+        unit=given["unit"],
+        sensitivity=given["sensitivity"],
+        codes=given["codes"],
+        always=given["always"],
+    )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from crmlab.data.cleaning import Cleaned, clean
-from crmlab.data.schemas import REASONS, TABLES
+from crmlab.data.policy import Policy
+from crmlab.data.schemas import ARRIVALS, REASONS, TABLES
 from crmlab.errors import DataError, QualityGateError, did_you_mean
 from crmlab.summary import day_number
 
@@ -41,7 +42,8 @@ class TableStore(Mapping[str, pl.DataFrame]):
 
     What a table holds is not later than ``as_of``; a line is as late as its order. Getting a table
     raises DataError where it can't be read, and QualityGateError where more than
-    ``max_rejected_share`` of its rows are rejected.
+    ``max_rejected_share`` of its rows are rejected. Where a source promises orders and delivers only
+    order lines, an order is the sum of its lines.
     """
 
     def __init__(
@@ -51,12 +53,16 @@ class TableStore(Mapping[str, pl.DataFrame]):
         time_zone: str,
         max_rejected_share: float = 1.0,
         rejected_folder: Path | None = None,
+        policy: Policy | None = None,
+        currency: str | None = None,
     ) -> None:
         self.sources = tuple(sources)
         self._as_of = as_of
         self._time_zone = time_zone
         self._max_rejected_share = max_rejected_share
         self._rejected_folder = rejected_folder
+        self.policy = policy or Policy()
+        self._currency = currency
         self._cleaned: dict[str, Cleaned] = {}
         self._tables: dict[str, pl.DataFrame] = {}
         self._read: dict[Source, Mapping[str, pl.LazyFrame]] = {}
@@ -79,7 +85,7 @@ class TableStore(Mapping[str, pl.DataFrame]):
     def cleaned(self, name: str) -> Cleaned:
         """Return the table with its rejected rows, later rows still in it."""
         if name not in self._cleaned:
-            cleaned = clean(name, self._raw(name), self._time_zone)
+            cleaned = self._clean(name)
             if cleaned.rejected_share > self._max_rejected_share:
                 if self._rejected_folder is not None:
                     self._rejected_folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +94,7 @@ class TableStore(Mapping[str, pl.DataFrame]):
                     f"{REASONS[reason].en} {count:,}" for reason, count in cleaned.counts.items()
                 )
                 raise QualityGateError(
-                    f"{cleaned.rejected.height:,} of {cleaned.rows_read:,} rows of the table {name!r} "
+                    f"{cleaned.faulty:,} of {cleaned.rows_read:,} rows of the table {name!r} "
                     f"({cleaned.rejected_share:.1%}) are rejected: {reasons}. The study allows "
                     f"{self._max_rejected_share:.1%} (quality.max_rejected_share). Correct the data, "
                     "its column mapping, or the limit."
@@ -134,24 +140,78 @@ class TableStore(Mapping[str, pl.DataFrame]):
                 owners[name] = source
         return {name: owners[name] for name in TABLES if name in owners}
 
-    def _raw(self, name: str) -> pl.LazyFrame:
+    def _clean(self, name: str) -> Cleaned:
         owner = self.owner(name)
-        if owner not in self._read:
-            self._read[owner] = owner.read()
-        if name not in self._read[owner]:
+        delivered = self._delivered(owner)
+        derived = "orders" in owner.provides and "orders" not in delivered and "order_lines" in delivered
+        if name == "orders" and derived:
+            orders = _orders_of(self.cleaned("order_lines").table, self._time_zone)
+            return Cleaned(orders, orders.clear(), {})
+        if name not in delivered:
             raise DataError(
                 f"The source {type(owner).__name__} promises the table {name!r} and did not deliver it. "
-                f"It delivered: {', '.join(self._read[owner]) or 'nothing'}."
+                f"It delivered: {', '.join(delivered) or 'nothing'}."
             )
-        return self._read[owner][name]
+        lines_are_orders = derived and name == "order_lines"
+        return clean(
+            name,
+            delivered[name],
+            self._time_zone,
+            self.policy,
+            self._currency,
+            lines_are_orders=lines_are_orders,
+        )
+
+    def _delivered(self, owner: Source) -> Mapping[str, pl.LazyFrame]:
+        if owner not in self._read:
+            self._read[owner] = owner.read()
+        return self._read[owner]
 
     def _until(self, name: str, table: pl.DataFrame) -> pl.DataFrame:
-        if name == "orders":
-            return table.filter(pl.col("day") <= day_number(self._as_of))
-        if name == "feedback":
-            return table.filter(pl.col("given_on").is_null() | (pl.col("given_on") <= self._as_of))
+        """Keep what had come about by the as-of day, and of that what was known by then."""
+        arrival = ARRIVALS[name]
         if name == "order_lines" and "orders" in self:
             orders = self.cleaned("orders").table
             later = orders.filter(pl.col("day") > day_number(self._as_of))
-            return table.join(later, on="order_id", how="anti", maintain_order="left")
+            table = table.join(later, on="order_id", how="anti", maintain_order="left")
+        if arrival in table.columns:
+            table = table.filter(pl.col(arrival).is_null() | ~self._is_later(table, arrival))
+        for time, known_then in _LATER_DETAILS.get(name, {}).items():
+            if time in table.columns:
+                later = self._is_later(table, time).fill_null(value=False)
+                known = [column for column in (time, *known_then) if column in table.columns]
+                table = table.with_columns(
+                    pl.when(~later).then(pl.col(column)).alias(column) for column in known
+                )
         return table
+
+    def _is_later(self, table: pl.DataFrame, column: str) -> pl.Expr:
+        if table.schema[column] == pl.Date:
+            return pl.col(column) > self._as_of
+        return pl.col(column).dt.convert_time_zone(self._time_zone).dt.date() > self._as_of
+
+
+_HANDLED = ("stage", "solution", "compensation_hundredths", "score", "reopened")
+_LATER_DETAILS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "customers": {"updated_at": (), "last_contact_at": ()},
+    "complaints": {"first_response_at": (), "resolved_at": _HANDLED, "closed_at": _HANDLED},
+    "contacts": {"delivered_at": (), "opened_at": (), "clicked_at": (), "responded_at": ()},
+}
+"""Times that may come after the row itself, and what became known with them: unknown until then."""
+
+
+def _orders_of(lines: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """Sum lines to orders: the time is that of the first line, other columns are the first line's."""
+    others = [name for name in ("currency", "status") if name in lines.columns]
+    local_day = pl.col("ordered_at").dt.convert_time_zone(time_zone).dt.date()
+    return (
+        lines.group_by("order_id", maintain_order=True)
+        .agg(
+            pl.col("customer_id").first(),
+            pl.col("ordered_at").min(),
+            pl.col("amount_hundredths").sum(),
+            *(pl.col(name).first() for name in others),
+        )
+        .with_columns(day=local_day.cast(pl.Int32).cast(pl.Int64))
+        .select("order_id", "customer_id", "ordered_at", "day", "amount_hundredths", *others)
+    )

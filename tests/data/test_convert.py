@@ -61,6 +61,10 @@ def test_text_is_trimmed(given: str, read: str | None) -> None:
         ("１２３，４５６．７８", 123456.78),
         ("−7", -7.0),
         ("\u30008.01 ", 8.01),
+        ("1.2万", 12_000.0),
+        ("￥1.2万元", 12_000.0),
+        ("12.5 万", 125_000.0),
+        ("(3亿)", -300_000_000.0),
     ],
 )
 def test_numbers(text: str, value: float) -> None:
@@ -96,6 +100,10 @@ def test_numbers(text: str, value: float) -> None:
         "()",
         "1-2",
         "=1+1",
+        "万",
+        "1.2万x",
+        "1万2",
+        "12元)",
     ],
 )
 def test_what_is_no_number(text: str) -> None:
@@ -144,8 +152,6 @@ def test_days(text: str) -> None:
         "2024",
         "2024-03",
         "2024115",
-        "45356",
-        "1709600400",
         "202403051200",
         "2024-3-112:30",
         "2024-03-05 25:00",
@@ -215,3 +221,58 @@ def test_nothing_breaks_a_conversion(text: str) -> None:
     number, moment = _number(text), _moment(text)
     assert number is None or isinstance(number, float)
     assert moment is None or moment.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("45356", datetime(2024, 3, 4, 16, tzinfo=UTC)),
+        ("45356.5", datetime(2024, 3, 5, 4, tzinfo=UTC)),
+        ("1709600400", datetime(2024, 3, 5, 1, tzinfo=UTC)),
+        ("1709600400123", datetime(2024, 3, 5, 1, 0, 0, 123_000, tzinfo=UTC)),
+        ("20240305123005", datetime(2024, 3, 5, 4, 30, 5, tzinfo=UTC)),
+        ("2024年3月5日 12时30分", datetime(2024, 3, 5, 4, 30, tzinfo=UTC)),
+        ("2024年3月5日12点5分6秒", datetime(2024, 3, 5, 4, 5, 6, tzinfo=UTC)),
+        ("2024/3/5 下午 3:05:00", datetime(2024, 3, 5, 7, 5, tzinfo=UTC)),
+        ("2024/3/5 上午12:05", datetime(2024, 3, 4, 16, 5, tzinfo=UTC)),
+        ("2024/3/5 3:05 PM", datetime(2024, 3, 5, 7, 5, tzinfo=UTC)),
+        ("2024-3-5 12:00 PM", datetime(2024, 3, 5, 4, tzinfo=UTC)),
+    ],
+)
+def test_moments_as_programs_write_them(text: str, moment: datetime) -> None:
+    assert _moment(text) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("12.5%", 0.125), ("12.5％", 0.125), ("0.125", 0.125), ("1", 1.0), ("%", None), ("12%%", None)],
+)
+def test_shares(text: str, share: float | None) -> None:
+    assert pl.select(convert.share(pl.lit(text))).item() == share
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [*((text, True) for text in ("是", "有", "Yes", "TRUE", "1", "√", " y ")),
+     *((text, False) for text in ("否", "没有", "no", "FALSE", "0", "×")),
+     *((text, None) for text in ("maybe", "2", "是否", ""))],
+)  # fmt: skip
+def test_yes_and_no(text: str, value: bool | None) -> None:
+    assert pl.select(convert.boolean(pl.lit(text))).item() is value
+
+
+def test_names_and_codes_compare_equal_where_they_look_equal() -> None:
+    variants = ["张伟", "张\u200b伟", "\ufeff张伟", "\u202a张伟\u202c", " 张伟\u3000"]
+    assert (
+        pl.Series(variants).to_frame("x").select(convert.name(pl.col("x"))).to_series().to_list()
+        == ["张伟"] * 5
+    )
+    codes = pl.DataFrame({"x": ["００７", "007", "A\u200b1", "ａ１"]}).select(convert.code(pl.col("x")))
+    assert codes.to_series().to_list() == ["007", "007", "A1", "a1"]
+
+
+def test_listed_codes() -> None:
+    codes = {"completed": ("已完成", "Closed Won"), "pending": ("待付款",)}
+    given = pl.DataFrame({"x": ["已完成", "closed won", " COMPLETED ", "待付款", "备货中", None]})
+    read = given.select(convert.listed(pl.col("x"), codes)).to_series().to_list()
+    assert read == ["completed", "completed", "completed", "pending", None, None]

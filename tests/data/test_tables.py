@@ -146,3 +146,64 @@ def test_a_source_that_does_not_keep_its_promise() -> None:
     store = _store(Made().having(("orders",), customers={"customer_id": ["a"]}))
     with pytest.raises(DataError, match=r"promises the table 'orders' and did not deliver it.*customers"):
         store["orders"]
+
+
+class Lines(Made):
+    """Order lines that are orders, too."""
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        return ("orders", "order_lines")
+
+
+def test_orders_are_the_sums_of_their_lines() -> None:
+    lines = {
+        "order_id": ["2", "1", "2", "3", "4"],
+        "customer_id": ["b", "a", "b", None, "a"],
+        "ordered_at": ["2024-05-02 09:01", "2024-05-01", "2024-05-02 09:00", "2024-05-01", "2024-07-01"],
+        "amount": ["10.05", "3", "-2", "99", "7"],
+        "status": ["完成"] * 4 + ["已取消"],
+    }
+    store = _store(Lines().having(order_lines=lines))
+    assert store["orders"].select("order_id", "customer_id", "amount_hundredths", "status").rows() == [
+        ("2", "b", 805, "completed"),
+        ("1", "a", 300, "completed"),
+    ]
+    assert store["orders"]["ordered_at"][0].isoformat() == "2024-05-02T01:00:00+00:00"
+    assert store["order_lines"].height == 3
+    assert dict(store.count("order_lines").reasons) == {"cancelled": 1, "nullability": 1}
+    assert store.count("orders").read == 2
+
+
+def test_nothing_later_than_the_day_is_known() -> None:
+    complaints = {
+        "complaint_id": ["1", "2", "3"],
+        "opened_at": ["2024-06-01", "2024-06-01", "2024-07-01"],
+        "first_response_at": ["2024-06-02", "2024-07-02", "2024-07-02"],
+        "resolved_at": ["2024-06-30 23:00", "2024-07-01 00:00", "2024-07-03"],
+        "stage": ["closed"] * 3,
+        "score": ["5"] * 3,
+        "text": ["慢"] * 3,
+    }
+    contacts = {
+        "campaign_id": ["k"] * 2,
+        "customer_id": ["a", "b"],
+        "contacted_at": ["2024-06-29"] * 2,
+        "responded_at": ["2024-06-30", "2024-07-04"],
+    }
+    customers = {
+        "customer_id": ["a", "b", "c"],
+        "registered_on": ["2024-06-30", "2024-07-01", None],
+        "last_contact_at": ["2024-07-05", "", "2024-06-01"],
+    }
+    store = _store(Made().having(complaints=complaints, contacts=contacts, customers=customers))
+    assert store["complaints"].select("stage", "score", "text").rows() == [
+        ("closed", 5.0, "慢"),
+        (None, None, "慢"),
+    ]
+    assert store["complaints"]["resolved_at"].is_null().to_list() == [False, True]
+    assert store["complaints"]["first_response_at"].is_null().to_list() == [False, True]
+    assert store["contacts"]["responded_at"].is_null().to_list() == [False, True]
+    assert store["customers"]["customer_id"].to_list() == ["a", "c"]
+    assert store["customers"]["last_contact_at"].is_null().to_list() == [True, False]
+    assert (store.count("complaints").later, store.count("customers").later) == (1, 1)

@@ -1,0 +1,1 @@
+"""The canonical tables by subject: customers, sales, service, marketing."""

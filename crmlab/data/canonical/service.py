@@ -1,0 +1,211 @@
+"""What passes between customers and the company: interactions, feedback, complaints."""
+# ruff: noqa: N805  # dataframely makes rules class methods
+
+import dataframely as dy
+import polars as pl
+
+from crmlab.data.canonical.columns import FIRST_PLAUSIBLE_DAY, MINUTES, MONEY, Table, moment, named
+from crmlab.satisfaction import SCALES
+
+COMPLAINT_STAGES = {
+    "received": ("已受理", "受理", "新建", "待处理", "received", "new", "open", "submitted"),
+    "investigating": ("调查中", "处理中", "跟进中", "investigating", "working", "in progress", "pending"),
+    "escalated": ("已升级", "升级", "escalated"),
+    "resolved": ("已解决", "已处理", "解决", "resolved", "solved"),
+    "closed": ("已关闭", "关闭", "已完结", "已完成", "closed"),
+}
+"""Stage of a complaint, in the order of ISO 10002:2018 clause 8 → the words that mean it."""
+
+_CUSTOMER = named("客户编号", "Customer ID", "客户ID", "编号", "会员号", sensitivity="code")
+
+
+class Interactions(Table):
+    """One row per contact between a customer and the company, whoever began it."""
+
+    interaction_id = dy.String(
+        nullable=False, metadata=named("互动编号", "Interaction ID", sensitivity="code")
+    )
+    customer_id = dy.String(nullable=False, metadata=_CUSTOMER)
+    happened_at = moment(
+        nullable=False,
+        metadata=named("互动时间", "Happened at", "沟通时间", "联系时间", "跟进时间", "记录时间"),
+    )
+    channel = dy.String(nullable=True, metadata=named("互动渠道", "Channel", "沟通渠道", "渠道", "互动类型"))
+    direction = dy.String(
+        nullable=True,
+        metadata=named(
+            "方向",
+            "Direction",
+            "呼叫方向",
+            codes={
+                "inbound": ("客户发起", "呼入", "来电", "inbound", "in"),
+                "outbound": ("企业发起", "呼出", "去电", "outbound", "out"),
+            },
+        ),
+    )
+    kind = dy.String(nullable=True, metadata=named("互动场景", "Kind", "沟通目的", "事项"))
+    text = dy.String(
+        nullable=True, metadata=named("互动内容", "Content", "沟通内容", "内容", sensitivity="free_text")
+    )
+    agent = dy.String(
+        nullable=True, metadata=named("接待人", "Agent", "客服", "负责人", sensitivity="personal")
+    )
+    duration_minutes = dy.Float64(
+        nullable=True, metadata=named("时长", "Duration in minutes", "通话时长", unit=MINUTES)
+    )
+    campaign_id = dy.String(nullable=True, metadata=named("活动编号", "Campaign ID"))
+
+    @dy.rule()
+    def unique_id(cls) -> pl.Expr:
+        """No interaction appears twice."""
+        return pl.col("interaction_id").is_unique()
+
+    @dy.rule()
+    def plausible_date(cls) -> pl.Expr:
+        """No interaction is older than trade by computer."""
+        return pl.col("happened_at").dt.date() >= FIRST_PLAUSIBLE_DAY
+
+
+class Feedback(Table):
+    """One row per piece of feedback: a text, a score on a stated scale, an answer, or several of these.
+
+    A survey gives one row per respondent and question; ``answer`` holds the chosen options of a
+    closed question, joined by ┋.
+    """
+
+    feedback_id = dy.String(nullable=False, metadata=named("反馈编号", "Feedback ID", sensitivity="code"))
+    customer_id = dy.String(
+        nullable=True, metadata=named("客户编号", "Customer ID", "会员号", sensitivity="code", always=True)
+    )
+    given_on = dy.Date(
+        nullable=True,
+        metadata=named(
+            *("反馈日期", "Feedback date", "评论时间", "评论日期", "评价时间", "日期"),
+            *("date", "created_at", "提交时间", "提交答卷时间"),
+            always=True,
+        ),
+    )
+    text = dy.String(
+        nullable=True,
+        metadata=named(
+            "反馈内容", "Feedback text", "评论", "内容", "comment", "评价内容",
+            sensitivity="free_text", always=True,
+        ),
+    )  # fmt: skip
+    score = dy.Float64(nullable=True, metadata=named("评分", "Score", "打分", "rating", always=True))
+    scale = dy.String(nullable=True, metadata=named("评分量表", "Scale", always=True))
+    channel = dy.String(nullable=True, metadata=named("渠道", "Channel", always=True))
+    category = dy.String(nullable=True, metadata=named("对象", "Subject", always=True))
+    language = dy.String(nullable=True, metadata=named("语言", "Language", always=True))
+    respondent_id = dy.String(
+        nullable=True, metadata=named("答卷编号", "Respondent ID", "答卷序号", sensitivity="code")
+    )
+    question = dy.String(nullable=True, metadata=named("题目", "Question"))
+    answer = dy.String(nullable=True, metadata=named("选项", "Answer", "选择"))
+    order_id = dy.String(nullable=True, metadata=named("订单号", "Order ID", sensitivity="code"))
+
+    @dy.rule()
+    def unique_id(cls) -> pl.Expr:
+        """No feedback appears twice."""
+        return pl.col("feedback_id").is_unique()
+
+    @dy.rule()
+    def says_something(cls) -> pl.Expr:
+        """A row carries a text, a score or an answer."""
+        said = [
+            (pl.col(column).str.strip_chars().str.len_chars() > 0).fill_null(value=False)
+            for column in ("text", "answer")
+        ]
+        return pl.any_horizontal(*said, pl.col("score").is_not_null())
+
+    @dy.rule()
+    def known_scale(cls) -> pl.Expr:
+        """A score states the scale that it was given on, and is a whole number of it."""
+        score, scale = pl.col("score"), pl.col("scale")
+        on_scale = pl.any_horizontal(
+            (scale == name) & score.is_between(lowest, highest) for name, (lowest, highest) in SCALES.items()
+        )
+        return score.is_null() | (on_scale.fill_null(value=False) & (score == score.round()))
+
+    @dy.rule()
+    def plausible_date(cls) -> pl.Expr:
+        """No feedback is older than the web."""
+        return pl.col("given_on").is_null() | (pl.col("given_on") >= FIRST_PLAUSIBLE_DAY)
+
+
+class Complaints(Table):
+    """One row per complaint, with the times of its stages."""
+
+    complaint_id = dy.String(
+        nullable=False,
+        metadata=named("投诉编号", "Complaint ID", "工单编号", "Case Number", "工单号", sensitivity="code"),
+    )
+    customer_id = dy.String(nullable=True, metadata=_CUSTOMER)
+    opened_at = moment(
+        nullable=False,
+        metadata=named(
+            "投诉时间",
+            "Opened at",
+            "受理时间",
+            "创建时间",
+            "Date/Time Opened",
+            "提交时间",
+            "提出时间",
+            "Raised at",
+        ),
+    )
+    first_response_at = moment(metadata=named("首次响应时间", "First response at", "首响时间"))
+    resolved_at = moment(metadata=named("解决时间", "Resolved at", "处理完成时间"))
+    closed_at = moment(metadata=named("关闭时间", "Closed at", "完结时间", "Date/Time Closed", "ClosedDate"))
+    stage = dy.String(
+        nullable=True,
+        metadata=named("处理阶段", "Stage", "工单状态", "状态", "Status", codes=COMPLAINT_STAGES),
+    )
+    channel = dy.String(nullable=True, metadata=named("投诉渠道", "Channel", "渠道", "Case Origin", "Origin"))
+    category = dy.String(
+        nullable=True, metadata=named("问题类型", "Category", "投诉类型", "问题归类", "Case Reason", "Reason")
+    )
+    product = dy.String(nullable=True, metadata=named("涉及商品", "Product", "商品名称", "Product Name"))
+    severity = dy.String(nullable=True, metadata=named("严重程度", "Severity", "优先级", "Priority"))
+    text = dy.String(
+        nullable=True,
+        metadata=named(
+            "投诉内容",
+            "Complaint text",
+            "问题记录",
+            "描述",
+            "内容",
+            "Content",
+            "Description",
+            sensitivity="free_text",
+        ),
+    )
+    solution = dy.String(
+        nullable=True, metadata=named("解决方案", "Solution", "处理结果", sensitivity="free_text")
+    )
+    compensation_hundredths = dy.Int64(
+        nullable=True, metadata=named("补偿金额", "Compensation", "赔付金额", unit=MONEY)
+    )
+    score = dy.Float64(
+        nullable=True, metadata=named("处理满意度", "Satisfaction with handling", "满意度", "Satisfaction")
+    )
+    order_id = dy.String(nullable=True, metadata=named("订单号", "Order ID", sensitivity="code"))
+    owner = dy.String(nullable=True, metadata=named("负责人", "Owner", "处理人", sensitivity="personal"))
+    escalated = dy.Bool(nullable=True, metadata=named("是否升级", "Escalated", "IsEscalated"))
+    reopened = dy.Bool(nullable=True, metadata=named("是否重开", "Reopened"))
+
+    @dy.rule()
+    def unique_id(cls) -> pl.Expr:
+        """No complaint appears twice."""
+        return pl.col("complaint_id").is_unique()
+
+    @dy.rule()
+    def plausible_date(cls) -> pl.Expr:
+        """No complaint is older than trade by computer."""
+        return pl.col("opened_at").dt.date() >= FIRST_PLAUSIBLE_DAY
+
+    @dy.rule()
+    def ordered_stages(cls) -> pl.Expr:
+        """Nothing is answered, resolved or closed before it was opened."""
+        later = (pl.col(name) for name in ("first_response_at", "resolved_at", "closed_at"))
+        return pl.all_horizontal(time.is_null() | (time >= pl.col("opened_at")) for time in later)
