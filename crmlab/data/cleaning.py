@@ -240,7 +240,7 @@ def _is_read(column: CanonicalColumn) -> pl.Expr:
 def _there(name: str, given: pl.DataType) -> pl.Expr:
     """Say whether a cell holds anything; invisible characters alone are nothing."""
     column = pl.col(name)
-    return (convert.name(column) if given == pl.String else column).is_not_null()
+    return convert.is_there(column) if given == pl.String else column.is_not_null()
 
 
 def _first_of(reason: pl.Series, frame: pl.DataFrame, name: str) -> pl.Series:

@@ -18,7 +18,11 @@ _FULL_WIDTH = {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)}
 _LEVELLED = _FULL_WIDTH | {"　": " ", "￥": "¥", "−": "-"}  # as people type them
 _EDGE = " \t\r\n\u00a0\u3000\u200b\ufeff"
 # Zero-width and direction marks make equal names unequal; a joiner also ties emoji together.
-_INVISIBLE = r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+_MARKS = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_INVISIBLE = rf"[{_MARKS}]"
+_VISIBLE = rf"[^\s{_MARKS}]"
+_UNEVEN = rf"^\s|\s$|^$|{_INVISIBLE}"
+_PLAIN = r"^[!-~](?:[ -~]*[!-~])?$"
 
 _DIGITS = r"(?:\d+|\d{1,3}(?:[, \u00a0\u202f]\d{3})+)(?:\.\d*)?|\.\d+"
 _NUMBER = rf"^[-+]?(?:{_DIGITS})(?:[eE][-+]?\d+)?$"
@@ -49,12 +53,27 @@ def text(column: pl.Expr) -> pl.Expr:
 
 def name(column: pl.Expr) -> pl.Expr:
     """Read a short text that must compare equal where it looks equal: no invisible characters."""
-    return text(column.cast(pl.String, strict=False).str.replace_all(_INVISIBLE, ""))
+    return _in_two_passes(
+        column,
+        lambda plain: pl.when(~plain.str.contains(_UNEVEN)).then(plain),
+        lambda uneven: text(uneven.str.replace_all(_INVISIBLE, "")),
+        pl.String(),
+    )
 
 
 def code(column: pl.Expr) -> pl.Expr:
     """Read an id: like :func:`name`, and in plain width (NFKC); leading zeros stay."""
-    return name(column.cast(pl.String, strict=False).str.normalize("NFKC"))
+    return _in_two_passes(
+        column,
+        lambda plain: pl.when(plain.str.contains(_PLAIN)).then(plain),
+        lambda wide: text(wide.str.normalize("NFKC").str.replace_all(_INVISIBLE, "")),
+        pl.String(),
+    )
+
+
+def is_there(column: pl.Expr) -> pl.Expr:
+    """Say whether a text holds anything that can be seen."""
+    return column.str.contains(_VISIBLE).fill_null(value=False)
 
 
 def number(column: pl.Expr) -> pl.Expr:
@@ -92,13 +111,21 @@ def share(column: pl.Expr) -> pl.Expr:
 def boolean(column: pl.Expr) -> pl.Expr:
     """Read 是/否, 有/无, yes/no, true/false, 1/0, √/× as Boolean."""
     values = dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
-    return _level(column).str.to_lowercase().replace_strict(values, default=None, return_dtype=pl.Boolean)
+    return _looked_up(column, values, pl.Boolean())
 
 
 def listed(column: pl.Expr, codes: Mapping[str, Sequence[str]]) -> pl.Expr:
     """Read one of the codes, or of the words that stand for one; case does not matter."""
     words = {word.casefold(): code for code, aliases in codes.items() for word in (*aliases, code)}
-    return _level(name(column)).str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.String)
+    return _looked_up(column, words, pl.String())
+
+
+def _looked_up(column: pl.Expr, values: Mapping[str, object], dtype: pl.DataType) -> pl.Expr:
+    def look_up(words: pl.Expr) -> pl.Expr:
+        plain = _level(words.str.replace_all(_INVISIBLE, "")).str.to_lowercase()
+        return plain.replace_strict(values, default=None, return_dtype=dtype)
+
+    return _in_two_passes(column, lambda _: pl.lit(None, dtype), look_up, dtype)
 
 
 def hundredths(value: pl.Expr) -> pl.Expr:
