@@ -1,0 +1,112 @@
+"""The commands from proposals to merges and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from crmlab.commands.identity import identity
+from crmlab.data.identity import read_proposals
+from crmlab.errors import DataError, ParamsError
+
+CUSTOMERS = (
+    "客户编号,姓名,手机号,城市,更新时间\n"
+    "001,王芳,13800000001,,2024-03-01\n"
+    "002,李强,,上海,2024-01-01\n"
+    "003,王芳,+86 138-0000-0001,北京,2024-01-01\n"
+) + "".join(f"1{row:02d},店{row},13900000009,,\n" for row in range(11))
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Return a function that calls a command in a folder with a file of customers."""
+    monkeypatch.chdir(tmp_path)
+    Path("customers.csv").write_text(CUSTOMERS, encoding="utf-8")
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(identity, arguments, catch_exceptions=False)
+
+    return run
+
+
+def _decide(decision: str) -> None:
+    text = Path("merges.csv").read_text(encoding="utf-8-sig")
+    assert text.count('"待定"') == 2
+    Path("merges.csv").write_text(text.replace("待定", decision), encoding="utf-8")
+
+
+def test_propose_apply_undo(call: Call) -> None:
+    told = call("propose", "customers.csv", "--to", "merges.csv")
+    assert told.exit_code == 0
+    assert "2 条记录，1 组。 records: 2, clusters: 1." in told.stdout
+    assert "手机号 139****09：11 条记录共用，未采用。" in told.stderr
+    _decide("合并")
+
+    told = call(
+        "apply",
+        "customers.csv",
+        "merges.csv",
+        "--to",
+        "merged",
+        "--since",
+        "2024-06-30",
+        "--rule",
+        "name=longest",
+    )
+    assert "14 条记录合并为 13 位客户，0 处取值不一致。" in told.stdout
+    assert "14 records are 13 customers now, with 0 conflicting values." in told.stdout
+    customers = pl.read_parquet("merged/customers.parquet")
+    assert customers.select("customer_id", "name", "city").row(0) == ("001", "王芳", "北京")
+
+    told = call("undo", "merged", "--customer", "001")
+    assert "1 more customers" in told.stdout
+    back = pl.read_parquet("merged/customers.parquet")
+    assert back["customer_id"].to_list()[:3] == ["001", "002", "003"]
+    assert back["city"].to_list()[:3] == [None, "上海", "北京"]
+
+
+def test_earlier_decisions_and_a_stated_score(call: Call) -> None:
+    call("propose", "customers.csv", "--to", "merges.csv", "--language", "zh")
+    _decide("不合并")
+    call("propose", "customers.csv", "--to", "again.xlsx", "--previous", "merges.csv", "--auto-accept", "0.5")
+    assert set(read_proposals(Path("again.xlsx"))["decision"]) == {"reject"}
+    call("propose", "customers.csv", "--to", "sure.xlsx", "--auto-accept", "0.95", "--key", "mobile")
+    assert set(read_proposals(Path("sure.xlsx"))["decision"]) == {"accept"}
+
+
+def test_a_study_gives_its_customers(call: Call) -> None:
+    files = "files: {customers: {path: customers.csv}}"
+    study = f"study: demo\nas_of: 2024-06-30\ndata:\n- source: files\n  {files}\n"
+    Path("study.yaml").write_text(study, encoding="utf-8")
+    assert "records: 2, clusters: 1" in call("propose", "study.yaml", "--to", "merges.csv").stdout
+
+
+def test_update(call: Call) -> None:
+    Path("updates.csv").write_text(
+        "客户编号,更新时间,手机号,城市\n001,2024-04-01,13700000001,\n002,2024-04-01,123,广州\n",
+        encoding="utf-8",
+    )
+    told = call("update", "customers.csv", "updates.csv", "--to", "updated")
+    assert "2 项已更新。 2 changes carried out." in told.stdout
+    assert "值的格式不正确：1。 not a valid value: 1." in told.stderr
+    customers = pl.read_parquet("updated/customers.parquet")
+    assert customers.select("mobile", "city").rows()[:2] == [("13700000001", None), (None, "广州")]
+    assert pl.read_parquet("updated/conflicts.parquet").rows() == [(3, "002", "mobile", "invalid_value")]
+
+
+def test_problems_are_told(call: Call) -> None:
+    call("propose", "customers.csv", "--to", "merges.csv")
+    _decide("merge")
+    with pytest.raises(DataError, match="unknown decision 'merge'"):
+        call("apply", "customers.csv", "merges.csv", "--to", "merged")
+    with pytest.raises(ParamsError, match="no rule of survivorship"):
+        call("apply", "customers.csv", "merges.csv", "--to", "merged", "--rule", "oldest")
+    with pytest.raises(DataError, match="missing or damaged"):
+        call("undo", "merged")
+    assert not Path("merged").exists()
