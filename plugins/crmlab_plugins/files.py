@@ -1,41 +1,61 @@
-"""Tables from files: CSV, TSV, Parquet."""
+"""Tables from files: CSV, TSV, XLSX, XLS, HTML, JSON lines, Parquet, and folders of them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
-from crmlab.data.readers import read_file
-from crmlab.data.schemas import TABLES
-from crmlab.errors import DataError, ParamsError, did_you_mean
+from crmlab.data.intake.files import Options, read_table
+from crmlab.data.presets import NONE, is_file, named
+from crmlab.data.schemas import TABLES, columns
+from crmlab.data.surveys.export import check_asked
+from crmlab.errors import ParamsError, did_you_mean
 from crmlab.estimators import Source
 from crmlab.labels import Text
 from crmlab.satisfaction import SCALES
 
-
-class TableFile(TypedDict, total=False):
-    """Where one table lies and which header stands for which column."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
-
-    path: str
-    columns: dict[str, str]
-    scale: str
+TableFile = TypedDict(
+    "TableFile",
+    {
+        "path": str,
+        "from": str,
+        "preset": str,
+        "sheet": str,
+        "header_rows": int,
+        "columns": dict[str, str],
+        "values": dict[str, dict[str, str]],
+        "dates": dict[str, str],
+        "questions": dict[str, str],
+        "scale": str,
+    },
+    total=False,
+)
+"""Where one table lies, and what is not to be recognised by itself: see :class:`Files`."""
+TableFile.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
 
 
 class Files(Source):
-    """One file per canonical table.
+    """One file, folder or pattern per canonical table.
 
-    ``files`` maps a table name to its ``path`` (relative to the working folder, which is the folder
-    of the study's YAML in a run) and, where the headers are not recognised, to ``columns``:
-    canonical column → header in the file. ``scale`` says on which scale the scores of a feedback
-    file were given. ``note`` tells readers in a sentence what the data is.
+    ``files`` maps a table's name to its ``path`` (relative to the working folder, which is the folder of
+    the study's YAML in a run). A folder, or a pattern such as ``orders/2024-*.csv``, is many files of one
+    table. The rest is needed only where it is not recognised:
+
+    - ``preset``: the program that exported the file, a YAML file with a preset of your own, or ``none``
+    - ``columns``: canonical column → header in the file
+    - ``values``: column → what is written → what is meant, ``{status: {备货中: pending}}``
+    - ``dates``: column → format, ``{ordered_at: "%m/%d/%Y"}``
+    - ``sheet`` of a workbook, and ``header_rows`` of a survey
+    - ``questions`` of a survey: number or stem → scale or kind; ``scale`` of the scores of feedback
+
+    ``orders: {from: order_lines}`` sums the lines to orders. ``note`` tells readers in a sentence what the
+    data is.
     """
 
     title: ClassVar[Text] = Text("文件", "Files")
@@ -51,55 +71,55 @@ class Files(Source):
     @property
     def origin(self) -> Text:
         """The names of the files, without their folders."""
-        names = ", ".join(Path(file.get("path", "?")).name for file in self.files.values())
+        paths = [file["path"] for file in self.files.values() if "path" in file]
+        names = ", ".join(dict.fromkeys(Path(path).name for path in paths))
         note = f" {self.note}" if self.note else ""
         return Text(f"用户文件：{names}。{note}", f"Files of the user: {names}.{note}")
 
     def read(self) -> Mapping[str, pl.LazyFrame]:
-        """Read every file; raise DataError for a file or a header that is not there."""
-        return {name: self._table(name, file) for name, file in self.files.items()}
+        """Read every file; raise DataError for a file or a header that is not there.
+
+        Orders that are ``from`` their lines are not delivered: their lines are.
+        """
+        return {
+            name: read_table(file["path"], name, _options(file))
+            for name, file in self.files.items()
+            if "from" not in file
+        }
 
     def _check_params(self) -> None:
-        problems = [line for name, file in self.files.items() for line in _problems(name, file)]
+        problems = [line for name, file in self.files.items() for line in _problems(name, file, self.files)]
         if problems:
             raise ParamsError(" ".join(problems))
 
-    def _table(self, name: str, file: TableFile) -> pl.LazyFrame:
-        path = Path(file["path"])
-        frame = read_file(path)
-        headers = frame.collect_schema().names()
-        mapped = file.get("columns", {})
-        for header in mapped.values():
-            if header not in headers:
-                raise DataError(
-                    f"{path.name} has no column {header!r}.{did_you_mean(header, headers)} "
-                    f"It has: {', '.join(headers)}."
-                )
-        chosen = _recognised(name, headers, mapped) | mapped
-        # What the study maps goes before a column that merely has the canonical name.
-        shadowed = [column for column, header in chosen.items() if column in headers and column != header]
-        frame = frame.drop(shadowed).rename({header: column for column, header in chosen.items()})
-        return frame.with_columns(scale=pl.lit(file["scale"])) if "scale" in file else frame
+
+def _options(file: TableFile) -> Options:
+    said: dict[str, Any] = {name: value for name, value in file.items() if name not in ("path", "from")}
+    return Options(**said)
 
 
-def _problems(name: str, file: TableFile) -> list[str]:
+def _problems(name: str, file: TableFile, files: Mapping[str, TableFile]) -> list[str]:
     """Say what is wrong with the entry of one table, before any file is opened."""
     if name not in TABLES:
         return [
             f"No canonical table is named {name!r}.{did_you_mean(name, TABLES)} Allowed: {', '.join(TABLES)}."
         ]
+    if "from" in file:
+        return _problems_of_derived(name, file, files)
     problems = []
     if not file.get("path"):
         problems.append(f"The table {name!r} has no file; give it one with `{name}: {{path: …}}`.")
-    mapped, allowed = file.get("columns", {}), _columns(name)
-    for column in mapped:
-        # Customers may bring attributes of any name.
-        if column not in allowed and name != "customers":
-            problems.append(
-                f"The table {name!r} has no column {column!r}.{did_you_mean(column, allowed)} "
-                f"Allowed: {', '.join(allowed)}."
-            )
-    repeated = [header for header, times in Counter(mapped.values()).items() if times > 1]
+    preset = file.get("preset", NONE)
+    if preset != NONE and not is_file(preset):
+        try:
+            provided = named(preset).provides
+        except ParamsError as error:
+            problems.append(str(error))
+        else:
+            if name not in provided:
+                problems.append(f"The preset {preset!r} has no table {name!r}; it has {', '.join(provided)}.")
+    problems += _unknown_columns(name, file)
+    repeated = [header for header, times in Counter(file.get("columns", {}).values()).items() if times > 1]
     if repeated:
         problems.append(f"{name}.columns uses the header {repeated[0]!r} for more than one column.")
     scale = file.get("scale")
@@ -107,35 +127,44 @@ def _problems(name: str, file: TableFile) -> list[str]:
         problems.append(
             f"No scale is named {scale!r}.{did_you_mean(scale, SCALES)} Allowed: {', '.join(SCALES)}."
         )
-    if scale is not None and name != "feedback":
-        problems.append(f"`scale` belongs to the table 'feedback', not to {name!r}.")
-    return problems
+    for setting in ("scale", "questions"):
+        if setting in file and name != "feedback":
+            problems.append(f"`{setting}` belongs to the table 'feedback', not to {name!r}.")
+    return problems + [f"{name}.{line}" for line in check_asked(file.get("questions", {}))]
 
 
-def _columns(name: str) -> dict[str, tuple[str, ...]]:
-    """Return column of the source → headers that stand for it."""
-    return {
-        {"amount_hundredths": "amount"}.get(column, column): (rule.metadata or {}).get("aliases", ())
-        for column, rule in TABLES[name].columns().items()
-        if column not in ("row", "day")
+def _problems_of_derived(name: str, file: TableFile, files: Mapping[str, TableFile]) -> list[str]:
+    if (name, file["from"]) != ("orders", "order_lines"):
+        return [f"{name}.from: only `orders: {{from: order_lines}}` is possible."]
+    if "order_lines" not in files:
+        return ["`orders: {from: order_lines}` needs the table 'order_lines' in the same `files`."]
+    others = [setting for setting in file if setting != "from"]
+    return [f"{name}: {', '.join(others)} belong to order_lines where `from` is given."] if others else []
+
+
+def _unknown_columns(name: str, file: TableFile) -> list[str]:
+    allowed = {column.name: column for column in columns(name)}
+    problems = []
+    settings: dict[str, Mapping[str, Any]] = {
+        "columns": file.get("columns", {}),
+        "values": file.get("values", {}),
+        "dates": file.get("dates", {}),
     }
-
-
-def _recognised(name: str, headers: list[str], mapped: Mapping[str, str]) -> dict[str, str]:
-    """Match the columns that are not mapped to headers: by their very name, or else by an alias.
-
-    Raises DataError where two headers could stand for one column: which is meant is not ours to guess.
-    """
-    chosen = {}
-    for column, aliases in _columns(name).items():
-        known = {alias.casefold() for alias in (column, *aliases)}
-        matches = [header for header in headers if header.casefold() in known]
-        if column in mapped or not matches:
-            continue
-        if column not in headers and len(matches) > 1:
-            raise DataError(
-                f"In the table {name!r} the headers {', '.join(matches)} could all be {column!r}. Say which "
-                f"it is: `columns: {{{column}: {matches[0]}}}`."
-            )
-        chosen[column] = column if column in headers else matches[0]
-    return chosen
+    for setting, given in settings.items():
+        for column in given:
+            # Customers may bring attributes of any name.
+            if column not in allowed and (name != "customers" or setting != "columns"):
+                where = "" if setting == "columns" else f"{name}.{setting}: "
+                problems.append(
+                    f"{where}The table {name!r} has no column {column!r}.{did_you_mean(column, allowed)} "
+                    f"Allowed: {', '.join(allowed)}."
+                )
+    for column, meanings in settings["values"].items():
+        codes = allowed[column].codes if column in allowed else {}
+        for written, meaning in meanings.items():
+            if codes and meaning not in codes:
+                problems.append(
+                    f"{name}.values.{column}.{written}: no code is named {meaning!r}."
+                    f"{did_you_mean(meaning, codes)} Allowed: {', '.join(codes)}."
+                )
+    return problems

@@ -1,0 +1,1 @@
+"""From files to canonical tables: opened, understood, gathered, written with a study."""

@@ -1,0 +1,1 @@
+"""Which header stands for which canonical column, on what evidence, and what to say of it."""
