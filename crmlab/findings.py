@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from crmlab.data.suppression import FEW
 from crmlab.labels import Text
 from crmlab.results import Finding
 from crmlab.satisfaction import Rating
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 def findings(lab: Lab) -> list[Finding]:
     """Return the findings of the lab's report; of both reports where it names none."""
     made = []
+    if lab.report == "data-quality":
+        made += lab.quality.findings()
     if lab.report in ("segmentation", None) and "orders" in lab.tables:
         made += segmentation_findings(lab)
     if lab.report in ("feedback", None) and "feedback" in lab.tables:
@@ -33,7 +36,8 @@ def segmentation_findings(lab: Lab) -> list[Finding]:
     customers = concentration.spend.len()
     if not customers:
         return [Finding("nobody", texts()["nobody"])]
-    return [_concentration_finding(lab), _segment_finding(lab), _status_finding(lab)]
+    found = [_concentration_finding(lab), _segment_finding(lab), _status_finding(lab)]
+    return [finding for finding in found if finding is not None]
 
 
 def feedback_findings(lab: Lab) -> list[Finding]:
@@ -91,6 +95,8 @@ def _concentration_finding(lab: Lab) -> Finding:
         revenue=money(net, lab.study.currency),
     )
     few, bounds = concentration.share_for(0.8), concentration.gini_interval
+    if few is None:
+        return Finding("concentration", say("sentence", text=spent))
     if net <= 0 or not few:
         return Finding("concentration", say("finding_refunded", spent=spent))
     ends = say("interval_unknown")
@@ -119,12 +125,15 @@ def _rated(rating: Rating, judged: Text) -> Text:
     )
 
 
-def _segment_finding(lab: Lab) -> Finding:
-    """Name the segment with most revenue, or with most customers where all are too small for that."""
+def _segment_finding(lab: Lab) -> Finding | None:
+    """Name the segment with most revenue, or with most customers where there is none to share."""
     segments = lab.classify("rfm")
-    known = segments.summary.filter(pl.col("customers") > 0).drop_nulls("revenue_share")
+    named = segments.summary.filter(pl.col("label") != FEW, pl.col("customers") > 0)
+    if named.is_empty():
+        return None
+    known = named.drop_nulls("revenue_share")
     by = "customers" if known.is_empty() else "revenue"
-    shown = segments.summary if known.is_empty() else known
+    shown = named if known.is_empty() else known
     top = shown.sort(by, descending=True, maintain_order=True).row(0, named=True)
     sentence = say(
         "finding_segment_size",
@@ -134,7 +143,7 @@ def _segment_finding(lab: Lab) -> Finding:
         interval=interval(top["share_low"], top["share_high"]),
     )
     if known.is_empty():
-        return Finding("segments", say("finding_segment_alone", size=sentence))
+        return Finding("segments", say("sentence", text=sentence))
     return Finding(
         "segments",
         say(
@@ -146,17 +155,20 @@ def _segment_finding(lab: Lab) -> Finding:
     )
 
 
-def _status_finding(lab: Lab) -> Finding:
+def _status_finding(lab: Lab) -> Finding | None:
     status = lab.classify("status")
     first = status.scheme.labels[0]
     day = lab.study.earlier
     movement = status.compare(lab.classify("status", as_of=day))
-    gone, of = movement.moved(first.id, set(status.scheme.ids[1:]))
-    if of:
+    moved = movement.moved(first.id, set(status.scheme.ids[1:]))
+    if moved is not None and moved != (0, 0):
+        gone, of = moved
         return Finding(
             "movement",
             say("finding_movement", day=day, of=count(of), gone=count(gone), share=percent(gone / of)),
         )
+    if first.id in status.few:
+        return None
     row = status.summary.row(by_predicate=pl.col("label") == first.id, named=True)
     return Finding(
         "status",

@@ -15,7 +15,7 @@ import polars as pl
 from crmlab import registry
 from crmlab.data.schemas import sensitivity_of
 from crmlab.data.tables import TableStore
-from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER, resolved
+from crmlab.environment import REPORT_NAME, RUN_FOLDER, resolved
 from crmlab.errors import (
     DataError,
     MissingFeaturesError,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from crmlab.estimators import Classifier, Feature, Source
     from crmlab.overview import Overview
     from crmlab.profiles import WatchList
+    from crmlab.quality import Quality
     from crmlab.results import Finding
     from crmlab.revenue import Concentration
     from crmlab.view.findings import Findings, Note
@@ -84,19 +85,29 @@ class Lab:
 
     @cached_property
     def tables(self) -> TableStore:
-        """The canonical tables by name, read and cleaned when first used."""
+        """The canonical tables by name, read and cleaned when first used.
+
+        Raises QualityGateError where they break a gate that the study sets; the data-quality report
+        tells first and stops at its end.
+        """
+        from crmlab.data.quality import gate
+
         study, run = self.study, os.environ.get(RUN_FOLDER)
         sources = [registry.sources[spec.source].from_params(resolved(spec.params)) for spec in study.data]
         rejected = Path(run) / "rejected" / self.output_name if run else None
-        return TableStore(
+        looks_at_bad_data = self.report == gate.REPORT
+        store = TableStore(
             sources,
             study.as_of,
             study.timezone,
-            study.quality.max_rejected_share,
+            1.0 if looks_at_bad_data else study.quality.max_rejected_share,
             rejected,
             study.policy,
             study.currency,
         )
+        if not looks_at_bad_data:
+            gate.enforce(store, study)
+        return store
 
     def features(self, *columns: str, as_of: date | None = None) -> pl.DataFrame:
         """Return one row per customer with ``columns``, as of a day (the study's unless given).
@@ -190,6 +201,13 @@ class Lab:
 
         return Voice(self)
 
+    @cached_property
+    def quality(self) -> Quality:
+        """How good the data is."""
+        from crmlab.quality import Quality
+
+        return Quality(self)
+
     def overview(self, *tables: str) -> Overview:
         """Say which data a report stands on; all tables that have been used so far unless named."""
         from crmlab.overview import Overview
@@ -256,16 +274,15 @@ class Lab:
 
     def shown_ids(self, ids: pl.Series) -> pl.Series:
         """Return customer ids as a shared page may show them: codes, unless the study says plain."""
-        from crmlab.data.privacy import mask_ids, study_key
+        from crmlab.data.privacy import mask_ids, report_key
 
         if self.study.privacy.ids == "plain" or not len(ids):
             return ids
-        key = study_key(Path(os.environ.get(KEY_FOLDER, ".crmlab")))
         # Only tables that the report has read: another one may be large, or too bad to be read at all.
         read = [self.tables[name]["customer_id"] for name in _IDENTIFIED if name in self.tables.loaded]
         known = pl.concat([*read, ids.cast(pl.String)]).drop_nulls().unique().sort()
         return ids.cast(pl.String).replace_strict(
-            known, mask_ids(known, key), default=None, return_dtype=pl.String
+            known, mask_ids(known, report_key()), default=None, return_dtype=pl.String
         )
 
     def save(self, folder: Path | str | None = None) -> Note:
@@ -307,6 +324,8 @@ class Lab:
             extra["trend"] = self.voice.trend.periods
             extra["words"] = self.voice.contrast.words
             extra["coverage"] = self.voice.coverage.summary
+        if "quality" in vars(self):
+            extra |= self.quality.saved_tables()
         return extra
 
     @cached_property

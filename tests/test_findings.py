@@ -64,9 +64,10 @@ def test_movement_by_hand(make_lab: MakeLab, shop: Shop) -> None:
     )
 
 
-def test_money_of_few_customers_is_not_told(make_lab: MakeLab, shop: Shop) -> None:
-    sentence = _said(make_lab(shop, "segmentation", **FIXED))["segments"]
-    assert sentence.endswith("); too few for their revenue to be shown.")
+def test_few_customers_are_not_told_of(make_lab: MakeLab, shop: Shop) -> None:
+    assert _said(make_lab(shop, "segmentation", currency="USD", **FIXED)) == {
+        "concentration": "As of 2024-06-30, 4 customers have spent $183.06."
+    }
 
 
 def test_feedback_by_hand(make_lab: MakeLab) -> None:
@@ -105,8 +106,9 @@ def test_nobody_paid(make_lab: MakeLab, rows: str) -> None:
 
 @pytest.mark.parametrize("rows", ["a,2024-06-30,5\n", "a,2024-01-01,5\nb,2024-01-01,5\n"])
 def test_hardly_any_customers(make_lab: MakeLab, rows: str) -> None:
-    lab = make_lab({"orders": f"customer_id,ordered_at,amount\n{rows}"}, "segmentation")
-    said = _said(lab)
+    tables = {"orders": f"customer_id,ordered_at,amount\n{rows}"}
+    assert list(_said(make_lab(tables, "segmentation"))) == ["concentration"]
+    said = _said(make_lab(tables, "segmentation", privacy={"smallest_group": 1}))
     assert list(said) == ["concentration", "segments", "status"]
     assert " 0 customers" not in said["segments"]
 

@@ -159,7 +159,9 @@ def test_no_feedback(make_lab: MakeLab, shop: Shop) -> None:
 
 
 def test_one_customer(make_lab: MakeLab) -> None:
-    lab = make_lab({"orders": "customer_id,ordered_at,amount\na,2024-06-30,5\n"})
+    lab = make_lab(
+        {"orders": "customer_id,ordered_at,amount\na,2024-06-30,5\n"}, privacy={"smallest_group": 1}
+    )
     for name in ("rfm", "abc", "status"):
         assert lab.classify(name).labels.height == 1
         assert lab.classify(name).summary["customers"].sum() == 1

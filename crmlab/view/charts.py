@@ -126,9 +126,12 @@ def heat_map(
 
 
 def pareto_curve(
-    frame: pl.DataFrame, at: tuple[float, float], title: Text, subtitle: Text, language: Language
+    frame: pl.DataFrame, at: tuple[float, float] | None, title: Text, subtitle: Text, language: Language
 ) -> alt.LayerChart:
-    """Draw the share of revenue that the best x % of customers make (``customer_share``, ``value_share``)."""
+    """Draw the share of revenue that the best x % of customers make (``customer_share``, ``value_share``).
+
+    ``at`` is a point to mark.
+    """
     import altair as alt
 
     words = _words(language)
@@ -151,11 +154,13 @@ def pareto_curve(
     )
     equal = alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]})).encode(x="x:Q", y="y:Q")
     diagonal = equal.mark_line(color=theme.MUTED, strokeDash=[4, 4], strokeWidth=1)
-    written = f"{percent(at[0])} → {percent(at[1], 0)}"
-    mark = alt.Chart(pl.DataFrame({"x": [at[0]], "y": [at[1]], "text": [written]})).encode(x="x:Q", y="y:Q")
-    point = mark.mark_point(size=110, color=theme.BAD)
-    label = mark.mark_text(align="left", dx=12, dy=10, color=theme.INK, fontWeight="bold", fontSize=13)
-    layers = diagonal + base.mark_line() + dots.add_params(nearest) + point + label.encode(text="text:N")
+    layers = diagonal + base.mark_line() + dots.add_params(nearest)
+    if at is not None:
+        written = f"{percent(at[0])} → {percent(at[1], 0)}"
+        place = pl.DataFrame({"x": [at[0]], "y": [at[1]], "text": [written]})
+        mark = alt.Chart(place).encode(x="x:Q", y="y:Q")
+        label = mark.mark_text(align="left", dx=12, dy=10, color=theme.INK, fontWeight="bold", fontSize=13)
+        layers = layers + mark.mark_point(size=110, color=theme.BAD) + label.encode(text="text:N")
     chart: alt.LayerChart = _finished(layers, title, subtitle, language, height=340)
     return chart
 

@@ -57,8 +57,13 @@ class View:
         """Return the markup as the report page uses it, without styles."""
         return self.render(self.payload())
 
+    @classmethod
+    def document(cls, payload: dict[str, Any]) -> str:
+        """Return the markup of a payload with its styles, as JupyterLab shows it."""
+        return f'<div class="crm-view"><style>{stylesheet()}</style>{cls.render(payload)}</div>'
+
     def _repr_html_(self) -> str:
-        return f'<div class="crm-view"><style>{stylesheet()}</style>{self.to_html()}</div>'
+        return self.document(self.payload())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         payload = {**self.payload(), "view": self.view}

@@ -28,6 +28,12 @@ def say(key: str, **values: Any) -> Text:
     )
 
 
+def joined(*notes: Text | None) -> Text:
+    """Put sentences after each other; None is no sentence."""
+    said = [note for note in notes if note is not None]
+    return Text("".join(note.zh for note in said), " ".join(note.en for note in said))
+
+
 _LANGUAGES: tuple[Language, Language] = ("zh", "en")
 
 

@@ -1,0 +1,315 @@
+"""Personal data and secrets planted in every column, header, text and error are in nothing that leaves."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import json
+import re
+import unicodedata
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote, quote_plus, unquote_plus
+
+import polars as pl
+import pytest
+import yaml
+
+from crmlab.data.masking import KINDS
+from crmlab.data.schemas import TABLES, CanonicalColumn, columns
+from crmlab.report.run import Run, run
+
+CUSTOMERS, ROWS = 40, 80
+SECRET = 'q7 "Kanari+&/ü'
+NOSY = '''
+import polars as pl
+from crmlab import Classifier, Label, Scheme, Text, classifiers
+
+@classifiers.register("nosy")
+class Nosy(Classifier):
+    """Quotes everything that it knows of a customer."""
+
+    title = Text("多嘴", "Nosy")
+    requires = ("name", "mobile", "birth_date", "home_address", "city", "extra")
+    scheme = Scheme("nosy", "多嘴", "Nosy", (Label("a", "甲类", "A"), Label("b", "乙类", "B")))
+
+    def _predict(self, features):
+        return features.select(label=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("a")).otherwise(pl.lit("b"))).to_series()
+
+    def _explain(self, features):
+        told = pl.format("{} {} {} {} {} {} {}", "customer_id", *[pl.col(c).cast(pl.String).fill_null("?") for c in self.requires])
+        return features.select(zh="客户 " + told, en="customer " + told)
+'''  # noqa: E501
+OPEN = """
+import warnings
+import polars as pl
+import crmlab
+lab = crmlab.open("broken", study=study, data=data, as_of=as_of, classifiers=classifiers,
+                  plugin_folder=plugin_folder, reports=reports, privacy=privacy)
+customers = lab.tables["customers"]
+"""
+CELLS = (
+    OPEN,
+    "lab.watch_list('nosy', ['a', 'b'], rows=30).table()",
+    "lab.classify('nosy')",
+    "print(customers['mobile'][3]); warnings.warn(str(customers['email'][4]))",
+    "customers.select('mobile', 'email', 'identity_number')",
+    "from IPython.display import HTML, Markdown\n"
+    "HTML('<b title=\"' + customers['mobile'][5] + '\">' + customers['email'][6] + '</b>')",
+    "Markdown('# ' + customers['mobile'][7])",
+    "customers.select('mobile', 'email').head(9).plot.point(x='mobile', y='email', tooltip='mobile')"
+    ".properties(title=customers['mobile'][8], description='写给 ' + customers['email'][8])",
+    "customers.select(pl.col('name').cast(pl.Int64))",
+)
+QUOTING = """
+row, text = customers.row(0), lab.tables["feedback"].row(0)
+raise ValueError(f"cannot use {row} of {customers.columns} with {text}")
+"""
+BROKEN = {"broken": CELLS, "broken-too": (OPEN, QUOTING)}
+
+
+class Planted:
+    """Values that must not leave, by what they are."""
+
+    def __init__(self) -> None:
+        self.phones: dict[tuple[str, str, int], str] = {}
+        self.names: dict[tuple[str, str, int], str] = {}
+        self.ids: set[str] = set()
+
+    def phone(self, table: str, column: str, row: int = 0) -> str:
+        number = f"139{(len(self.phones) + 7) * 46_337 % 100_000_000:08d}"
+        return self.phones.setdefault((table, column, row), number)
+
+    def email(self, table: str, column: str, row: int = 0) -> str:
+        return f"kanari.{self.phone(table, column, row)[3:]}@pii.example.com"
+
+    def identity(self, row: int) -> str:
+        digits = f"1101051949{1231 - row % 28}{row:03d}"
+        total = sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(digits))
+        number = digits + "10X98765432"[total % 11]
+        self.ids.add(number)
+        return number
+
+    def name(self, table: str, column: str, row: int) -> str:
+        marks = "梓宸晗昱霖钰琛懿岚翊"
+        place = len(self.names)
+        made = "鲜于" + marks[place // 100 % 10] + marks[place // 10 % 10] + marks[place % 10]
+        return self.names.setdefault((table, column, row), made)
+
+    def code(self, table: str, row: int) -> str:
+        code = f"KUNDE{row:04d}X" if table == "customers" else f"{table.upper()}-NR-{row:05d}"
+        self.ids.add(code)
+        return code
+
+    def all(self) -> list[str]:
+        mails = [self.email(*place) for place in self.phones]
+        return sorted({*self.phones.values(), *mails, *self.names.values(), *self.ids})
+
+
+def cell(planted: Planted, table: str, column: CanonicalColumn, row: int) -> str:
+    """Return a value that the column takes and that, wherever the column allows it, names somebody."""
+    name = column.name
+    if name == "customer_id":
+        return planted.code("customers", row % CUSTOMERS)
+    if name == "order_id":
+        return planted.code("orders", row)
+    if column.sensitivity == "code":
+        return planted.code(f"{table}-{name}", row)
+    if name == "campaign_id":
+        return f"A{row}"
+    if column.codes:
+        return next(iter(column.codes)) if name != "arm" else ("treatment", "control")[row % 2]
+    if column.dtype == pl.Boolean:
+        return ("是", "否")[row % 2]
+    if column.dtype == pl.Date:
+        return (
+            f"{1960 + row % 40}-03-{1 + row % 28:02d}" if name == "birth_date" else f"2024-0{1 + row % 5}-01"
+        )
+    if isinstance(column.dtype, pl.Datetime):
+        return f"2024-0{1 + row % 5}-0{1 + row % 9} 10:00:00"
+    if name == "scale":
+        return "csat_1_5"
+    if column.dtype.is_numeric():
+        return "0.5" if table == "identities" else str(1 + row % 5)
+    if name == "currency":
+        return "CNY"
+    if name == "language":
+        return "zh"
+    if name == "identity_number":
+        return planted.identity(row)
+    if column.sensitivity == "free_text":
+        said = ("物流很快，质量很好，非常满意", "质量太差，客服态度恶劣，很失望")[row % 2]
+        return f"{said}，请打{planted.phone(table, name, row)}或写信到{planted.email(table, name, row)}谢谢"
+    if column.sensitivity == "ordinary":
+        # In so many rows that the value is a group of its own, which charts and tables name.
+        return planted.phone(table, name) if row % 2 else f"值{row % 4}"
+    kind = KINDS.get(name, "name")
+    if kind == "phone":
+        return planted.phone(table, name, row)
+    return planted.email(table, name, row) if kind == "email" else planted.name(table, name, row)
+
+
+def write_tables(folder: Path, planted: Planted) -> dict[str, dict[str, str]]:
+    """Write a file per canonical table with a value in every column, more columns, and telling names."""
+    files = {}
+    for table in TABLES:
+        path = folder / f"{table} {planted.phone('file', table)}.csv"
+        size = CUSTOMERS if table == "customers" else ROWS
+        headers = [column.name for column in columns(table)]
+        extra = ["extra", f"联系{planted.phone('header', table)}"] if table == "customers" else []
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(headers + extra)
+            for row in range(size):
+                more = [planted.email(table, "extra", row), planted.phone(table, "more", row)][: len(extra)]
+                writer.writerow([cell(planted, table, column, row) for column in columns(table)] + more)
+        files[table] = {"path": path.name}
+    return files
+
+
+REPORTS = ["segmentation", "feedback", "data-quality"]
+
+
+def existing() -> list[str]:
+    """Return which of our reports exist."""
+    here = Path(__file__).resolve().parents[2] / "notebooks"
+    return [name for name in REPORTS if (here / f"{name}.ipynb").exists()]
+
+
+@pytest.fixture(scope="module")
+def planted() -> Planted:
+    return Planted()
+
+
+@pytest.fixture(scope="module")
+def done(
+    tmp_path_factory: pytest.TempPathFactory, notebook_at: Callable[..., Path], planted: Planted
+) -> Iterator[Run]:
+    folder = tmp_path_factory.mktemp("canaries")
+    parameters = "\n".join(
+        ['as_of = "2024-06-30"', *(f"{name} = None" for name in ("data", "classifiers", "plugin_folder"))]
+    )
+    parameters += '\nstudy = "canaries"\nreports = {}\nprivacy = {}'
+    for name, cells in BROKEN.items():
+        notebook_at(folder / "notebooks" / f"{name}.ipynb", *cells, parameters=parameters)
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "nosy.py").write_text(NOSY, encoding="utf-8")
+    files = write_tables(folder, planted)
+    study = {
+        "study": "canaries",
+        "data": [{"source": "files", "files": files, "note": "env:KANARI"}],
+        "as_of": "2024-06-30",
+        "classifiers": {"nosy": {}, "status": {"method": "fixed_days"}},
+        "plugin_folder": "plugins",
+        "quality": {"max_rejected_share": 1.0},
+        "reports": dict.fromkeys([*existing(), *BROKEN]),
+    }
+    (folder / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KANARI", SECRET)
+        yield run(folder / "study.yaml", runs=folder / "runs", language="zh", jobs=2, progress=False)
+
+
+def forms(canary: str) -> set[str]:
+    """Return how a text, a page, a URL, JSON or base64 may write a value."""
+    written = {
+        canary,
+        quote(canary, safe=""),
+        quote_plus(canary),
+        html.escape(canary),
+        json.dumps(canary)[1:-1],
+        repr(canary)[1:-1],
+        "".join(f"&#{ord(char)};" for char in canary),
+        "".join(f"&#x{ord(char):x};" for char in canary),
+        "".join(f"\\u{ord(char):04x}" for char in canary),
+        "".join(chr(ord(char) + 0xFEE0) if char.isdigit() else char for char in canary),
+    }
+    return written | {
+        base64.b64encode(b"x" * before + canary.encode() + b"yz").decode() for before in range(3)
+    }
+
+
+def texts_of(path: Path) -> Iterator[tuple[str, str]]:
+    """Give the texts in a file: that of a workbook is in its parts."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                yield f"{path.name}/{name}", archive.read(name).decode("utf-8", "replace")
+    else:
+        yield path.name, path.read_bytes().decode("utf-8", "replace")
+
+
+def levels(text: str) -> Iterator[str]:
+    """Give a text as it is, and as it reads once it is decoded."""
+    yield text
+    decoded = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+    yield unicodedata.normalize("NFKC", html.unescape(decoded.replace('\\"', '"')))
+    yield unquote_plus(text)
+    runs = [run[start:] for run in re.findall(r"[A-Za-z0-9+/]{12,}", text) for start in range(4)]
+    whole = (run[: len(run) // 4 * 4] for run in runs)
+    yield "\n".join(base64.b64decode(run).decode("utf-8", "replace") for run in whole)
+
+
+def found_in(path: Path, canaries: list[str]) -> list[tuple[str, str]]:
+    """Return (where, which canary) for every one that a file holds in any form."""
+    found = set()
+    for where, text in [(path.name, path.name), *texts_of(path)]:
+        read = pl.Series([level.encode("utf-8", "replace").decode() for level in levels(text)])
+        hits = read.str.extract_many(canaries, overlapping=True).explode(empty_as_null=True).drop_nulls()
+        found |= {(where, canary) for canary in hits}
+    return sorted(found)
+
+
+@pytest.mark.parametrize("canary", ["13987654321", "鲜于梓宸", 'q7 "Kanari+&/ü'])
+def test_the_scanner_finds_every_form(tmp_path: Path, canary: str) -> None:
+    for place, form in enumerate(sorted(forms(canary))):
+        path = tmp_path / f"{place}.html"
+        path.write_text(f"<p>…{form}…</p>", encoding="utf-8")
+        assert found_in(path, [canary]) == [(path.name, canary)], form
+    with zipfile.ZipFile(tmp_path / "book.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", f"<t>{html.escape(canary)}</t>")
+    assert [found for _, found in found_in(tmp_path / "book.xlsx", [canary])] == [canary]
+    (tmp_path / "clean.html").write_text("139****4321 鲜于** q7", encoding="utf-8")
+    assert found_in(tmp_path / "clean.html", [canary]) == []
+
+
+def test_the_reports_came_about(done: Run) -> None:
+    """Otherwise there would be nothing to find."""
+    ended = {outcome.name: outcome for outcome in done.outcomes}
+    assert {name for name, outcome in ended.items() if outcome.status == "done"} == set(existing())
+    assert {name: outcome.error["type"] for name, outcome in ended.items() if outcome.error} == {
+        "broken": "InvalidOperationError",
+        "broken-too": "ValueError",
+    }
+    page = (done.folder / "feedback.html").read_text(encoding="utf-8")
+    assert "有代表性的原话" in page
+    assert "[电话]" in page
+    assert "甲类" in (done.folder / "segmentation.html").read_text(encoding="utf-8")
+    broken = (done.folder / "broken.html").read_text(encoding="utf-8")
+    assert "鲜**" in broken
+    assert "C-" in broken
+
+
+def test_no_person_is_in_anything_that_leaves(done: Run, planted: Planted) -> None:
+    canaries = planted.all()
+    assert len(canaries) > 3000
+    leaving = [path for path in done.folder.rglob("*") if path.is_file() and path.suffix != ".parquet"]
+    assert {path.suffix for path in leaving} >= {".html", ".ipynb", ".xlsx", ".json"}
+    found = [hit for path in [*leaving, done.gallery] for hit in found_in(path, canaries)]
+    assert found == []
+
+
+def test_the_secret_is_nowhere(done: Run) -> None:
+    files = [path for path in done.folder.parents[1].rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".html", ".ipynb", ".xlsx", ".json", ".parquet"}
+    assert [hit for path in files for hit in found_in(path, [SECRET])] == []
+    assert "env:KANARI" in (done.folder / "manifest.json").read_text(encoding="utf-8")
+
+
+def test_what_stays_is_whole(done: Run, planted: Planted) -> None:
+    """Parquet is for programs inside the house: it holds the ids."""
+    table = pl.read_parquet(done.folder / "tables" / "segmentation" / "nosy_customers.parquet")
+    assert set(table["customer_id"]) == {planted.code("customers", row) for row in range(CUSTOMERS)}
+    assert table["name"].str.starts_with("鲜于").all()
