@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from crmlab.data.suppression import hidden, hidden_cells
 from crmlab.errors import ParamsError
 from crmlab.intervals import wilson
 from crmlab.labels import UNCLASSIFIED, Text
 from crmlab.view import charts, theme
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, percent
-from crmlab.view.tables import Column, Table
-from crmlab.view.texts import say, texts
+from crmlab.view.tables import MISSING, Column, Table
+from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
     import altair as alt
@@ -37,10 +38,48 @@ class Movement:
         self.before = before
         self.after = after
         self._language = after.lab.language
+        self._smallest = after.lab.study.privacy.smallest_group
 
     @cached_property
     def matrix(self) -> pl.DataFrame:
-        """One row per (``before``, ``after``) pair of label ids: ``customers`` and ``share`` of before."""
+        """One row per (``before``, ``after``) pair of label ids: ``customers`` and ``share`` of before.
+
+        Both are null for pairs of fewer customers than the study's ``privacy.smallest_group``, and for
+        those with which the totals would give them away; pairs without customers have no row.
+        """
+        counts, gone = self._counts, self._hidden
+        rows: list[tuple[str, str, int | None, float | None]] = []
+        for before, line, off in zip(self.before_ids, counts, gone, strict=True):
+            for after, n, hid in zip(self.after.scheme.ids, line, off, strict=True):
+                if hid:
+                    rows.append((before, after, None, None))
+                elif n:
+                    rows.append((before, after, n, n / sum(line)))
+        return pl.DataFrame(rows, schema=_MATRIX, orient="row")
+
+    @property
+    def before_ids(self) -> list[str]:
+        """Label ids of the earlier day in order, ``new`` last."""
+        return [*self.after.scheme.ids, "new"]
+
+    def moved(self, before: str, after: set[str]) -> tuple[int, int] | None:
+        """Return how many went from one class to others, and how many there were.
+
+        None where that would tell of fewer customers than the study's ``privacy.smallest_group``.
+        """
+        place = self.before_ids.index(before)
+        line, off = self._counts[place], self._hidden[place]
+        left = [name not in after for name in self.after.scheme.ids]
+        split = len({stays for hid, stays in zip(off, left, strict=True) if hid}) > 1
+        gone = sum(n for n, stays in zip(line, left, strict=True) if not stays)
+        # A sum that holds every hidden cell of the row is as public as the row's total.
+        if split or before in self.before.few or any(hidden([gone, sum(line) - gone], self._smallest)):
+            return None
+        return gone, sum(line)
+
+    @cached_property
+    def _counts(self) -> list[list[int]]:
+        """Customers per class of the earlier day (rows, new last) and of the later one (columns)."""
         earlier = self.before.labels.rename({"label": "before"})
         later = self.after.labels.rename({"label": "after"})
         both = later.join(earlier, on="customer_id", how="left").with_columns(
@@ -49,44 +88,52 @@ class Movement:
         known = both.with_columns(
             before=pl.when(pl.col("before") == UNCLASSIFIED.id).then(pl.lit("new")).otherwise("before")
         ).filter(pl.col("after") != UNCLASSIFIED.id)
-        counts = known.group_by("before", "after").agg(customers=pl.len().cast(pl.Int64))
-        shares = pl.col("customers") / pl.col("customers").sum().over("before")
-        return counts.with_columns(share=shares).sort(
-            _place("before", self.before_ids), _place("after", self.after.scheme.ids)
-        )
+        sizes = {row[:2]: row[2] for row in known.group_by("before", "after").len().iter_rows()}
+        ids = self.after.scheme.ids
+        return [[sizes.get((before, after), 0) for after in ids] for before in self.before_ids]
 
-    @property
-    def before_ids(self) -> list[str]:
-        """Label ids of the earlier day in order, ``new`` last."""
-        return [*self.after.scheme.ids, "new"]
-
-    def moved(self, before: str, after: set[str]) -> tuple[int, int]:
-        """Return how many went from one class to others, and how many there were."""
-        rows = self.matrix.filter(pl.col("before") == before)
-        gone = rows.filter(pl.col("after").is_in(sorted(after)))["customers"].sum()
-        return int(gone), int(rows["customers"].sum())
+    @cached_property
+    def _hidden(self) -> list[list[bool]]:
+        """Say which cells must not be shown, beside the sizes of the classes on both days."""
+        ids = self.after.scheme.ids
+        rows = [*(name in self.before.few for name in ids), False]
+        columns = [name in self.after.few for name in ids]
+        return hidden_cells(self._counts, self._smallest, rows, columns)
 
     def shares_chart(self) -> alt.LayerChart:
         """Draw the shares of the classes on both days, one bar a day."""
         scheme, words = self.after.scheme, texts()
-        names = scheme.names(self._language)
+        together = {*self.before.few, *self.after.few} & set(scheme.ids)
+        few = say("privacy_few", k=self._smallest).to(self._language)
+        names = {
+            label.id: label.text.to(self._language) for label in scheme.labels if label.id not in together
+        }
         first, rows, shares = scheme.labels[0], [], []
         for segmentation in (self.before, self.after):
             labels = _known(segmentation.labels)["label"]
-            counts = {name: int((labels == name).sum()) for name in scheme.ids}
+            counts = {name: int((labels == name).sum()) for name in names}
             rows += [(str(segmentation.as_of), names[name], n) for name, n in counts.items()]
-            shares.append(percent(counts[first.id] / labels.len() if labels.len() else None))
-        colours = _JUDGED if len(scheme.ids) <= len(_JUDGED) else theme.PALETTE * len(scheme.ids)
+            if together:
+                rest = labels.len() - sum(counts.values())
+                rows.append((str(segmentation.as_of), few, rest))
+            known = first.id in counts and labels.len()
+            shares.append(percent(counts[first.id] / labels.len() if known else None))
+        colours = dict(zip(scheme.ids, self._colours(), strict=False))
+        drawn = [colours[name] for name in names] + [theme.MUTED] * bool(together)
         then, now = shares
         return charts.share_bars(
             pl.DataFrame(rows, schema=["group", "name", "count"], orient="row"),
-            colours[: len(scheme.ids)],
+            drawn,
             say("status_title", label=first.text, then=then, now=now, day=self.before.as_of),
             say("status_subtitle", n=count(_known(self.after.labels).height)),
             words["as_of"],
             scheme.text,
             self._language,
         )
+
+    def _colours(self) -> tuple[str, ...]:
+        ids = self.after.scheme.ids
+        return _JUDGED if len(ids) <= len(_JUDGED) else theme.PALETTE * len(ids)
 
     def chart(self) -> alt.LayerChart:
         """Draw the migration matrix: rows are the earlier class, columns the later one."""
@@ -100,12 +147,15 @@ class Movement:
                 "{} ({}%)",
                 pl.col("customers").map_elements(count, return_dtype=pl.String),
                 (pl.col("share") * 100).round(0).cast(pl.Int64),
-            ),
+            ).fill_null(MISSING),
         )
         best = scheme.labels[0]
-        gone, of = self.moved(best.id, set(scheme.ids[1:]))
-        title = say("movement_none", label=best.text, day=self.before.as_of)
-        if of:
+        moved = self.moved(best.id, set(scheme.ids[1:]))
+        title = say("movement_caption", scheme=scheme.text)
+        if moved == (0, 0):
+            title = say("movement_none", label=best.text, day=self.before.as_of)
+        elif moved is not None:
+            gone, of = moved
             title = say(
                 "movement_title", label=best.text, gone=count(gone), of=count(of), share=percent(gone / of)
             )
@@ -130,11 +180,13 @@ class Movement:
         """Show the matrix as rows with 95 % Wilson intervals of the shares."""
         words, scheme = texts(), self.after.scheme
         names = scheme.names(self._language) | {"new": words["newcomer"].to(self._language)}
-        totals = dict(self.matrix.group_by("before").agg(pl.col("customers").sum()).iter_rows())
+        totals = {name: sum(line) for name, line in zip(self.before_ids, self._counts, strict=True)}
         bounds = [
-            list(wilson(n, totals[before]))
+            None if n is None else list(wilson(n, totals[before]))
             for before, n in self.matrix.select("before", "customers").iter_rows()
         ]
+        gone = sum(map(sum, self._hidden))
+        note = say("privacy_cells", cells=gone, k=self._smallest) if gone else None
         frame = self.matrix.with_columns(
             pl.col("before", "after").replace_strict(names, return_dtype=pl.String),
             interval=pl.Series(bounds, dtype=pl.List(pl.Float64)),
@@ -149,7 +201,7 @@ class Movement:
                 Column("interval", words["interval_95"], "interval", of="percent"),
             ],
             caption=say("movement_caption", scheme=scheme.text),
-            note=words["movement_note"],
+            note=joined(words["movement_note"], note),
             language=self._language,
         )
 
@@ -169,16 +221,21 @@ class Sensitivity:
         """One row per other value: ``value``, ``customers``, ``changed``, ``share``, ``low``, ``high``.
 
         Customers are those whom the base classifies. A value that the classifier's other parameters
-        exclude, or that leads to other labels, cannot be compared and has no row.
+        exclude, or that leads to other labels, cannot be compared and has no row. The figures are null
+        where fewer customers than the study's ``privacy.smallest_group`` change, or stay.
         """
-        known, rows = _known(self.base.labels), []
+        smallest = self.base.lab.study.privacy.smallest_group
+        known, rows = _known(self.base.labels), list[tuple[Any, ...]]()
         for value in self.values:
             other = self._other(value)
             if other is None:
                 continue
             both = known.join(other.labels, on="customer_id", suffix="_other")
             changed, n = both.filter(pl.col("label") != pl.col("label_other")).height, both.height
-            rows.append((str(value), n, changed, changed / n if n else None, *wilson(changed, n)))
+            if any(hidden([changed, n - changed], smallest)):
+                rows.append((str(value), n, None, None, None, None))
+            else:
+                rows.append((str(value), n, changed, changed / n if n else None, *wilson(changed, n)))
         return pl.DataFrame(rows, schema=_SENSITIVITY, orient="row")
 
     def _other(self, value: Any) -> Segmentation | None:
@@ -202,7 +259,8 @@ class Sensitivity:
         if not self.summary.height:
             return Note(texts()["sensitivity_none"], self._language)
         frame = self._named().with_columns(
-            label=pl.col("share").map_elements(percent, return_dtype=pl.String), value=pl.col("share")
+            label=pl.col("share").map_elements(percent, return_dtype=pl.String).fill_null(MISSING),
+            value=pl.col("share"),
         )
         shares = self.summary["share"].drop_nulls().to_list()
         low, high = min(shares, default=None), max(shares, default=None)
@@ -243,6 +301,9 @@ class Sensitivity:
                 Column("interval", words["interval_95"], "interval", of="percent"),
             ],
             caption=words["sensitivity_caption"],
+            note=say("privacy_rows", k=self.base.lab.study.privacy.smallest_group)
+            if self.summary["changed"].has_nulls()
+            else None,
             language=self._language,
         )
 
@@ -255,6 +316,7 @@ class Sensitivity:
         return texts().get(f"convention_{value}", Text(value, value))
 
 
+_MATRIX = {"before": pl.String, "after": pl.String, "customers": pl.Int64, "share": pl.Float64}
 _SENSITIVITY = {
     "value": pl.String,
     "customers": pl.Int64,
@@ -270,14 +332,10 @@ def _known(labels: pl.DataFrame) -> pl.DataFrame:
     return labels.filter(pl.col("label") != UNCLASSIFIED.id)
 
 
-def _place(column: str, order: Any) -> pl.Expr:
-    places = {name: i for i, name in enumerate(order)}
-    return pl.col(column).replace_strict(places, default=len(places), return_dtype=pl.Int64)
-
-
 def class_table(lab: Lab, segmentations: list[Segmentation]) -> Table:
     """Show the classes of several classifiers under each other."""
     words, language = texts(), lab.language
+    notes = dict.fromkeys(note for part in segmentations if (note := part.privacy_note()))
     frame = pl.concat(
         segmentation.named(segmentation.summary).with_columns(
             scheme=pl.lit(segmentation.scheme.text.to(language)),
@@ -296,7 +354,7 @@ def class_table(lab: Lab, segmentations: list[Segmentation]) -> Table:
             Column("revenue_share", words["revenue_share"], "percent", bar=True),
         ],
         caption=words["others_caption"],
-        note=say("sizes_note", k=lab.study.privacy.smallest_group),
+        note=joined(words["sizes_note"], *notes),
         language=language,
         currency=lab.study.currency,
     )

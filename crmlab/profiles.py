@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from crmlab.data.masking import mask_reasons
+from crmlab.data.privacy import mask_text
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.intervals import z_value
 from crmlab.labels import Text
@@ -15,7 +17,7 @@ from crmlab.view import charts
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count
 from crmlab.view.tables import Column, Table
-from crmlab.view.texts import say, texts
+from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
     import altair as alt
@@ -45,7 +47,7 @@ class Profiles:
     def summary(self) -> pl.DataFrame:
         """One row per label: ``customers``, the mean of each measure, the interval of mean spend.
 
-        Groups smaller than the study's ``privacy.smallest_group`` are left out.
+        Labels that are too small to be shown (``Segmentation.few``) are left out.
         """
         features = self._lab.features(*MEASURES, as_of=self.segmentation.as_of)
         joined = self.segmentation.labels.join(features, on="customer_id", maintain_order="left")
@@ -56,7 +58,7 @@ class Profiles:
                 "reach"
             ),
         )
-        shown = grouped.filter(pl.col("customers") >= self._lab.study.privacy.smallest_group)
+        shown = grouped.filter(~pl.col("label").is_in(self.segmentation.few))
         order = {label.id: i for i, label in enumerate(self.segmentation.scheme)}
         return shown.sort(pl.col("label").replace_strict(order, return_dtype=pl.Int64))
 
@@ -67,7 +69,8 @@ class Profiles:
         Columns ``label``, ``category``, ``index``; orders up to the day of the segmentation.
 
         ``index`` is the category's share of the label's spend over its share of all spend, × 100
-        (TGI); categories under 1 % of all spend are left out. Empty without order lines.
+        (TGI); categories under 1 % of all spend are left out, and those that fewer customers of the
+        label bought than the study's ``privacy.smallest_group``. Empty without order lines.
         """
         if "order_lines" not in self._lab.tables:
             return pl.DataFrame(schema={"label": pl.String, "category": pl.String, "index": pl.Float64})
@@ -78,15 +81,23 @@ class Profiles:
             lines.join(orders.lazy(), on="order_id")
             .join(self.segmentation.labels.lazy(), on="customer_id")
             .group_by("label", "category")
-            .agg(pl.col("amount_hundredths").sum().alias("spend"))
+            .agg(
+                pl.col("amount_hundredths").sum().alias("spend"),
+                pl.col("customer_id").n_unique().alias("customers"),
+            )
             .collect()
         )
         spend = spend.with_columns(
+            mask_text(spend["category"]),
             share=pl.col("spend") / pl.col("spend").sum().over("label"),
             everywhere=pl.col("spend").sum().over("category") / pl.col("spend").sum(),
         )
         return (
-            spend.filter(pl.col("everywhere") >= _SMALLEST_CATEGORY, pl.col("share").is_finite())
+            spend.filter(
+                pl.col("everywhere") >= _SMALLEST_CATEGORY,
+                pl.col("share").is_finite(),
+                pl.col("customers") >= self._lab.study.privacy.smallest_group,
+            )
             .with_columns(index=pl.col("share") / pl.col("everywhere") * 100)
             .sort("label", "index", "category", descending=[False, True, False])
             .unique("label", keep="first", maintain_order=True)
@@ -120,7 +131,7 @@ class Profiles:
             frame,
             columns,
             caption=say("profiles_caption", scheme=self.segmentation.scheme.text),
-            note=say("profiles_note", k=self._lab.study.privacy.smallest_group),
+            note=joined(words["profiles_note"], self.segmentation.privacy_note()),
             language=self._lab.language,
             currency=self._lab.study.currency,
         )
@@ -213,7 +224,8 @@ class WatchList:
         words = texts()
         if not self.customers.height:
             return Note(words["watch_none"], self._lab.language)
-        frame = self.segmentation.named(self.customers).with_columns(
+        attributes = self._lab.tables["customers"] if "customers" in self._lab.tables.loaded else None
+        frame = mask_reasons(self.segmentation.named(self.customers), attributes).with_columns(
             customer_id=self._lab.shown_ids(self.customers["customer_id"]), reason=pl.col(self._lab.language)
         )
         names = [self.segmentation.scheme[label].text for label in self.wanted]

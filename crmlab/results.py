@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from crmlab.data.privacy import mask_text
+from crmlab.data.suppression import FEW, hidden, merged_bins
 from crmlab.intervals import share_of_total, wilson
-from crmlab.labels import Scheme, Text
+from crmlab.labels import UNCLASSIFIED, Scheme, Text
 from crmlab.summary import HUNDREDTHS
 from crmlab.view.numbers import count, money, percent
 from crmlab.view.tables import Column, Table
-from crmlab.view.texts import say, texts
+from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
     import altair as alt
@@ -59,41 +62,64 @@ class Segmentation:
         return self.table()._repr_mimebundle_()
 
     @cached_property
+    def few(self) -> tuple[str, ...]:
+        """Labels with too few customers to be shown alone, and what is hidden so that totals do not tell.
+
+        See :func:`crmlab.data.suppression.hidden`. Among the labels of the scheme the choice holds
+        whether or not one knows how many customers have no class: reports say that elsewhere.
+        """
+        smallest = self.lab.study.privacy.smallest_group
+        sizes = dict(self.labels.group_by("label").len().iter_rows())
+        ids = [name for name in self.scheme.ids if name != UNCLASSIFIED.id]
+        counts = [sizes.get(name, 0) for name in ids]
+        known = hidden(counts, smallest)
+        everybody = hidden([*counts, sizes.get(UNCLASSIFIED.id, 0)], smallest, known)
+        return tuple(name for name, gone in zip([*ids, UNCLASSIFIED.id], everybody, strict=True) if gone)
+
+    @cached_property
     def summary(self) -> pl.DataFrame:
         """One row per label in the order of the scheme, empty labels included.
 
         Columns: ``label``, ``customers``, ``customer_share`` with its 95 % interval
         (``share_low``, ``share_high``; Wilson), ``revenue``, ``revenue_share`` with its interval
-        (``revenue_low``, ``revenue_high``; linearised ratio). The revenue of a label with fewer
-        customers than the study's ``privacy.smallest_group`` is null.
+        (``revenue_low``, ``revenue_high``; linearised ratio). The labels in :attr:`few` are one row
+        ``few`` at the end, without figures where they are fewer than the study's
+        ``privacy.smallest_group`` even together.
         """
         spend = self.lab.features("total_spend", as_of=self.as_of).select(
             "customer_id", pl.col("total_spend").fill_null(0.0)
         )
-        joined = self.labels.join(spend, on="customer_id", how="left", maintain_order="left")
-        total, revenue = joined.height, _sum(joined["total_spend"])
+        spent = self.labels.join(spend, on="customer_id", how="left", maintain_order="left")
+        total, revenue = spent.height, _sum(spent["total_spend"])
+        groups = {label.id: [label.id] for label in self.scheme if label.id not in self.few}
         rows = []
-        for label in self.scheme:
-            inside = joined["label"] == label.id
+        for name, members in (groups | ({FEW: list(self.few)} if self.few else {})).items():
+            inside = spent["label"].is_in(members)
             customers = int(inside.sum())
-            if label.id not in self.scheme.ids and not customers:
+            if name not in (*self.scheme.ids, FEW) and not customers:
                 continue
-            row: dict[str, Any] = {"label": label.id, "customers": customers}
+            row: dict[str, Any] = {"label": name}
+            rows.append(row)
+            if name == FEW and customers < self.lab.study.privacy.smallest_group:
+                continue
+            row["customers"] = customers
             if total:
                 low, high = wilson(customers, total)
                 row |= {"customer_share": customers / total, "share_low": low, "share_high": high}
-            if not 0 < customers < self.lab.study.privacy.smallest_group:
-                part = joined["total_spend"] * inside.cast(pl.Float64)
-                row["revenue"] = _sum(part)
-                if revenue > 0:
-                    low, high = share_of_total(part, joined["total_spend"])
-                    row |= {
-                        "revenue_share": row["revenue"] / revenue,
-                        "revenue_low": low,
-                        "revenue_high": high,
-                    }
-            rows.append(row)
+            part = spent["total_spend"] * inside.cast(pl.Float64)
+            row["revenue"] = _sum(part)
+            if revenue > 0:
+                low, high = share_of_total(part, spent["total_spend"])
+                row |= {"revenue_share": row["revenue"] / revenue, "revenue_low": low, "revenue_high": high}
         return pl.DataFrame(rows, schema=_SUMMARY_SCHEMA)
+
+    def privacy_note(self) -> Text | None:
+        """Say which labels are shown together, or None where each stands for itself."""
+        if not self.few:
+            return None
+        names = [self.scheme[name].text for name in self.few]
+        labels = Text("、".join(name.zh for name in names), ", ".join(name.en for name in names))
+        return say("privacy_merged", labels=labels, k=self.lab.study.privacy.smallest_group)
 
     def chart(self) -> alt.LayerChart:
         """Draw each label's share of customers beside its share of revenue."""
@@ -119,8 +145,9 @@ class Segmentation:
                 lambda value: money(value, currency).to(language), return_dtype=pl.String
             ),
         )
-        top = named.sort("revenue", descending=True, nulls_last=True, maintain_order=True).head(1)
-        title = words["nobody"]
+        top = named.filter(pl.col("label") != FEW)
+        top = top.sort("revenue", descending=True, nulls_last=True, maintain_order=True).head(1)
+        title = words["privacy_all_few" if self.few else "nobody"]
         if top.height:
             label = self.scheme[top["label"][0]].text
             title = say(
@@ -151,7 +178,7 @@ class Segmentation:
                 Column("revenue_interval", words["interval_95"], "interval", of="percent"),
             ],
             caption=say("sizes_caption", scheme=self.scheme.text, day=self.as_of),
-            note=say("sizes_note", k=self.lab.study.privacy.smallest_group),
+            note=joined(words["sizes_note"], self.privacy_note()),
             language=self.lab.language,
             currency=self.lab.study.currency,
         )
@@ -186,7 +213,8 @@ class Segmentation:
 
     def named(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Add ``name``: the label's name in the reader's language."""
-        names = self.scheme.names(self.lab.language)
+        few = say("privacy_few", k=self.lab.study.privacy.smallest_group)
+        names = self.scheme.names(self.lab.language) | {FEW: few.to(self.lab.language)}
         return frame.with_columns(name=pl.col("label").replace_strict(names, return_dtype=pl.String))
 
 
@@ -207,9 +235,13 @@ class Scores:
 
     @cached_property
     def summary(self) -> pl.DataFrame:
-        """One row per score: mean, median and the 10th and 90th percentile."""
+        """One row per score: mean, median and the 10th and 90th percentile.
+
+        Null where the study has fewer customers than its ``privacy.smallest_group``.
+        """
+        enough = self.scores.height >= self.lab.study.privacy.smallest_group
         return pl.concat(
-            self.scores.select(
+            (self.scores if enough else self.scores.clear()).select(
                 score=pl.lit(score.id),
                 mean=pl.col(score.id).mean(),
                 p10=pl.col(score.id).quantile(0.1, "linear"),
@@ -238,17 +270,24 @@ class Scores:
         )
 
     def chart(self) -> alt.Chart:
-        """Draw the distribution of the first score, in twenty bins."""
+        """Draw the distribution of the first score, in up to twenty bins of enough customers each."""
         from crmlab.view import charts
 
         score = self.model.scores[0]
         values = self.scores[score.id].drop_nulls()
         low, high = float(values.min() or 0), float(values.max() or 1)  # type: ignore[arg-type]
-        width = (high - low) / 20 or 1.0
-        place = ((values - low) / width).floor().clip(0, 19).cast(pl.Int64).alias("bin")
-        counts = place.to_frame().group_by("bin").agg(count=pl.len().cast(pl.Int64)).sort("bin")
-        frame = counts.select(
-            low=low + pl.col("bin") * width, high=low + (pl.col("bin") + 1) * width, count="count"
+        # Bins begin and end at round numbers: the ends are not what one customer scored.
+        width = _round_up((high - low) / 20 or 1.0)
+        start = floor(low / width) * width
+        place = ((values - start) / width).floor().cast(pl.Int64)
+        sizes = dict(place.value_counts(name="n").iter_rows())
+        counts = [sizes.get(at, 0) for at in range(max(sizes, default=-1) + 1)]
+        rows = [
+            (start + first * width, start + (last + 1) * width, sum(counts[first : last + 1]))
+            for first, last in merged_bins(counts, self.lab.study.privacy.smallest_group)
+        ]
+        frame = pl.DataFrame(
+            rows, schema={"low": pl.Float64, "high": pl.Float64, "count": pl.Int64}, orient="row"
         )
         title = say("score_title", score=score.text, n=count(values.len()))
         return charts.score_distribution(frame, score, title, self.lab.language)
@@ -291,9 +330,10 @@ class Annotation:
     def summary(self) -> pl.DataFrame:
         """One row per value of the last added column of words, most frequent first.
 
-        ``value``, ``texts``, ``share`` of all texts with ``low`` and ``high`` (Wilson). A column of
-        lists counts a text under each of its values; null counts as no value. Empty where the
-        annotator adds numbers only.
+        ``value`` (contacts in it masked), ``texts``, ``share`` of all texts with ``low`` and ``high``
+        (Wilson). A column of lists counts a text under each of its values; null counts as no value.
+        Values of fewer texts than the study's ``privacy.smallest_group`` are left out: a name that an
+        annotator found in one text is no result. Empty where the annotator adds numbers only.
         """
         column = self._words
         if column is None:
@@ -301,7 +341,9 @@ class Annotation:
         values = self.added.select(value=column)
         if isinstance(values.schema["value"], pl.List):
             values = values.explode("value", empty_as_null=True)
-        counts = values.drop_nulls().group_by("value").agg(pl.len().cast(pl.Int64).alias("texts"))
+        values = values.drop_nulls().with_columns(mask_text(values["value"].drop_nulls()))
+        counts = values.group_by("value").agg(pl.len().cast(pl.Int64).alias("texts"))
+        counts = counts.filter(pl.col("texts") >= self.lab.study.privacy.smallest_group)
         rows = []
         for value, texts_with in counts.sort("texts", "value", descending=[True, False]).iter_rows():
             low, high = wilson(texts_with, self.added.height)
@@ -372,6 +414,12 @@ _ANNOTATION_SCHEMA = {
     "low": pl.Float64,
     "high": pl.Float64,
 }
+
+
+def _round_up(value: float) -> float:
+    """Return the next of 1, 2, 5 times a power of ten."""
+    power = 10.0 ** floor(log10(value))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
 
 
 def _sum(amounts: pl.Series) -> float:

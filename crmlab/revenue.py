@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from crmlab.concentration import gini, pareto, share_for
+from crmlab.data.suppression import hidden
 from crmlab.intervals import Interval, gini_interval
 from crmlab.view import charts
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, decimal, percent
 from crmlab.view.tables import Column, Table
-from crmlab.view.texts import say, texts
+from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
     import altair as alt
@@ -60,19 +61,25 @@ class Concentration:
         """Its 95 % interval, taking these customers as a sample of customers like them."""
         return gini_interval(self.spend.to_numpy())
 
-    def share_for(self, share: float) -> float:
-        """Return the smallest share of customers that makes ``share`` of the revenue."""
-        return share_for(self.spend, share)
+    def share_for(self, share: float) -> float | None:
+        """Return the smallest share of customers that makes ``share`` of the revenue; 0 without revenue.
+
+        None where they, or the others, are fewer than the study's ``privacy.smallest_group``.
+        """
+        found, everybody = share_for(self.spend, share), self.spend.len()
+        few = round(found * everybody)
+        smallest = self._lab.study.privacy.smallest_group
+        return None if any(hidden([few, everybody - few], smallest)) else found
 
     def chart(self) -> alt.LayerChart | Note:
         """Draw the Pareto curve with the 80 % point, or say that nobody spent anything."""
         few = self.share_for(0.8)
-        if not few:
+        if few == 0:
             return Note(texts()["nobody"], self._lab.language)
         return charts.pareto_curve(
             self.curve,
-            (few, 0.8),
-            say("pareto_title", few=percent(few)),
+            None if few is None else (few, 0.8),
+            say("pareto_title_few") if few is None else say("pareto_title", few=percent(few)),
             say(
                 "pareto_subtitle",
                 gini=decimal(self.gini),
@@ -86,22 +93,20 @@ class Concentration:
     def table(self) -> Table:
         """Show how few customers make half, 80 % and 95 % of the revenue."""
         words = texts()
-        rows = [
-            {
-                "level": level,
-                "share": self.share_for(level),
-                "customers": round(self.share_for(level) * self.spend.len()),
-            }
-            for level in LEVELS
-        ]
+        shares = [self.share_for(level) for level in LEVELS]
+        customers = [None if share is None else round(share * self.spend.len()) for share in shares]
+        smallest = self._lab.study.privacy.smallest_group
         return Table(
-            pl.DataFrame(rows),
+            pl.DataFrame({"level": LEVELS, "share": shares, "customers": customers}, schema=_LEVELS),
             [
                 Column("level", words["share_of_revenue"], "percent", decimals=0),
                 Column("customers", words["made_by_customers"], "integer"),
                 Column("share", words["made_by_share"], "percent", bar=True),
             ],
             caption=words["pareto_caption"],
-            note=words["pareto_note"],
+            note=joined(words["pareto_note"], say("privacy_rows", k=smallest) if None in shares else None),
             language=self._lab.language,
         )
+
+
+_LEVELS = {"level": pl.Float64, "share": pl.Float64, "customers": pl.Int64}

@@ -1,11 +1,13 @@
-"""Write what a report computed: Parquet for programs, one workbook for people, state for the next run."""
+"""Write what a report computed: Parquet for programs, one workbook for people, state for the next run.
+
+Parquet and state stay with whoever ran the report and hold everything; the workbook is passed on, so
+every column in it is masked by its sensitivity, small groups are shown together, and nothing in it runs.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,26 +15,37 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from crmlab import registry
+from crmlab.data.exports import safe_frame, sheet_names, whole
+from crmlab.data.masking import KINDS, mask_reasons, mask_values
+from crmlab.data.privacy import report_key
+from crmlab.data.schemas import TABLES, columns, sensitivity_of
+from crmlab.data.suppression import FEW, merged_values
+from crmlab.environment import secrets_in
 from crmlab.errors import PluginContractError
+from crmlab.labels import Text
+from crmlab.report.traces import Traces
 from crmlab.results import Annotation, Scores, Segmentation
+from crmlab.view.texts import say
 
 if TYPE_CHECKING:
     from crmlab.estimators import Source
     from crmlab.lab import Lab
 
-_SHEET_NAME = 31
 _SHEET_ROWS = 100_000
 """A workbook that a manager opens holds no more rows a sheet; the Parquet file has them all."""
-_FORMULA = r"^[=+\-@\t\r\n\x00＝＋－＠]"
+_CODES = {column.column for table in TABLES for column in columns(table) if column.sensitivity == "code"}
 _EPOCH = datetime(2000, 1, 1)  # a workbook's time has no zone; fixed, so that bytes repeat
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+_Result = Segmentation | Scores | Annotation
 
 
 def save(lab: Lab, folder: Path) -> None:
     """Write the results, rejected rows, learned state and summary of ``lab`` into a run's folder.
 
-    Parquet files carry customer ids as they are, for programs inside the house; the workbook, which
-    people pass on, follows the study's privacy setting. Every file is written whole or not at all.
+    Parquet files carry customers as they are, for programs inside the house; the workbook, which
+    people pass on, follows the study's privacy settings. Every file is written whole or not at all.
     Raises PluginContractError for a plugin whose name cannot be that of a file.
     """
     name = lab.output_name
@@ -44,7 +57,7 @@ def save(lab: Lab, folder: Path) -> None:
             )
     tables = _tables(lab)
     _write_parquet(tables, folder / "tables" / name)
-    with _whole(folder / f"{name}.xlsx") as path:
+    with whole(folder / f"{name}.xlsx") as path:
         _write_workbook(lab, tables, path)
     for table in lab.tables.loaded:
         rejected = lab.tables.cleaned(table).rejected
@@ -75,36 +88,15 @@ def _tables(lab: Lab) -> dict[str, pl.DataFrame]:
     return tables
 
 
-def _last_results(lab: Lab) -> dict[str, Segmentation | Scores | Annotation]:
+def _last_results(lab: Lab) -> dict[str, _Result]:
     return {result.name: result for key, result in lab.results.items() if lab.is_own(key)}
 
 
 def _write_parquet(tables: dict[str, pl.DataFrame], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in tables.items():
-        with _whole(folder / f"{name}.parquet") as path:
+        with whole(folder / f"{name}.parquet") as path:
             frame.write_parquet(path)
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Lend a name beside ``path``; what was written there takes its place when all went well."""
-    draft = path.with_name(f".{path.name}")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _sheet_names(tables: Iterable[str]) -> dict[str, str]:
-    """Cut names to what a workbook allows, and keep them apart."""
-    short: dict[str, str] = {}
-    for name in tables:
-        taken = {sheet.casefold() for sheet in short.values()}
-        candidates = [name[:_SHEET_NAME], *(f"{name[: _SHEET_NAME - 3]}~{extra}" for extra in range(2, 100))]
-        short[name] = next(sheet for sheet in candidates if sheet.casefold() not in taken)
-    return short
 
 
 def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> None:
@@ -116,11 +108,13 @@ def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> No
         "strings_to_numbers": False,
         "nan_inf_to_errors": True,
     }
-    sheets = _sheet_names(tables)
+    sheets, results = sheet_names(tables), _last_results(lab)
     workbook = xlsxwriter.Workbook(str(path), options)
     workbook.set_properties({"created": _EPOCH, "title": lab.study.heading.to(lab.language)})
     for name, frame in tables.items():
-        shown = _shareable(lab, frame).head(_SHEET_ROWS)
+        shown = safe_frame(
+            _shareable(lab, results.get(name.removesuffix("_customers")), frame).head(_SHEET_ROWS)
+        )
         shown.write_excel(
             workbook,
             worksheet=sheets[name],
@@ -130,26 +124,47 @@ def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> No
             header_format={"bold": True, "bg_color": "#eef5f3", "border": 1, "border_color": "#c9e3de"},
             table_style="Table Style Light 1",
             column_formats={
-                column: _number_format(column) for column, kind in frame.schema.items() if kind.is_float()
+                column: _number_format(column) for column, kind in shown.schema.items() if kind.is_float()
             },
         )
     workbook.close()
 
 
-def _shareable(lab: Lab, frame: pl.DataFrame) -> pl.DataFrame:
-    """Mask ids as the study says, flatten lists, and defuse text that a spreadsheet would run."""
-    if "customer_id" in frame.columns:
-        frame = frame.with_columns(customer_id=lab.shown_ids(frame["customer_id"]))
-    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    frame = frame.with_columns(pl.col(name).cast(pl.List(pl.String)).list.join(", ") for name in lists)
-    words = [name for name, kind in frame.schema.items() if kind == pl.String]
-    return frame.with_columns(
-        pl.when(pl.col(name).str.contains(_FORMULA))
-        .then("'" + pl.col(name))
-        .otherwise(pl.col(name))
-        .alias(name)
-        for name in words
-    )
+def _shareable(lab: Lab, result: _Result | None, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a result table as it may leave: who it is about as codes, what they are like masked by class.
+
+    Customers whose class is too small to be shown have the class ``few`` and no reason, and a value of
+    an attribute that too few customers share is "other".
+    """
+    customers = lab.tables["customers"] if "customers" in lab.tables.loaded else None
+    attributes = customers.columns if customers is not None and "customer_id" in frame.columns else ()
+    if isinstance(result, Segmentation) and "customer_id" in frame.columns:
+        small = pl.col("label").is_in(result.few)
+        frame = mask_reasons(frame, customers).with_columns(
+            pl.when(~small).then(pl.col("zh", "en")),
+            label=pl.when(small).then(pl.lit(FEW)).otherwise("label"),
+        )
+    shown: dict[str, pl.Series] = {}
+    for column in frame.columns:
+        values = frame[column]
+        if column == "customer_id":
+            shown[column] = lab.shown_ids(values)
+        elif column in attributes:
+            shown[column] = _attribute(lab, values)
+        elif column not in _CODES:
+            shown[column] = mask_values(values, "ordinary")
+        elif lab.study.privacy.ids == "masked":
+            shown[column] = mask_values(values, "code", key=report_key())
+    return frame.with_columns(**shown)
+
+
+def _attribute(lab: Lab, values: pl.Series) -> pl.Series:
+    sensitivity = sensitivity_of("customers", values.name)
+    shown = mask_values(values, sensitivity, KINDS.get(values.name), report_key())
+    if shown.dtype != pl.String or sensitivity not in ("ordinary", "free_text"):
+        return shown
+    smallest = lab.study.privacy.smallest_group
+    return merged_values(shown, smallest, say("privacy_few", k=smallest).to(lab.language))
 
 
 def _number_format(column: str) -> str:
@@ -166,7 +181,7 @@ def _summary(lab: Lab) -> dict[str, Any]:
         told = {
             "source": lab.source_name(owner),
             "title": owner.title._asdict(),
-            "origin": owner.origin._asdict(),
+            "origin": _scanned(lab, owner.origin),
         }
         entry = inputs.setdefault(owner, {**told, "tables": {}})
         counted = lab.tables.count(table)
@@ -177,10 +192,16 @@ def _summary(lab: Lab) -> dict[str, Any]:
             "sha256": _fingerprint(lab.tables.cleaned(table).table),
         }
     return {
-        "headline": found[0]._asdict() if found else None,
+        "headline": _scanned(lab, found[0]) if found else None,
         "inputs": list(inputs.values()),
         "plugins": _plugins(lab),
     }
+
+
+def _scanned(lab: Lab, text: Text) -> dict[str, str]:
+    """Return a text for the manifest: names of files and notes of sources may hold anything."""
+    traces = Traces(secrets=secrets_in([spec.params for spec in lab.study.data]))
+    return {"zh": traces.without(text.zh), "en": traces.without(text.en)}
 
 
 def _plugins(lab: Lab) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ from crmlab.view.findings import Note
 MakeLab = Callable[..., Lab]
 Shop = dict[str, str]
 FIXED: dict[str, Any] = {"classifiers": {"status": {"method": "fixed_days"}}}
+OPEN: dict[str, Any] = {**FIXED, "privacy": {"smallest_group": 1}}
 EARLIER = date(2024, 3, 31)
 EVERYBODY = ("ann", "bob", "cai", "dan", "eve", "fay")
 
@@ -27,7 +28,7 @@ def _movement(lab: Lab) -> Movement:
 
 
 def test_the_matrix_by_hand(make_lab: MakeLab, shop: Shop) -> None:
-    movement = _movement(make_lab(shop, **FIXED))
+    movement = _movement(make_lab(shop, **OPEN))
     assert movement.matrix.rows() == [
         ("active", "dormant", 1, 1.0),
         ("lost", "lost", 1, 1.0),
@@ -48,7 +49,7 @@ def _many(n: int = 60) -> dict[str, str]:
 
 
 def test_the_matrix_adds_up(make_lab: MakeLab) -> None:
-    lab = make_lab(_many(), **FIXED)
+    lab = make_lab(_many(), **OPEN)
     movement = _movement(lab)
     matrix = movement.matrix
     assert matrix["customers"].sum() == 60
@@ -66,7 +67,7 @@ def test_the_matrix_adds_up(make_lab: MakeLab) -> None:
 def test_movement_is_shown(
     make_lab: MakeLab, shop: Shop, check_chart: Callable[..., None], language: str
 ) -> None:
-    movement = _movement(make_lab(shop, language=language, **FIXED))
+    movement = _movement(make_lab(shop, language=language, **OPEN))
     check_chart(movement.chart(), language, most_rows=16, without=EVERYBODY)
     check_chart(movement.shares_chart(), language, most_rows=6, without=EVERYBODY)
     rows = movement.table().payload()["rows"]
@@ -86,7 +87,7 @@ def test_movement_is_shown(
 
 
 def test_more_classes_than_colours(make_lab: MakeLab, check_chart: Callable[..., None]) -> None:
-    lab = make_lab(_many())
+    lab = make_lab(_many(), **OPEN)
     movement = lab.classify("rfm").compare(lab.classify("rfm", as_of=EARLIER))
     spec = movement.shares_chart().to_dict()
     scale = spec["layer"][0]["encoding"]["color"]["scale"]
@@ -109,8 +110,45 @@ def test_hardly_any_customers(
     assert sensitivity.table().plain()
 
 
+def test_small_moves_are_hidden_and_cannot_be_computed(make_lab: MakeLab) -> None:
+    plain = _movement(make_lab(_many(), **OPEN))
+    movement = _movement(make_lab(_many(), language="en", **FIXED))
+    both = plain.matrix.join(movement.matrix, on=["before", "after"], suffix="_shown")
+    small = both.filter(pl.col("customers") < 5)
+    assert small.height > 0
+    assert small["customers_shown"].drop_nulls().is_empty()
+    assert small["share_shown"].drop_nulls().is_empty()
+    hidden = movement.matrix.filter(pl.col("customers").is_null())
+    assert hidden["before"].value_counts()["count"].min() > 1  # type: ignore[operator]
+    table = movement.table().payload()
+    assert f"{hidden.height} cells show “–”" in table["note"]
+    assert [row[2:] for row in table["rows"] if row[2] is None] == [[None, None, None]] * hidden.height
+    (data,) = movement.chart().to_dict()["datasets"].values()
+    assert [row["customers"] for row in data] == movement.matrix["customers"].to_list()
+    assert {row["text"] for row in data if row["customers"] is None} == {"–"}
+    assert movement.moved("active", {"dormant", "lost"}) is None or "active" not in hidden["before"]
+
+
+def test_small_classes_are_drawn_together(make_lab: MakeLab, shop: Shop) -> None:
+    movement = _movement(make_lab(shop, language="en", **FIXED, privacy={"smallest_group": 2}))
+    (data,) = movement.shares_chart().to_dict()["datasets"].values()
+    assert {row["name"] for row in data} == {"Other (fewer than 2)"}
+    assert movement.moved("active", {"dormant", "lost"}) is None
+    assert "–" in movement.shares_chart().to_dict()["title"]["text"]
+    assert movement.chart().to_dict()["title"]["text"] == "Migration matrix: Customer status"
+
+
+def test_few_changes_are_not_told(make_lab: MakeLab) -> None:
+    plain = make_lab(_many(), **OPEN).classify("rfm").sensitivity("convention", ["r_rfm", "nested"]).summary
+    lab = make_lab(_many(), language="en", privacy={"smallest_group": plain["changed"].max()})
+    shown = lab.classify("rfm").sensitivity("convention", ["r_rfm", "nested"])
+    for told, changed in zip(shown.summary["changed"], plain["changed"], strict=True):
+        assert told == (changed if changed == plain["changed"].max() or changed == 0 else None)
+    assert "fewer than" in shown.table().payload()["note"]
+
+
 def test_sensitivity_by_hand(make_lab: MakeLab) -> None:
-    lab = make_lab(_many(), language="en")
+    lab = make_lab(_many(), language="en", **OPEN)
     base = lab.classify("rfm").labels["label"]
     summary = lab.classify("rfm").sensitivity("convention", ["value_quintile", "r_rfm", "nested"]).summary
     assert summary.select("value", "customers").rows() == [("r_rfm", 60), ("nested", 60)]

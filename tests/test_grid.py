@@ -25,7 +25,7 @@ def _many(n: int = 50) -> dict[str, str]:
 
 
 def test_cells_hold_everybody_who_is_scored(make_lab: MakeLab, shop: Shop) -> None:
-    cells = make_lab(shop).classify("rfm").grid().cells
+    cells = make_lab(shop, privacy={"smallest_group": 1}).classify("rfm").grid().cells
     assert cells.height == 25
     assert cells["customer_count"].sum() == 4
     assert cells["total_spend"].sum() == pytest.approx(183.06)
@@ -47,6 +47,25 @@ def test_spend_of_few_customers_is_hidden(make_lab: MakeLab, shop: Shop) -> None
     assert "108.06" not in chart
     shown = make_lab(shop, language="en", privacy={"smallest_group": 1}).classify("rfm").grid().chart()
     assert "108.06" in json.dumps(shown.to_dict())
+
+
+def test_small_cells_and_what_would_tell_them_are_hidden(make_lab: MakeLab) -> None:
+    grid = make_lab(_many(), language="en", privacy={"smallest_group": 4}).classify("rfm").grid()
+    plain = make_lab(_many(), privacy={"smallest_group": 1}).classify("rfm").grid().cells
+    both = plain.rename({"customer_count": "n"}).with_columns(shown=grid.cells["customer_count"])
+    assert both.filter(pl.col("n").is_between(1, 3))["shown"].null_count() > 0
+    assert both.filter(pl.col("n").is_between(1, 3))["shown"].drop_nulls().is_empty()
+    assert both.filter(pl.col("n") == 0)["shown"].drop_nulls().unique().to_list() == [0]
+    # The size of a segment is shown, so no cell of it may be the only hidden one.
+    segments = grid.segmentation.summary["label"].to_list()
+    for label, hidden in both.filter(pl.col("shown").is_null()).group_by("label").len().iter_rows():
+        assert hidden > 1 or label not in segments
+    spec = grid.chart().to_dict()
+    (data,) = spec["datasets"].values()
+    assert [row["customer_count"] for row in data] == grid.cells["customer_count"].to_list()
+    assert {row["text"] for row in data if row["customer_count"] is None} == {"–"}
+    assert {row["mean"] for row in data if row["customer_count"] is None} == {"–"}
+    assert f"{grid.cells['customer_count'].null_count()} cells show “–”" in spec["description"]
 
 
 def test_frozen_cut_points_are_said_to_be(make_lab: MakeLab, shop: Shop, tmp_path: object) -> None:

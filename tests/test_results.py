@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import polars as pl
@@ -44,17 +44,44 @@ def test_summary_by_hand(make_lab: MakeLab, shop: Shop) -> None:
 def test_money_of_few_customers_is_hidden(make_lab: MakeLab, shop: Shop) -> None:
     lab = make_lab(shop, classifiers=OPEN["classifiers"], privacy={"smallest_group": 2}, language="en")
     segments = lab.classify("status")
-    money = ["revenue", "revenue_share", "revenue_low", "revenue_high"]
-    hidden = segments.summary.filter(pl.col("customers") == 1)
-    assert hidden["label"].to_list() == ["dormant", "lost"]
-    assert hidden.select(money).null_count().row(0) == (2, 2, 2, 2)
-    assert segments.summary["customers"].to_list() == [2, 1, 1, 2]
+    # Dormant and lost are one customer each, so the next smallest goes along; 2 have no class.
+    assert segments.few == ("active", "dormant", "lost")
+    assert segments.summary.select("label", "customers", "revenue").rows() == [
+        ("unclassified", 2, 0.0),
+        ("few", 4, 183.06),
+    ]
     page = segments.table().render(segments.table().payload())
     chart = segments.chart().to_json()
-    for amount in ("50.00", "15.00", "27."):
+    for amount in ("50.00", "15.00", "118.06", "27."):
         assert amount not in page
         assert amount not in chart
-    assert "under 2 customers" in page
+    assert "Other (fewer than 2)" in page
+    assert "Active, Dormant, Lost: shown together" in page
+
+
+def test_what_has_no_class_is_hidden_with_company(make_lab: MakeLab) -> None:
+    days = [0] * 9 + [150] * 7 + [500] * 8
+    orders = [f"c{i},{date(2024, 6, 30) - timedelta(days=day)},{5 + i}" for i, day in enumerate(days)]
+    tables = {
+        "customers": "customer_id\n" + "".join(f"c{i}\n" for i in range(26)),
+        "orders": "customer_id,ordered_at,amount\n" + "\n".join(orders) + "\n",
+    }
+    lab = make_lab(tables, classifiers=OPEN["classifiers"])
+    segments = lab.classify("status")
+    assert segments.few == ("dormant", "unclassified")
+    assert segments.summary["customers"].to_list() == [9, 8, 9]
+    open_ = make_lab(tables, classifiers=OPEN["classifiers"], privacy={"smallest_group": 1}).classify(
+        "status"
+    )
+    assert segments.summary["revenue"].sum() == open_.summary["revenue"].sum()
+
+
+def test_fewer_customers_than_a_group(make_lab: MakeLab, shop: Shop) -> None:
+    segments = make_lab(shop, privacy={"smallest_group": 7}, language="en").classify("rfm")
+    assert segments.summary.select("label", "customers", "revenue").rows() == [("few", None, None)]
+    assert segments.chart().to_dict()["title"]["text"] == "Too few customers to show segments"
+    scores = segments.table().payload()["rows"]
+    assert scores == [["Other (fewer than 7)", None, None, [None, None], None, None, [None, None]]]
 
 
 def test_labels_without_customers_are_there(make_lab: MakeLab) -> None:
@@ -140,12 +167,12 @@ def spread(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_scores(
     make_lab: MakeLab, shop: Shop, check_chart: Callable[..., None], spread: str, language: str
 ) -> None:
-    scores = make_lab(shop, language=language).score(spread)
+    scores = make_lab(shop, language=language, **OPEN).score(spread)
     assert scores.scores.height == 6
     assert scores.summary.row(0, named=True) == pytest.approx(
         {"score": "next", "mean": 61.02, "p10": 0.0, "median": 25.0, "p90": 158.06}
     )
-    check_chart(scores.chart(), language, most_rows=20, without=EVERYBODY)
+    check_chart(scores.chart(), language, most_rows=22, without=EVERYBODY)
     assert scores.table().payload()["rows"][0][1:] == pytest.approx([61.02, 0.0, 25.0, 158.06])
     assert scores.explain().en == "Spends as much again."
     assert scores.evaluate(date(2024, 3, 31))["metric"].to_list() == ["n"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -142,3 +144,73 @@ def test_variants_and_earlier_days_are_not_saved(make_lab: Any, shop: dict[str, 
     saved = pl.read_parquet(tmp_path / "out" / "tables" / "segmentation" / "rfm_customers.parquet")
     assert saved["label"].to_list() == own.labels["label"].to_list()
     assert len(list((tmp_path / "out" / "tables" / "segmentation").iterdir())) == 2
+
+
+class Attributes(City):
+    """Everybody in one of two classes; knows and tells attributes of the customer."""
+
+    requires: ClassVar[tuple[str, ...]] = ("name", "mobile", "city", "note")
+    scheme: ClassVar[Scheme] = Scheme(
+        "halves", "两类", "Halves", (Label("a", "甲", "A"), Label("b", "乙", "B"), Label("c", "丙", "C"))
+    )
+
+    def _predict(self, features: pl.DataFrame) -> pl.Series:
+        place = pl.int_range(pl.len())
+        first = pl.when(place < 2).then(pl.lit("a")).when(place < 9).then(pl.lit("b"))
+        return features.select(label=first.otherwise(pl.lit("c"))).to_series()
+
+    def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
+        return features.select(zh=pl.format("={} {}", "name", "mobile"), en=pl.format("+{}", "customer_id"))
+
+
+def test_the_workbook_names_nobody_and_runs_nothing(make_lab: Any, tmp_path: Path) -> None:
+    rows = [
+        f"K-{i:02},王小{i:02},138{i:08},{'北京' if i < 15 else '喀什'},=cmd|' /C calc'!A{i}"
+        for i in range(20)
+    ]
+    tables = {
+        "customers": "customer_id,name,mobile,city,note\n" + "\n".join(rows) + "\n",
+        "orders": "customer_id,ordered_at,amount\n"
+        + "".join(f"K-{i:02},2024-06-01,{5 + i}\n" for i in range(20)),
+    }
+    lab = make_lab(tables, "segmentation", language="en")
+    before = dict(classifiers._session)
+    classifiers.register("attributes")(Attributes)
+    try:
+        segments = lab.classify("attributes")
+        lab.save(tmp_path / "out")
+    finally:
+        classifiers._session = before
+    path = tmp_path / "out" / "segmentation.xlsx"
+    sheets = pl.read_excel(path, sheet_id=0, infer_schema_length=0)
+    shown = sheets["attributes_customers"]
+    codes = lab.shown_ids(segments.labels["customer_id"]).to_list()
+    assert shown["customer_id"].to_list() == codes
+    # Two customers are a small class, so the next smallest class goes with it.
+    assert shown["label"].to_list() == ["few"] * 9 + ["c"] * 11
+    assert shown["zh"].to_list() == [None] * 9 + [f"'=王** 138****{i:04}" for i in range(9, 20)]
+    assert shown["en"].to_list() == [None] * 9 + ["'+***"] * 11
+    assert set(shown["name"]) == {"王**"}
+    assert shown["city"].to_list() == ["北京"] * 15 + ["喀什"] * 5
+    assert set(shown["note"]) == {"Other (fewer than 5)"}
+    assert sheets["attributes_summary"]["label"].to_list() == ["c", "few"]
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name).decode("utf-8") for name in archive.namelist()}
+    assert not [name for name, text in parts.items() if re.search(r"<f[ >]|<hyperlink|externalLink", text)]
+    kept = pl.read_parquet(tmp_path / "out" / "tables" / "segmentation" / "attributes_customers.parquet")
+    assert kept["customer_id"].to_list() == [f"K-{i:02}" for i in range(20)]
+    assert kept["label"].to_list() == ["a"] * 2 + ["b"] * 7 + ["c"] * 11
+
+
+def test_ids_and_notes_as_the_study_says(make_lab: Any, tmp_path: Path) -> None:
+    feedback = "feedback_id,text\n" + "".join(f"F-{i},物流很快，打13812345678\n" for i in range(6))
+    lab = make_lab({"feedback": feedback}, "feedback", privacy={"ids": "plain"})
+    lab.annotate("sentiment")
+    lab.save(tmp_path / "plain")
+    sheet = pl.read_excel(tmp_path / "plain" / "feedback.xlsx", sheet_name="sentiment_texts")
+    assert sheet["feedback_id"].to_list() == [f"F-{i}" for i in range(6)]
+    masked = make_lab({"feedback": feedback}, "feedback")
+    masked.annotate("sentiment")
+    masked.save(tmp_path / "masked")
+    sheet = pl.read_excel(tmp_path / "masked" / "feedback.xlsx", sheet_name="sentiment_texts")
+    assert sheet["feedback_id"].str.starts_with("C-").all()

@@ -247,3 +247,25 @@ def test_annotations(make_lab: MakeLab, check_chart: Callable[..., None], name: 
     assert annotation.table().payload()["rows"]
     assert annotation.explain().zh
     assert repr(annotation).startswith(f"<Annotation {name}: 60 texts")
+
+
+def test_no_word_is_a_signature_or_part_of_a_contact(make_lab: MakeLab) -> None:
+    lines = ["feedback_id,customer_id,text,score,scale"]
+    for i in range(60):
+        said, score = (f"{GOOD}{i}", 5) if i < 30 else (f"{BAD}{i}，zebulon写，zaphod@example.com", 1)
+        lines.append(f"f{i},{f'c{i}' if i < 30 else f'c{90 + i % 2}'},{said},{score},csat_1_5")
+    table = {"feedback": "\n".join(lines) + "\n"}
+    # The dissatisfied texts are two customers' only: none of their words is told.
+    told = make_lab(table).voice.contrast.words
+    assert told.height > 0
+    assert told["z"].min() > 0  # type: ignore[operator]
+    every = set(make_lab(table, privacy={"smallest_group": 1}).voice.contrast.words["word"])
+    assert "zebulon" in every
+    assert not {"zaphod", "example", "com", "邮箱"} & every
+
+
+def test_a_subject_is_no_telephone_number(make_lab: MakeLab) -> None:
+    table = {"feedback": _feedback(40, 40)["feedback"].replace(",酒店", f",{PHONE}")}
+    shown = json.dumps(make_lab(table).voice.chart().to_dict(), ensure_ascii=False)
+    assert PHONE not in shown
+    assert "[phone]" in shown

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import polars as pl
 
+from crmlab.environment import KEY_FOLDER
 from crmlab.errors import DataError, ParamsError
 from crmlab.labels import Text
 
@@ -36,7 +37,7 @@ _CODE_DIGITS = 6
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 # Rust's regex engine sees every text; only texts with one of these go through Python's.
-_SUSPICIOUS = r"(?i)\d(?:[ ().-]*\d){4}|@|微信|威信|薇信|v信|wechat|weixin|vx|wx|加v"
+_SUSPICIOUS = r"(?i)\d(?:[ ().-]*\d){6}|\+\d|@|qq|微信|威信|薇信|v信|wechat|weixin|vx|wx|加v"
 
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+-])(?P<find>[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"
@@ -99,6 +100,11 @@ def mask_ids(ids: pl.Series, key: bytes) -> pl.Series:
         digits += 2
     codes = pl.Series([f"C-{digest[:digits]}" for digest in digests], dtype=pl.String)
     return ids.cast(pl.String).replace_strict(distinct, codes, default=None, return_dtype=pl.String)
+
+
+def report_key() -> bytes:
+    """Return the key of the run that executes this notebook; outside a run that of the working folder."""
+    return study_key(Path(os.environ.get(KEY_FOLDER, ".crmlab")))
 
 
 def study_key(folder: Path) -> bytes:

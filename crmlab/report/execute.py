@@ -119,7 +119,11 @@ def _papermill(job: Job, held: list[NotebookNode]) -> None:
             execution_timeout=job.cell_timeout,
             kernel_manager_class="crmlab.report.kernel.ReportKernelManager",
             # Kernel messages are for its developers; a history of cells is for people.
-            extra_arguments=["--IPKernelApp.log_level=50", "--HistoryManager.enabled=False"],
+            extra_arguments=[
+                "--IPKernelApp.log_level=50",
+                "--HistoryManager.enabled=False",
+                "--IPKernelApp.extra_extensions=crmlab.report.messages",
+            ],
             # Everything is saved by then; asking the kernel politely costs half a second.
             shutdown_kernel="immediate",
             kernel_name="python3",
@@ -205,7 +209,9 @@ def _traces(job: Job) -> Traces:
         str(job.study_folder): "<study>",
         str(job.notebook.parent): "<notebooks>",
     }
-    return Traces(folders, secrets_in(dict(job.parameters)))
+    privacy = job.parameters.get("privacy") or {}
+    results = "plain" not in (privacy.get("ids"), privacy.get("quotes"))
+    return Traces(folders, secrets_in(dict(job.parameters)), results)
 
 
 def _bar(job: Job) -> dict[str, Any] | bool:

@@ -20,6 +20,7 @@ from crmlab.params import STUDY_FIELDS, Study, read_study
 from crmlab.report import gallery, manifest, notebooks
 from crmlab.report.batch import execute_all
 from crmlab.report.execute import Job, Outcome
+from crmlab.report.traces import without_contacts
 
 _STALE_SECONDS = 24 * 3600
 _STAGING = ".run-"
@@ -164,7 +165,7 @@ def _record(
         "seconds": round(seconds, 2),
         "language": study.language,
         "as_of": study.as_of.isoformat(),
-        "params": study.settings(),
+        "params": without_contacts(study.settings()),
         "inputs": _inputs(summary.get("inputs", []) for summary in summaries.values()),
         "plugins": [plugins[name] for name in sorted(plugins)],
         "packages": manifest.packages(),

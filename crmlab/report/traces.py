@@ -1,31 +1,53 @@
-"""Take out of what a notebook printed what must not travel: folders of this machine, and secrets."""
+"""Take out of a notebook what must not travel: folders of this machine, secrets, contacts of persons.
+
+Secrets are looked for as they are and as URLs, JSON, HTML and base64 write them. Contacts are looked for
+last and in every output, whatever wrote it: what our own charts and tables show is masked where it
+is made, and what a message, a plugin or a cell of the analyst's own says is masked here.
+"""
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 _PACKAGE = Path(__file__).parents[1]
+_SHORTEST = 5
+"""No contact is shorter."""
+_DRAWN = ("config", "data", "name", "usermeta", "$schema")
+"""Parts of a chart's specification without words; the names of data sets are hashes."""
 
 
 @dataclass(frozen=True)
 class Traces:
-    """What is taken out, and what stands for it: ``folders`` by path, ``secrets`` by value."""
+    """What is taken out, and what stands for it: ``folders`` by path, ``secrets`` by value.
+
+    ``results`` says whether contacts are looked for in results, too, and not in messages and
+    errors alone: not so where a study shows ids or quotes as they are.
+    """
 
     folders: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    results: bool = True
 
     def leave(self, notebook: NotebookNode) -> None:
-        """Clean the outputs of an executed notebook: secrets everywhere, folders in messages and errors."""
+        """Clean an executed notebook: secrets and contacts everywhere, folders in messages."""
+        for part in (notebook, *notebook.cells):
+            part.metadata.update(self._clean(part.metadata))
         for cell in notebook.cells:
+            cell.source = self._clean(cell.source)
             for output in cell.get("outputs", []):
                 if self.secrets:
                     output.update(self._without_secrets(output))
@@ -34,9 +56,15 @@ class Traces:
                 elif output.output_type == "error":
                     output.evalue = self.without(output.evalue)
                     output.traceback = [self.without(line) for line in output.traceback]
+                elif self.results:
+                    output.data.update(_without_contacts(output.data))
+
+    def _clean(self, value: Any) -> Any:
+        value = self._without_secrets(value)
+        return without_contacts(value) if self.results else value
 
     def without(self, text: str) -> str:
-        """Return a message without secrets and with every folder, Python's own too, under a short name."""
+        """Return a message without secrets and contacts, and with short names for folders, Python's too."""
         known = {
             **self.folders,
             str(_PACKAGE): "crmlab",
@@ -49,7 +77,13 @@ class Traces:
         pattern = "|".join(re.escape(path) for path in folders)
         short = re.sub(rf"({pattern})(?![\w.-])", lambda match: known[match[1]], self._without_secrets(text))
         # IPython's name for the file of a cell holds the number of the kernel's process.
-        return re.sub(r"<tmp>/ipykernel_\d+/\d+\.py", "<cell>", short)
+        return _masked(re.sub(r"<tmp>/ipykernel_\d+/\d+\.py", "<cell>", short))
+
+    @cached_property
+    def _written_secrets(self) -> dict[str, str]:
+        """Every way in which a secret may be written, longest first."""
+        forms = {form: reference for secret, reference in self.secrets.items() for form in _forms(secret)}
+        return dict(sorted(forms.items(), key=lambda item: -len(item[0])))
 
     def _without_secrets(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -57,6 +91,76 @@ class Traces:
         if isinstance(value, list):
             return [self._without_secrets(item) for item in value]
         if isinstance(value, str):
-            for secret, reference in self.secrets.items():
+            for secret, reference in self._written_secrets.items():
                 value = value.replace(secret, f"<{reference}>")
         return value
+
+
+def _forms(secret: str) -> set[str]:
+    encoded = base64.b64encode(secret.encode()).decode()
+    written = {
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+        html.escape(secret),
+        repr(secret)[1:-1],
+    }
+    as_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return {secret, encoded, encoded.rstrip("=")} | written | as_json
+
+
+def _without_contacts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the representations of an output with contacts masked; pictures are left alone.
+
+    HTML that our own views made is made again where its data had to be masked.
+    """
+    from crmlab.report.outputs import CHART, VIEWS
+    from crmlab.view.html import MIME
+
+    cleaned: dict[str, Any] = {}
+    for media, value in data.items():
+        if media.startswith("image/") and media != "image/svg+xml":
+            cleaned[media] = value
+        elif CHART.fullmatch(media):
+            cleaned[media] = _specification(value)
+        elif media != "text/html" or MIME not in data:
+            cleaned[media] = without_contacts(value)
+    if MIME in data and "text/html" in data:
+        payload = cleaned[MIME]
+        made = VIEWS.get(payload.get("view", "")) if payload != data[MIME] else None
+        cleaned["text/html"] = made.document(payload) if made else data["text/html"]
+    return cleaned
+
+
+def _specification(value: Any) -> Any:
+    """Mask the words of a chart: data sets, titles, descriptions; numbers and names stay."""
+    if isinstance(value, dict):
+        return {
+            key: item
+            if key in _DRAWN and not (key == "data" and isinstance(item, dict) and "values" in item)
+            else _specification(item)
+            for key, item in value.items()
+        }
+    return [_specification(item) for item in value] if isinstance(value, list) else without_contacts(value)
+
+
+def without_contacts(value: Any) -> Any:
+    """Return JSON values with the contacts of persons masked in every text."""
+    return _each(value, _masked)
+
+
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    """Return JSON values with ``change`` applied to every text in them."""
+    if isinstance(value, dict):
+        return {key: _each(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_each(item, change) for item in value]
+    return change(value) if isinstance(value, str) and len(value) >= _SHORTEST else value
+
+
+def _masked(text: str) -> str:
+    import polars as pl
+
+    from crmlab.data.privacy import mask_text
+
+    return str(mask_text(pl.Series([text]))[0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from crmlab.data.privacy import mask_text
 from crmlab.labels import Text
 from crmlab.satisfaction import Rating, ratings
 from crmlab.view import charts, theme
@@ -68,7 +69,7 @@ class Voice:
     @cached_property
     def contrast(self) -> Contrast:
         """The words that separate satisfied from dissatisfied customers."""
-        return Contrast(self.feedback, self._language)
+        return Contrast(self.feedback, self._language, self._lab.study.privacy.smallest_group)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -117,6 +118,7 @@ class Voice:
         """Draw the sentiment of all texts, and of each subject where feedback names one."""
         words, language = texts(), self._language
         judged = self.feedback.filter(pl.col("sentiment") != "none")
+        judged = judged.with_columns(mask_text(judged["category"]))
         groups = [(words["all_texts"].to(language), judged)]
         sizes = judged.drop_nulls("category")["category"].value_counts(name="n")
         big = sizes.filter(pl.col("n") >= SMALLEST_SHARE).sort("n", "category", descending=[True, False])

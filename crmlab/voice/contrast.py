@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from crmlab.contrast import contrast
+from crmlab.data.privacy import MASKS, mask_text
 from crmlab.labels import Language, Text
 from crmlab.view import charts
 from crmlab.view.findings import Note
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _WORDS = 12
 _DISCOVERIES = 0.01
 _MIN_TEXTS = 20
+_MASKED = "|".join(re.escape(mask) for text in MASKS.values() for mask in text)
 
 
 class Contrast:
@@ -30,20 +33,37 @@ class Contrast:
     either side have one.
     """
 
-    def __init__(self, feedback: pl.DataFrame, language: Language) -> None:
+    def __init__(self, feedback: pl.DataFrame, language: Language, smallest_group: int = 1) -> None:
         self._language = language
         worded = feedback.drop_nulls("text")
         own = satisfied(worded)
         self.by_score = min(int((own == side).sum()) for side in (True, False)) >= _MIN_TEXTS
         judged = pl.when(pl.col("sentiment").is_in(POLES)).then(pl.col("sentiment") == "positive")
         self.satisfied = own if self.by_score else worded.select(judged).to_series()
-        self._texts = worded["text"]
+        # A mask would count as a word, so what is masked is taken out.
+        self._texts = mask_text(worded["text"]).str.replace_all(_MASKED, " ")
+        writers = worded.select(pl.coalesce("customer_id", "feedback_id")).to_series()
+        self._written = pl.DataFrame(
+            {"text": self._texts.str.normalize("NFKC").str.to_lowercase(), "by": writers}
+        )
+        self._smallest_group = smallest_group
 
     @cached_property
     def words(self) -> pl.DataFrame:
-        """What :func:`crmlab.contrast.contrast` finds, at a false discovery rate of 1 %."""
+        """What :func:`crmlab.contrast.contrast` finds, at a false discovery rate of 1 %.
+
+        Nothing of what :func:`crmlab.data.privacy.mask_text` masks is a word, nor is what fewer different
+        customers than the study's ``privacy.smallest_group`` wrote: it could be one who signs.
+        """
         found = contrast(self._texts, self.satisfied, min_texts=_MIN_TEXTS)
-        return found.filter(pl.col("q") <= _DISCOVERIES)
+        found = found.filter(pl.col("q") <= _DISCOVERIES)
+        by = [
+            self._written.filter(pl.col("text").str.contains(word, literal=True))["by"]
+            for word in found["word"]
+        ]
+        # A word that is put together ("not good") need not stand so in any text.
+        several = [writers.is_empty() or writers.n_unique() >= self._smallest_group for writers in by]
+        return found.filter(pl.Series(several, dtype=pl.Boolean))
 
     @cached_property
     def telling(self) -> pl.DataFrame:
