@@ -8,6 +8,10 @@ from pathlib import Path
 import click
 
 from crmlab import __version__
+from crmlab.commands.identity import identity
+from crmlab.commands.intake import import_, inspect
+from crmlab.commands.sample import sample
+from crmlab.commands.template import template
 
 
 class _Errors(click.Group):
@@ -161,6 +165,10 @@ def schema(output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.FileError(str(output), error.strerror) from None
+
+
+for command in (inspect, import_, template, identity, sample):
+    main.add_command(command)
 
 
 def _shown(path: Path) -> str:

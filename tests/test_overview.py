@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -71,3 +72,12 @@ def test_empty_tables(make_lab: MakeLab) -> None:
     figures = [value for value, _ in lab.overview("orders", "feedback").figures().payload()["figures"]]
     assert figures == ["0", "0", "¥0.00", "–", "0", "–", "–"]
     assert [row[1:] for row in lab.overview("orders").table().payload()["rows"]] == [[0, 0, "–", 0, 0]]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_merged_records_are_told(make_lab: MakeLab, shop: Shop, language: str) -> None:
+    identities = "record_id,customer_id\nbob,ann\nann,ann\ncai,ann\n"
+    lab = make_lab({**shop, "identities": identities}, language=language)
+    items = lab.overview("orders").sources().payload()["items"]
+    assert re.findall(r"\d+", items[-1][1]) == ["2", "1"]
+    assert lab.features("total_spend").filter(customer_id="ann")["total_spend"].to_list() == [173.06]

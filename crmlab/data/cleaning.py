@@ -14,7 +14,9 @@ from crmlab.data.policy import Policy
 from crmlab.data.schemas import BY_POLICY, DAMAGED_ID, IDS, TABLES, CanonicalColumn, columns
 from crmlab.errors import DataError, did_you_mean
 
-ORIGIN = ("source_file", "source_row")
+REFUSED = "source_reason"
+"""Column in which a source may say why it refuses a row; one of the reasons, or null."""
+ORIGIN = ("source_file", "source_row", REFUSED)
 """Columns in which a source may say where a row stands; they are kept with rejected rows only."""
 
 _NUMBERED = ("order_id", "feedback_id", "interaction_id", "complaint_id", "contact_id")
@@ -79,6 +81,8 @@ def clean(
         converted = converted.with_columns(day=local_day.cast(pl.Int32).cast(pl.Int64))
     lost = _lost(frame, converted, wanted)
     reason = lost["reason"]
+    if REFUSED in frame.columns:
+        reason = _or(frame[REFUSED].cast(pl.String), reason)
     if IDS.get(name) in frame.columns:
         reason = _first_of(reason, frame, "exact_duplicate")
     if name in _SALES:

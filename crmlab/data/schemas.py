@@ -79,6 +79,9 @@ REASONS: dict[str, Text] = {
     "begins_first": Text("结束早于开始", "ends before it begins"),
     "share": Text("得分不在 0 到 1 之间", "score outside 0 to 1"),
     "contradiction": Text("同一订单的各行互相矛盾", "lines of one order contradict each other"),
+    "unknown_customer": Text("编号不在客户表中", "customer that is in no customer table"),
+    "unknown_kind": Text("既不是投诉也不是意见", "neither a complaint nor feedback"),
+    "repeated": Text("同一客户的第二行", "second row of one customer"),
     "other_currency": Text("币种与研究设定不同", "another currency than the study's"),
     "cancelled": Text("已取消（按口径不计）", "cancelled (left out by policy)"),
     "pending": Text("未成交（按口径不计）", "not yet completed (left out by policy)"),
@@ -86,6 +89,9 @@ REASONS: dict[str, Text] = {
     "zero_amount": Text("零金额（按口径不计）", "zero amount (left out by policy)"),
     "repeated_line": Text("重复明细行（按口径不计）", "repeated line (left out by policy)"),
 }
+
+BY_SOURCE = ("unknown_customer", "unknown_kind", "repeated")
+"""Reasons for which a source itself refuses a row."""
 
 BY_POLICY = ("cancelled", "pending", "refund", "zero_amount", "repeated_line")
 """Reasons that are no fault of the data; they do not count towards the quality gate."""

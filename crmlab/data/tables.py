@@ -155,12 +155,27 @@ class TableStore(Mapping[str, pl.DataFrame]):
         lines_are_orders = derived and name == "order_lines"
         return clean(
             name,
-            delivered[name],
+            self._resolved(name, delivered[name]),
             self._time_zone,
             self.policy,
             self._currency,
             lines_are_orders=lines_are_orders,
         )
+
+    def _resolved(self, name: str, raw: pl.LazyFrame) -> pl.LazyFrame:
+        """Give the rows of records that were merged to the customer that they belong to.
+
+        The customers themselves were merged when the identities were decided.
+        """
+        if name in ("customers", "identities") or "identities" not in self:
+            return raw
+        schema = raw.collect_schema()
+        if "customer_id" not in schema or schema["customer_id"] != pl.String:
+            return raw
+        known = self["identities"].filter(pl.col("record_id") != pl.col("customer_id"))
+        pairs = known.unique("record_id", keep="last", maintain_order=True)
+        owner = pl.col("customer_id").str.strip_chars().replace(pairs["record_id"], pairs["customer_id"])
+        return raw.with_columns(owner)
 
     def _delivered(self, owner: Source) -> Mapping[str, pl.LazyFrame]:
         if owner not in self._read:
@@ -178,10 +193,10 @@ class TableStore(Mapping[str, pl.DataFrame]):
             table = table.filter(pl.col(arrival).is_null() | ~self._is_later(table, arrival))
         for time, known_then in _LATER_DETAILS.get(name, {}).items():
             if time in table.columns:
-                later = self._is_later(table, time).fill_null(value=False)
-                known = [column for column in (time, *known_then) if column in table.columns]
+                unknown = self._is_later(table, time).fill_null(value=False)
+                columns = [column for column in (time, *known_then) if column in table.columns]
                 table = table.with_columns(
-                    pl.when(~later).then(pl.col(column)).alias(column) for column in known
+                    pl.when(~unknown).then(pl.col(column)).alias(column) for column in columns
                 )
         return table
 

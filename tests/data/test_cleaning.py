@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmlab.data.cleaning import Cleaned, clean
-from crmlab.data.schemas import BY_POLICY, REASONS, TABLES, columns
+from crmlab.data.schemas import BY_POLICY, BY_SOURCE, REASONS, TABLES, columns
 from crmlab.errors import DataError
 
 ZONE = "Asia/Shanghai"
@@ -261,7 +261,7 @@ def test_every_rule_has_a_name_for_readers() -> None:
     named = {rule.split("|")[-1] for rule in rules} - {"inf", "nan"}
     assert named <= set(REASONS)
     found_by_cleaning = {"unreadable", "unknown_code", "destroyed_id", "exact_duplicate", "contradiction"}
-    assert set(REASONS) == named | found_by_cleaning | {"other_currency", *BY_POLICY}
+    assert set(REASONS) == named | found_by_cleaning | {"other_currency", *BY_POLICY, *BY_SOURCE}
 
 
 MESSY = st.sampled_from(

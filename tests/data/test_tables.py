@@ -207,3 +207,13 @@ def test_nothing_later_than_the_day_is_known() -> None:
     assert store["customers"]["customer_id"].to_list() == ["a", "c"]
     assert store["customers"]["last_contact_at"].is_null().to_list() == [True, False]
     assert (store.count("complaints").later, store.count("customers").later) == (1, 1)
+
+
+def test_merged_records_bring_their_rows_along() -> None:
+    identities = {
+        "record_id": ["c1", "c0", "c2"],
+        "customer_id": ["c0", "c0", "c9"],
+        "since": ["2024-01-01", "2024-01-01", "2024-07-01"],
+    }
+    made = Made().having(identities=identities, orders=_orders("2024-05-01", "2024-05-02", "2024-05-03"))
+    assert _store(made)["orders"]["customer_id"].to_list() == ["c0", "c0", "c2"]
