@@ -422,7 +422,9 @@ def test_own_features_replace_the_samples() -> None:
 
 def test_samples_are_canonical_tables() -> None:
     for name, table in sample_tables().items():
-        assert TABLES[name].validate(table, cast=True).height == table.height
+        absent = [column for column in TABLES[name].columns() if column not in table.columns]
+        whole = table.with_columns(pl.lit(None).alias(column) for column in absent)
+        assert TABLES[name].validate(whole, cast=True).height == table.height
 
 
 def test_samples_are_the_same_every_time_and_hold_what_breaks_plugins() -> None:

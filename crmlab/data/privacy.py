@@ -47,13 +47,15 @@ _IDENTITY = re.compile(
     r"(?P<find>[1-9]\d{5}[ -]?(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ -]?\d{3}[\dXx])"
     r"(?![0-9A-Za-z])"
 )
-_CARD = re.compile(r"(?<!\d)(?P<find>[3-69]\d{3}(?:[ -]?\d{4}){2}(?:[ -]?\d{1,4}){1,2})(?!\d)")
-_MOBILE = re.compile(r"(?<!\d)(?P<find>(?:(?:\+|00)?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4})(?!\d)")
+# What follows a digit and a point is the fraction of a number.
+_ALONE = r"(?<!\d)(?<!\d\.)"
+_CARD = re.compile(_ALONE + r"(?P<find>[3-69]\d{3}(?:[ -]?\d{4}){2}(?:[ -]?\d{1,4}){1,2})(?!\d)")
+_MOBILE = re.compile(_ALONE + r"(?P<find>(?:(?:\+|00)?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4})(?!\d)")
 _LANDLINE = re.compile(
-    r"(?<!\d)(?P<find>(?:(?:\+|00)?86[ -]?)?\(?0\d{2,3}\)?[ -]?\d{7,8}(?:(?:-|转)\d{1,5})?)(?!\d)"
+    _ALONE + r"(?P<find>(?:(?:\+|00)?86[ -]?)?\(?0\d{2,3}\)?[ -]?\d{7,8}(?:(?:-|转)\d{1,5})?)(?!\d)"
 )
 _INTERNATIONAL = re.compile(r"(?P<find>\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5})(?!\d)")
-_GROUPED = re.compile(r"(?<!\d)(?P<find>(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4})(?!\d)")
+_GROUPED = re.compile(_ALONE + r"(?P<find>(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4})(?!\d)")
 # A WeChat id is taken for one after "微信号", "微信:" and the like, or with a digit or underscore in it.
 _WECHAT = re.compile(
     r"(?i)(?:微信|威信|薇信|v信|加v|(?<![a-z])(?:wechat|weixin|vx|wx))\s*"

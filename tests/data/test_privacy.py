@@ -155,3 +155,9 @@ def test_a_damaged_key_is_an_error_that_shows_no_key(tmp_path: Path, content: st
     (tmp_path / "key").write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match="Restore it from a copy"):
         study_key(tmp_path)
+
+
+def test_fractions_are_no_numbers_of_persons() -> None:
+    card, mobile = "6222021234567894", "13912345678"
+    written = [f"datum['share'] > 0.{card}", f"1.{mobile}", f"卡 {card}", f"打 {mobile}。"]
+    assert mask_text(pl.Series(written)).to_list() == [*written[:2], "卡 [银行卡号]", "打 [电话]。"]
