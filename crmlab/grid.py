@@ -58,6 +58,15 @@ class Grid:
         ).drop("place")
 
     @cached_property
+    def hidden_customers(self) -> pl.Series:
+        """The ids of the customers in cells that are not shown; none for a classifier without ``scores``."""
+        if not hasattr(self._classifier, "scores"):
+            return self.segmentation.labels["customer_id"].clear()
+        gone = self.cells.filter(pl.col("customer_count").is_null())
+        scores: pl.DataFrame = self._classifier.scores(self.segmentation.features)
+        return scores.join(gone, on=["recency_score", "frequency_score"], how="semi")["customer_id"]
+
+    @cached_property
     def _all_cells(self) -> pl.DataFrame:
         cells: pl.DataFrame = self._classifier.cells(self.segmentation.features)
         return cells

@@ -168,8 +168,7 @@ class Lab:
         if key not in self.results:
             model = self._plugin(registry.models, self.study.models, name, params)
             features = self.features(*model.requires)
-            lazy = {table: self.tables[table].lazy() for table in self.tables}
-            model.fit(lazy, features, self.study.as_of)
+            model.fit(self.model_tables(), features, self.study.as_of)
             self.results[key] = Scores(self, name, model, model.predict(features))
         result = self.results[key]
         assert isinstance(result, Scores)
@@ -314,6 +313,10 @@ class Lab:
         """Return the name under which the study asked for a source."""
         return self.study.data[self.tables.sources.index(source)].source
 
+    def model_tables(self) -> dict[str, pl.LazyFrame]:
+        """Return all tables as a model may see them: without what the law calls sensitive."""
+        return {name: self._lawful(name) for name in self.tables}
+
     def extra_tables(self) -> dict[str, pl.DataFrame]:
         """Return the tables of a report that belong to no plugin."""
         extra: dict[str, pl.DataFrame] = {}
@@ -402,10 +405,20 @@ class Lab:
             if sensitivity_of("customers", name) == "sensitive" and name not in allowed
         )
 
+    def _lawful(self, table: str) -> pl.LazyFrame:
+        """Return a table for plugins, without the sensitive columns that the study has not allowed."""
+        frame, allowed = self.tables[table], self.study.privacy.sensitive_features
+        if table == "customers":
+            frame = frame.drop(self._sensitive)
+        elif {"key_kind", "key_value"} <= set(frame.columns) and "identity_number" not in allowed:
+            told = pl.col("key_kind").eq_missing("identity_number")
+            frame = frame.with_columns(pl.when(~told).then("key_value").alias("key_value"))
+        return frame.lazy()
+
     def _build(self, feature: Feature, columns: list[str], day: date) -> pl.DataFrame:
         import narwhals as nw
 
-        tables = {name: nw.from_native(self.tables[name].lazy()) for name in feature.tables}
+        tables = {name: nw.from_native(self._lawful(name)) for name in feature.tables}
         frame: pl.LazyFrame = feature.build(tables, day).to_native()
         built = frame.select("customer_id", *columns).collect()
         if built["customer_id"].is_duplicated().any():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
+import polars as pl
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -21,6 +22,7 @@ from pydantic import (
 )
 
 from crmlab.data.policy import Policy
+from crmlab.data.privacy import mask_text
 from crmlab.documents import Document, parse
 from crmlab.errors import CrmlabError, ParamsError, did_you_mean
 from crmlab.labels import Text
@@ -95,6 +97,19 @@ class PrivacyParams(_Strict):
     """Groups of fewer are shown together or not at all; 1: off. 少于该人数的组合并或不显示，1 为关闭。"""
     sensitive_features: tuple[str, ...] = ()
     """Sensitive columns that plugins may use all the same. 允许入模的敏感个人信息列（默认无）。"""
+
+    @field_validator("sensitive_features")
+    @classmethod
+    def _sensitive(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value:
+            from crmlab.data.schemas import columns
+
+            known = [column.name for column in columns("customers") if column.sensitivity == "sensitive"]
+            for name in value:
+                if name not in known:
+                    hint = did_you_mean(name, known)
+                    raise ValueError(f"{name!r} is no sensitive column.{hint} These are: {', '.join(known)}")
+        return value
 
 
 class QualityRuleParams(_Strict):
@@ -208,8 +223,10 @@ class Study(_Strict):
 
     @property
     def heading(self) -> Text:
-        """The title, or the name of the study where there is none."""
-        return Text(self.title.zh, self.title.en) if self.title else Text(self.study, self.study)
+        """The title, contacts in it masked, or the name of the study where there is none."""
+        if not self.title:
+            return Text(self.study, self.study)
+        return Text(*mask_text(pl.Series([self.title.zh, self.title.en])))
 
     @property
     def earlier(self) -> date:

@@ -47,16 +47,18 @@ class Profiles:
     def summary(self) -> pl.DataFrame:
         """One row per label: ``customers``, the mean of each measure, the interval of mean spend.
 
-        Labels that are too small to be shown (``Segmentation.few``) are left out.
+        Labels that are too small to be shown (``Segmentation.few``) are left out, and a mean is null
+        where fewer customers of the label have a value than the study's ``privacy.smallest_group``.
         """
+        smallest = self._lab.study.privacy.smallest_group
         features = self._lab.features(*MEASURES, as_of=self.segmentation.as_of)
         joined = self.segmentation.labels.join(features, on="customer_id", maintain_order="left")
         grouped = joined.group_by("label").agg(
             pl.len().cast(pl.Int64).alias("customers"),
-            *[_mean(name) for name in MEASURES],
-            (z_value(0.95) * pl.col("total_spend").std() / pl.col("total_spend").count().sqrt()).alias(
-                "reach"
-            ),
+            *[pl.when(_known(name) >= smallest).then(_mean(name)).alias(name) for name in MEASURES],
+            pl.when(_known("total_spend") >= smallest)
+            .then(z_value(0.95) * pl.col("total_spend").std() / pl.col("total_spend").count().sqrt())
+            .alias("reach"),
         )
         shown = grouped.filter(~pl.col("label").is_in(self.segmentation.few))
         order = {label.id: i for i, label in enumerate(self.segmentation.scheme)}
@@ -179,6 +181,11 @@ class Profiles:
             row_height=charts.ROW,
             x_angle=-30,
         )
+
+
+def _known(name: str) -> pl.Expr:
+    """Return how many customers have a value."""
+    return pl.col(name).is_not_null().sum()
 
 
 def _mean(name: str) -> pl.Expr:

@@ -299,8 +299,7 @@ class Scores:
 
     def evaluate(self, cutoff: date) -> pl.DataFrame:
         """Return metric, value, low, high, baseline on what happened after ``cutoff``."""
-        lazy = {table: self.lab.tables[table].lazy() for table in self.lab.tables}
-        return self.model.clone().evaluate(lazy, cutoff)
+        return self.model.clone().evaluate(self.lab.model_tables(), cutoff)
 
 
 class Annotation:

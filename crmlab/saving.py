@@ -109,11 +109,12 @@ def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> No
         "nan_inf_to_errors": True,
     }
     sheets, results = sheet_names(tables), _last_results(lab)
+    alone = _in_small_groups(lab)
     workbook = xlsxwriter.Workbook(str(path), options)
     workbook.set_properties({"created": _EPOCH, "title": lab.study.heading.to(lab.language)})
     for name, frame in tables.items():
         shown = safe_frame(
-            _shareable(lab, results.get(name.removesuffix("_customers")), frame).head(_SHEET_ROWS)
+            _shareable(lab, results.get(name.removesuffix("_customers")), frame, alone).head(_SHEET_ROWS)
         )
         shown.write_excel(
             workbook,
@@ -130,18 +131,31 @@ def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> No
     workbook.close()
 
 
-def _shareable(lab: Lab, result: _Result | None, frame: pl.DataFrame) -> pl.DataFrame:
+def _in_small_groups(lab: Lab) -> pl.Series:
+    """Return the customers whose class, or whose cell of the grid, is too small to be shown."""
+    ids = [pl.Series("customer_id", [], dtype=pl.String)]
+    for result in _last_results(lab).values():
+        if isinstance(result, Segmentation):
+            ids.append(result.labels.filter(pl.col("label").is_in(result.few))["customer_id"])
+            if hasattr(result.classifier, "cells"):
+                ids.append(result.grid().hidden_customers)
+    return pl.concat(ids).unique().sort()
+
+
+def _shareable(lab: Lab, result: _Result | None, frame: pl.DataFrame, alone: pl.Series) -> pl.DataFrame:
     """Return a result table as it may leave: who it is about as codes, what they are like masked by class.
 
-    Customers whose class is too small to be shown have the class ``few`` and no reason, and a value of
-    an attribute that too few customers share is "other".
+    A class that is too small to be shown is ``few``. Customers ``alone`` in such a class or cell have no
+    reason and no figures in any sheet of classes: with the cut-points these would tell which it is. A
+    text of an attribute that too few customers share is "other".
     """
     customers = lab.tables["customers"] if "customers" in lab.tables.loaded else None
     attributes = customers.columns if customers is not None and "customer_id" in frame.columns else ()
     if isinstance(result, Segmentation) and "customer_id" in frame.columns:
         small = pl.col("label").is_in(result.few)
+        figures = [name for name in frame.columns if name not in ("customer_id", "label", *attributes)]
         frame = mask_reasons(frame, customers).with_columns(
-            pl.when(~small).then(pl.col("zh", "en")),
+            pl.when(~pl.col("customer_id").is_in(alone.implode())).then(pl.col(figures)),
             label=pl.when(small).then(pl.lit(FEW)).otherwise("label"),
         )
     shown: dict[str, pl.Series] = {}

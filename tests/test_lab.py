@@ -7,10 +7,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
 
+import narwhals as nw
 import polars as pl
 import pytest
 
 import crmlab
+from crmlab import Feature, features
 from crmlab.errors import (
     DataError,
     MissingFeaturesError,
@@ -276,6 +278,45 @@ def test_sensitive_columns_are_no_features_unless_allowed(make_lab: MakeLab, sho
     assert "sensitive_features: [religion]" in str(error.value)
     allowed = make_lab({**shop, "customers": customers}, privacy={"sensitive_features": ["religion"]})
     assert allowed.features("religion")["religion"].drop_nulls().to_list() == ["x", "y"]
+
+
+@pytest.mark.parametrize(("allowed", "seen"), [([], []), (["religion"], ["religion"])])
+def test_plugins_see_no_sensitive_column_in_any_table_unless_allowed(
+    make_lab: MakeLab, shop: dict[str, str], allowed: list[str], seen: list[str]
+) -> None:
+    customers = "customer_id,city,religion,smokes,identity_number,native_place\nann,北京,x,是,x,x\n"
+    identities = "record_id,customer_id,key_kind,key_value\n" + "".join(
+        f"{place},ann,{key}\n" for place, key in enumerate(("mobile,13812345678", "identity_number,7X", ",x"))
+    )
+    lab = make_lab(
+        {**shop, "customers": customers, "identities": identities}, privacy={"sensitive_features": allowed}
+    )
+    sensitive = {"religion", "smokes", "identity_number", "native_place"}
+    assert sensitive <= set(lab.tables["customers"].columns)
+    tables = lab.model_tables()
+    assert set(tables) == set(lab.tables)
+    keys = tables["identities"].collect().select("key_kind", "key_value").rows()
+    assert keys == [("mobile", "13812345678"), ("identity_number", None), (None, "x")]
+    assert sensitive & set(tables["customers"].collect_schema()) == set(seen)
+
+    class Nosy(Feature):
+        """Takes every column that it gets."""
+
+        produces: ClassVar[tuple[str, ...]] = ("columns",)
+        tables: ClassVar[tuple[str, ...]] = ("customers",)
+
+        def build(self, tables: Any, as_of: date) -> Any:
+            given = tables["customers"]
+            told = " ".join(given.collect_schema().names())
+            return given.select("customer_id", columns=nw.lit(told))
+
+    before = dict(features._session)
+    features.register("nosy")(Nosy)
+    try:
+        told = lab.features("columns")["columns"].drop_nulls()[0]
+    finally:
+        features._session = before
+    assert sensitive & set(told.split()) == set(seen)
 
 
 def test_a_customer_is_known_from_the_day_of_registration(make_lab: MakeLab) -> None:

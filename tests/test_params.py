@@ -233,6 +233,17 @@ def test_a_day_is_written_as_one(value: object) -> None:
     assert line.startswith("as_of: write a day as YYYY-MM-DD, for example 2024-06-30; given: ")
 
 
+def test_a_column_that_is_allowed_is_a_sensitive_one() -> None:
+    assert check(_values(privacy={"sensitive_features": ["religion"]})).privacy.sensitive_features
+    (line,) = _problems(_values(privacy={"sensitive_features": ["religon"]}))
+    assert "'religon' is no sensitive column. Did you mean 'religion'? These are: native_place" in line
+
+
+def test_contacts_in_a_title_are_masked() -> None:
+    study = check(_values(title={"zh": "打13812345678", "en": "a@example.com"}))
+    assert study.heading == ("打[电话]", "[e-mail]")
+
+
 def test_days_that_are_none() -> None:
     assert "as_of: Input should be a valid date" in _problems(_values(as_of="2024-02-30"))[0]
     assert _problems(_values(compare_as_of="2024-06-30")) == [

@@ -52,6 +52,23 @@ def test_small_groups_are_left_out(make_lab: MakeLab, shop: Shop) -> None:
     assert not [name for name in ("Active", "Dormant", "Lost") if name in shown]
 
 
+def test_an_average_of_few_among_many_is_left_out(make_lab: MakeLab) -> None:
+    """One of seven customers without a class has a refund: the average would be that refund."""
+    tables = {
+        "customers": "customer_id\n" + "".join(f"c{i}\n" for i in range(17)),
+        "orders": "customer_id,ordered_at,amount\nc16,2024-06-01,-77.5\n"
+        + "".join(f"c{i},2024-06-01,{10 + i}\n" for i in range(10)),
+    }
+    lab = make_lab(tables, classifiers=OPEN["classifiers"])
+    profiles = lab.classify("status").profiles()
+    means = profiles.summary.select("label", "customers", "total_spend", "order_count", "reach").rows()
+    assert means[0][:4] == ("active", 10, 14.5, 1.0)
+    assert means[1:] == [("unclassified", 7, None, None, None)]
+    assert "77.5" not in json.dumps(profiles.table().payload())
+    plain = make_lab(tables, **OPEN).classify("status").profiles().summary
+    assert plain["total_spend"].to_list() == [14.5, -77.5]
+
+
 def test_categories_by_hand(make_lab: MakeLab, shop: Shop) -> None:
     # Active: 80.05 of 118.06 on tea, dormant 10 of 50, lost all 20. Everybody: 110.05 of 188.06.
     categories = make_lab(shop, **OPEN).classify("status").profiles().categories

@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -200,6 +201,31 @@ def test_the_workbook_names_nobody_and_runs_nothing(make_lab: Any, tmp_path: Pat
     kept = pl.read_parquet(tmp_path / "out" / "tables" / "segmentation" / "attributes_customers.parquet")
     assert kept["customer_id"].to_list() == [f"K-{i:02}" for i in range(20)]
     assert kept["label"].to_list() == ["a"] * 2 + ["b"] * 7 + ["c"] * 11
+
+
+def test_no_sheet_tells_whose_class_or_cell_is_hidden(make_lab: Any, tmp_path: Path) -> None:
+    """With the figures of a customer and the cut-points one could compute class and cell."""
+    lines = ["customer_id,ordered_at,amount"]
+    for i in range(50):
+        lines += [f"c{i:03},{date(2024, 6, 30) - timedelta(days=i * 7)},{10 + i}"] * (1 + (50 - i) // 10)
+    lab = make_lab({"orders": "\n".join(lines) + "\n"}, "segmentation", privacy={"smallest_group": 4})
+    segments = lab.classify("rfm")
+    lab.classify("abc")
+    lab.save(tmp_path / "out")
+    scores = segments.classifier.scores(segments.features)
+    cells = scores.join(segments.grid().cells, on=["recency_score", "frequency_score"])
+    small = cells.filter(pl.col("customer_count").is_null())["customer_id"]
+    few = segments.labels.filter(pl.col("label").is_in(segments.few))["customer_id"]
+    assert 0 < len(set(small) | set(few)) < 50
+    assert set(small) - set(few)
+    sheets = pl.read_excel(tmp_path / "out" / "segmentation.xlsx", sheet_id=0, infer_schema_length=0)
+    alone = set(lab.shown_ids(pl.concat([small, few])))
+    for sheet in ("rfm_customers", "abc_customers"):
+        told = sheets[sheet].filter(pl.col("customer_id").is_in(alone))
+        assert told.drop("customer_id", "label").null_count().row(0) == (len(alone),) * (told.width - 2)
+        assert (
+            sheets[sheet].filter(~pl.col("customer_id").is_in(alone)).null_count().row(0) == (0,) * told.width
+        )
 
 
 def test_ids_and_notes_as_the_study_says(make_lab: Any, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     import polars as pl
 
+    from crmlab.data.cleaning import Cleaned
     from crmlab.data.identity import Survivorship
     from crmlab.labels import Language
 
@@ -96,7 +97,7 @@ def propose(
     """
     from crmlab.data import identity as resolution
 
-    table = _customers(customers)
+    table = _customers(customers).table
     earlier = resolution.read_proposals(previous) if previous else None
     found = resolution.find_matches(table, keys or tuple(resolution.KEYS))
     pairs = [found.pairs]
@@ -136,14 +137,23 @@ def apply(
 ) -> None:
     """执行已同意的合并。 Merge what PROPOSALS accept into CUSTOMERS, the table before any merge.
 
-    Writes customers, identities, originals, provenance and conflicts as Parquet files.
+    Writes customers, identities, originals, provenance and conflicts as Parquet files, and the rows of
+    CUSTOMERS that were rejected. A study then reads customers and identities from there.
     """
     from crmlab.data import identity as resolution
+    from crmlab.data.exports import whole
 
-    table = _customers(customers)
+    cleaned = _customers(customers)
+    table = cleaned.table
     day = since.date() if since else None
-    merged = resolution.apply(table, resolution.read_proposals(proposals), _survivorship(rules, trusted), day)
+    _check_day(customers, day)
+    merged = resolution.apply(
+        table, resolution.read_proposals(proposals), _survivorship(rules, trusted, table), day
+    )
     merged.save(target)
+    if cleaned.rejected.height:
+        with whole(target / "rejected.parquet") as draft:
+            cleaned.rejected.write_parquet(draft)
     before, after, conflicts = table.height, merged.customers.height, merged.conflicts.height
     click.echo(f"{before:,} 条记录合并为 {after:,} 位客户，{conflicts:,} 处取值不一致。")
     click.echo(f"{before:,} records are {after:,} customers now, with {conflicts:,} conflicting values.")
@@ -196,10 +206,10 @@ def update(
     from crmlab.data.identity.updates import REASONS, merge_updates
     from crmlab.data.intake.files import Options, read_table
 
-    table = _customers(customers)
+    table = _customers(customers).table
     changes = read_table(updates, "customers", Options()).collect()
     known = pl.read_parquet(identities) if identities else None
-    result = merge_updates(table, changes, _survivorship(rules, trusted), known)
+    result = merge_updates(table, changes, _survivorship(rules, trusted, table), known)
     result.save(target)
     click.echo(f"{result.applied.height:,} 项已更新。 {result.applied.height:,} changes carried out.")
     counts = result.conflicts.group_by("reason").len().sort("len", "reason", descending=[True, False])
@@ -210,31 +220,82 @@ def update(
     click.echo(f"{target}")
 
 
-def _customers(path: Path) -> pl.DataFrame:
+def _customers(path: Path) -> Cleaned:
     """Read the customers of a study, or of a file with headers that are recognised."""
-    if path.suffix.casefold() in (".yaml", ".yml"):
+    if _is_study(path):
+        from dataclasses import replace
+
         from crmlab.lab import Lab
         from crmlab.params import read_study
 
         study, warnings = read_study(path)
         for warning in warnings:
             click.secho(warning, err=True, fg="yellow")
-        return Lab(study).tables["customers"]
-    from crmlab.data.cleaning import clean
-    from crmlab.data.intake.files import Options, read_table
+        tables = Lab(study).tables
+        cleaned = replace(tables.cleaned("customers"), table=tables["customers"])
+        later = tables.count("customers").later
+        if later:
+            click.secho(
+                f"{later:,} 位客户的登记日期晚于观察日，未参与。 "
+                f"{later:,} customers were registered after the as-of day and left out.",
+                err=True,
+                fg="yellow",
+            )
+    else:
+        from crmlab.data.cleaning import clean
+        from crmlab.data.intake.files import Options, read_table
 
-    cleaned = clean("customers", read_table(path, "customers", Options()), "Asia/Shanghai")
+        cleaned = clean("customers", read_table(path, "customers", Options()), "Asia/Shanghai")
     if cleaned.rejected.height:
+        from crmlab.data.schemas import REASONS
+
         rows = cleaned.rejected.height
-        click.secho(
-            f"{rows:,} 行被拒收。 {rows:,} rows rejected: {dict(cleaned.counts)}", err=True, fg="yellow"
+        reasons = [(REASONS[reason], count) for reason, count in cleaned.counts.items()]
+        zh = "，".join(f"{text.zh} {count:,}" for text, count in reasons)
+        en = ", ".join(f"{text.en} {count:,}" for text, count in reasons)
+        click.secho(f"{rows:,} 行被拒收：{zh}。 {rows:,} rows rejected: {en}.", err=True, fg="yellow")
+    return cleaned
+
+
+def _check_day(customers: Path, since: date | None) -> None:
+    """Refuse a day that the study does not reach: it would see the merged customers, but not the merges."""
+    if since is None or not _is_study(customers):
+        return
+    from crmlab.errors import ParamsError
+    from crmlab.params import read_study
+
+    as_of = read_study(customers)[0].as_of
+    if since > as_of:
+        raise ParamsError(
+            f"`--since {since}` is after the study's as-of day {as_of}, so it would not see the merges, "
+            "and orders would lose their customers. Give an earlier day, or none."
         )
-    return cleaned.table
 
 
-def _survivorship(rules: tuple[str, ...], trusted: tuple[str, ...]) -> Survivorship:
+def _is_study(path: Path) -> bool:
+    return path.suffix.casefold() in (".yaml", ".yml")
+
+
+def _survivorship(rules: tuple[str, ...], trusted: tuple[str, ...], customers: pl.DataFrame) -> Survivorship:
+    """Read the options; a source that no record is from, or that no rule asks for, is an error."""
     from crmlab.data.identity import Survivorship
+    from crmlab.data.identity.updates import SELF_UPDATE
+    from crmlab.errors import ParamsError, did_you_mean
 
     fields = dict(rule.split("=", 1) for rule in rules if "=" in rule)
     default = [rule for rule in rules if "=" not in rule]
-    return Survivorship(default[-1] if default else "newest", fields, tuple(trusted))  # type: ignore[arg-type]
+    if len(default) > 1:
+        raise ParamsError(
+            f"`--rule` names {len(default)} rules for all fields: {', '.join(default)}. Keep one, and name "
+            "the field of the others: --rule FIELD=RULE."
+        )
+    if trusted and "trusted_source" not in (*default, *fields.values()):
+        raise ParamsError("`--trust` goes with `--rule trusted_source` or `--rule FIELD=trusted_source`.")
+    sources = customers["source"].cast(str).unique().drop_nulls().to_list() if "source" in customers else []
+    for source in trusted:
+        if source not in (*sources, SELF_UPDATE):
+            raise ParamsError(
+                f"No customer is from the source {source!r}.{did_you_mean(source, sources)} The column "
+                f"`source` has: {', '.join(sorted(sources)[:20]) or 'nothing'}."
+            )
+    return Survivorship(default[0] if default else "newest", fields, tuple(trusted))  # type: ignore[arg-type]

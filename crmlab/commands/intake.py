@@ -247,12 +247,20 @@ def _checked(
     from zoneinfo import available_timezones
 
     from crmlab.data.intake.files import Options
+    from crmlab.data.mapping.values import date_problems
     from crmlab.data.presets import NONE, named
     from crmlab.data.schemas import TABLES
+    from crmlab.data.schemas import columns as described
     from crmlab.data.surveys.export import check_asked
     from crmlab.errors import ParamsError, did_you_mean
 
-    problems = check_asked(questions)
+    problems = check_asked(questions) + date_problems(dates)
+    known = {column.name for name in TABLES for column in described(name)}
+    problems += [
+        f"--date: no canonical column is named {column!r}.{did_you_mean(column, known)}"
+        for column in dates
+        if column not in known
+    ]
     if table is not None and table not in TABLES:
         problems.append(
             f"No table is named {table!r}.{did_you_mean(table, TABLES)} Allowed: {', '.join(TABLES)}."

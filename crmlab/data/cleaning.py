@@ -10,7 +10,7 @@ import polars.selectors as cs
 
 from crmlab.data import convert
 from crmlab.data.canonical.columns import SHARE
-from crmlab.data.policy import Policy
+from crmlab.data.policy import Policy, signed_currency
 from crmlab.data.schemas import BY_POLICY, DAMAGED_ID, IDS, TABLES, CanonicalColumn, columns
 from crmlab.errors import DataError, did_you_mean
 
@@ -69,7 +69,8 @@ def clean(
 
     Text is converted by declared type, a typed column is taken as it is. Of exactly equal rows
     with an id the first is kept. Rows without ids are numbered. Orders and lines are left out by
-    ``policy``, and where they are in another currency than ``currency`` (ISO 4217). With
+    ``policy``, and where they are in another currency than ``currency`` (ISO 4217), by their column of
+    currencies or, where that is blank or missing, by the sign at the amount ($5). With
     ``lines_are_orders`` each line must say whose it is and from when. Raises DataError for a required
     column that is missing, and for a source that breaks while it is read.
     """
@@ -79,6 +80,8 @@ def clean(
     if name == "orders":
         local_day = pl.col("ordered_at").dt.convert_time_zone(time_zone).dt.date()
         converted = converted.with_columns(day=local_day.cast(pl.Int32).cast(pl.Int64))
+    if name in _SALES:
+        converted = _with_currency(frame, converted, currency)
     lost = _lost(frame, converted, wanted)
     reason = lost["reason"]
     if REFUSED in frame.columns:
@@ -117,7 +120,8 @@ def _collected(name: str, raw: pl.LazyFrame) -> pl.DataFrame:
         given = raw.collect_schema().names()
         while own in given:
             own += "_"
-        frame = raw.rename({"row": own}, strict=False).with_columns(cs.float().fill_nan(None)).collect()
+        lazy = raw.rename({"row": own}, strict=False).with_columns(cs.float().fill_nan(None))
+        frame = lazy.with_columns((cs.categorical() | cs.enum()).cast(pl.String)).collect()
     except (pl.exceptions.PolarsError, OSError):
         raise DataError(
             f"The data of the table {name!r} breaks off or is damaged while it is read. Export it again."
@@ -169,8 +173,8 @@ def _typed(column: CanonicalColumn, given: pl.DataType, time_zone: str) -> pl.Ex
             convert.share(source) if column.unit == SHARE and given == pl.String else _number(source, given)
         )
     if wanted == pl.Boolean:
-        return source if given == pl.Boolean else convert.boolean(_as_text(source, given))
-    written = _as_text(source, given)
+        return source if given == pl.Boolean else convert.boolean(as_text(source, given))
+    written = as_text(source, given)
     if column.codes:
         return convert.listed(written, column.codes)
     if column.sensitivity == "code":
@@ -178,7 +182,7 @@ def _typed(column: CanonicalColumn, given: pl.DataType, time_zone: str) -> pl.Ex
     return convert.text(written) if column.sensitivity == "free_text" else convert.name(written)
 
 
-def _as_text(source: pl.Expr, given: pl.DataType) -> pl.Expr:
+def as_text(source: pl.Expr, given: pl.DataType) -> pl.Expr:
     """Write numbers without a needless fraction: a column with gaps arrives as floats, and 7 is no "7.0"."""
     if not given.is_float():
         return source.cast(pl.String, strict=False)
@@ -189,7 +193,7 @@ def _as_text(source: pl.Expr, given: pl.DataType) -> pl.Expr:
 
 def _moment(source: pl.Expr, given: pl.DataType, time_zone: str) -> pl.Expr:
     if given == pl.String or given.is_numeric():
-        return convert.moment(_as_text(source, given), time_zone)
+        return convert.moment(as_text(source, given), time_zone)
     if isinstance(given, pl.Datetime) and given.time_zone:
         return source.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
     if given in (pl.Date, pl.Datetime):
@@ -216,6 +220,21 @@ def _amount(frame: pl.DataFrame) -> pl.Expr:
 def _line_amount(frame: pl.DataFrame) -> pl.Expr:
     quantity, price = (_number(pl.col(name), frame.schema[name]) for name in ("quantity", "unit_price"))
     return quantity * price
+
+
+def _with_currency(frame: pl.DataFrame, converted: pl.DataFrame, currency: str | None) -> pl.DataFrame:
+    """Fill in the currency that the sign at an amount stands for, where it is not given.
+
+    A table without currencies, whose amounts have no other sign than that of ``currency`` (CNY where
+    none is said), stays without.
+    """
+    written = "amount" if "amount" in frame.columns else "unit_price"
+    if frame.schema.get(written) != pl.String:
+        return converted
+    signed = frame.select(signed_currency(pl.col(written), currency).alias("currency")).to_series()
+    if "currency" in converted.columns:
+        return converted.with_columns(pl.coalesce("currency", pl.lit(signed)))
+    return converted.with_columns(signed) if (signed != (currency or "CNY")).any() else converted
 
 
 def _lost(frame: pl.DataFrame, converted: pl.DataFrame, wanted: list[CanonicalColumn]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ LARGEST_HUNDREDTHS = 2**51
 """Up to here every amount with two decimals is exact; larger ones are no plausible amounts."""
 
 _FULL_WIDTH = {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)}
-_LEVELLED = _FULL_WIDTH | {"　": " ", "￥": "¥", "−": "-"}  # as people type them
+_LEVELLED = _FULL_WIDTH | {"　": " ", "￥": "¥", "￡": "£", "−": "-"}  # as people type them
 _EDGE = " \t\r\n\u00a0\u3000\u200b\ufeff"
 # Zero-width and direction marks make equal names unequal; a joiner also ties emoji together.
 _MARKS = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
@@ -168,9 +168,8 @@ def _written_moment(column: pl.Expr, time_zone: str) -> pl.Expr:
     local = [plain.str.to_datetime(form, time_unit="us", strict=False) for form in _LOCAL]
     day = plain.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
     clock = _in_half(pl.coalesce(*local), half)
-    return pl.coalesce(
-        *offset, _since_1970(level), to_utc(pl.coalesce(clock, day, _serial(level)), time_zone)
-    )
+    placed = _of_the_calendar(pl.coalesce(*offset, _since_1970(level)), time_zone)
+    return pl.coalesce(placed, to_utc(pl.coalesce(clock, day, _serial(level)), time_zone))
 
 
 def to_utc(local: pl.Expr, time_zone: str) -> pl.Expr:
@@ -182,7 +181,19 @@ def to_utc(local: pl.Expr, time_zone: str) -> pl.Expr:
         time.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
         for time in (local, local.dt.offset_by("1h"))
     ]
-    return pl.coalesce(*placed).dt.convert_time_zone("UTC")
+    return _of_the_calendar(pl.coalesce(*placed).dt.convert_time_zone("UTC"), time_zone)
+
+
+def _of_the_calendar(moment: pl.Expr, time_zone: str) -> pl.Expr:
+    """Read as null what is in year 0 or 10000 in UTC or here: next to what programs write for "never"."""
+
+    def keep(times: pl.Series) -> pl.Series:
+        here = times.dt.convert_time_zone(time_zone)
+        whole = times.dt.year().is_between(1, 9999) & here.dt.year().is_between(1, 9999)
+        return times.set(~whole, None)
+
+    # Over the finished column: as an expression it would repeat all that it is made from.
+    return moment.map_batches(keep, return_dtype=pl.Datetime("us", "UTC"), is_elementwise=True)
 
 
 def _level(column: pl.Expr) -> pl.Expr:

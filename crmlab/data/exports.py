@@ -1,9 +1,9 @@
 """Files that a spreadsheet program may open: text in them stays text, nothing is run, nothing links.
 
 A spreadsheet takes a cell that begins with ``= + - @`` for a formula, also behind a tab, a line
-break or a NUL, and in the full-width forms of a Chinese keyboard; quotation marks do not help. An
-apostrophe in front makes it text (OWASP Application Security Verification Standard 4.0.3, 5.3.10;
-CWE-1236). Numbers are left as they are.
+break or what cannot be seen, and in the full-width and small forms of a Chinese keyboard; quotation
+marks do not help. An apostrophe in front makes it text (OWASP Application Security Verification
+Standard 4.0.3, 5.3.10; CWE-1236). Numbers are left as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-_FORMULA = r"^[\t\r\n\x00]|^[\s\x00\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠]"
+_FORMULA = r"^[\t\r\n\x00]|^[\s\p{C}]*[=+\-@＝＋－＠﹦﹢﹣﹫]"
 _SHEET_NAME = 31
 _NO_SHEET = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 

@@ -27,6 +27,15 @@ _CURRENCIES = {
     "£": "GBP",
 }
 
+_SIGNS = {
+    "¥": ("CNY", "JPY"),
+    "元": ("CNY", "HKD", "TWD", "MOP", "SGD"),
+    "$": ("USD", "HKD", "AUD", "CAD", "SGD", "NZD", "TWD", "MOP"),
+    "€": ("EUR",),
+    "£": ("GBP",),
+}
+"""Sign at an amount → the currencies that it may stand for, the usual one first."""
+
 
 class Policy(BaseModel):
     """How orders and order lines that are no plain sale are treated; a report states it."""
@@ -74,6 +83,16 @@ class Policy(BaseModel):
     def _left_out_status(self, status: str, table: pl.DataFrame) -> pl.Expr:
         choice = {"cancelled": self.cancellations, "pending": self.pending}[status]
         return pl.lit(choice == "exclude") & (_status(table) == status)
+
+
+def signed_currency(amount: pl.Expr, currency: str | None) -> pl.Expr:
+    """Return the currency that the sign at a written amount stands for; null where it has none.
+
+    A sign that may stand for ``currency``, the study's, does.
+    """
+    sign = amount.str.extract(r"([¥￥$＄€£￡元])").replace({"￥": "¥", "＄": "$", "￡": "£"})
+    meant = {sign: currency if currency in codes else codes[0] for sign, codes in _SIGNS.items()}
+    return sign.replace(meant)
 
 
 def _status(table: pl.DataFrame) -> pl.Expr:

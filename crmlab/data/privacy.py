@@ -13,6 +13,7 @@ import hmac
 import os
 import re
 import secrets
+import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -37,45 +38,76 @@ _CODE_DIGITS = 6
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 # Rust's regex engine sees every text; only texts with one of these go through Python's.
-_SUSPICIOUS = r"(?i)\d(?:[ ().-]*\d){6}|\+\d|@|qq|微信|威信|薇信|v信|wechat|weixin|vx|wx|加v"
+_HAN_DIGITS = "零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖"
+_SUSPICIOUS = (
+    rf"(?i)[\d{_HAN_DIGITS}](?:[ ().·‐–—_-]*[\d{_HAN_DIGITS}]){{6}}|\+\d|@|[(\[]at[)\]]|qq|扣扣|企鹅|"
+    r"微 ?信|威信|薇信|v信|wechat|weixin|vx|wx|加[v微]|%40|&#|\\u00"
+)
+# One character, also as Python and JSON, HTML, or a URL write it; of a URL what is beyond ASCII, and @.
+_CHARACTER = re.compile(
+    r"\\(?:u|U000|x(?=[89a-fA-F]))(?P<python>(?<=u)[0-9a-fA-F]{4}|(?<=U000)[01][0-9a-fA-F]{4}|"
+    r"(?<=x)[0-9a-fA-F]{2})|&#(?:[xX](?P<hexadecimal>[0-9a-fA-F]{1,6})|(?P<decimal>\d{1,7}));|"
+    r"%(?:40|[89a-fA-F][0-9a-fA-F])|.",
+    re.DOTALL,
+)
 
 _EMAIL = re.compile(
-    r"(?<![A-Za-z0-9._%+-])(?P<find>[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"
+    r"(?i)(?<![a-z0-9._%+-])"
+    r"(?P<find>[a-z0-9._%+-]{1,64} ?(?:@|\[at\]|\(at\)) ?[a-z0-9-]+(?:[.。][a-z0-9-]+)+)"
 )
 _IDENTITY = re.compile(
-    r"(?<![0-9A-Za-z])"
-    r"(?P<find>[1-9]\d{5}[ -]?(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ -]?\d{3}[\dXx])"
-    r"(?![0-9A-Za-z])"
+    r"(?<!\d)(?P<find>[1-9]\d{5}[ -]?(?:18|19|20)\d\d[ -]?(?:0[1-9]|1[0-2])[ -]?(?:0[1-9]|[12]\d|3[01])"
+    r"[ -]?\d{3}[\dXx])(?!\d)"
 )
 # What follows a digit and a point is the fraction of a number.
 _ALONE = r"(?<!\d)(?<!\d\.)"
 _CARD = re.compile(_ALONE + r"(?P<find>[3-69]\d{3}(?:[ -]?\d{4}){2}(?:[ -]?\d{1,4}){1,2})(?!\d)")
-_MOBILE = re.compile(_ALONE + r"(?P<find>(?:(?:\+|00)?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4})(?!\d)")
-_LANDLINE = re.compile(
-    _ALONE + r"(?P<find>(?:(?:\+|00)?86[ -]?)?\(?0\d{2,3}\)?[ -]?\d{7,8}(?:(?:-|转)\d{1,5})?)(?!\d)"
+# Between groups people put what they like; a comma or a line break would also stand between amounts.
+_CHINA = r"(?:\(?(?:\+|00)?86\)?[ -]?)?"
+_GAP = r"[ ·‐–—_()-]{0,3}"
+_MOBILE = re.compile(
+    rf"{_ALONE}(?P<find>{_CHINA}1[3-9]\d(?:{_GAP}\d{{4}}{_GAP}\d{{4}}|\.\d{{4}}\.\d{{4}}))(?!\d)"
 )
-_INTERNATIONAL = re.compile(r"(?P<find>\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5})(?!\d)")
+_MOBILE_ANYHOW = re.compile(rf"{_ALONE}(?<!\d[ -])(?P<find>1[ -]?[3-9](?:[ -]?\d){{9}})(?![ -]?\d)")
+_SPELT = re.compile(rf"(?P<find>[\d{_HAN_DIGITS}](?:[ -]?[\d{_HAN_DIGITS}]){{9,14}})")
+_LANDLINE = re.compile(
+    rf"{_ALONE}(?P<find>{_CHINA}\(?0\d{{2,3}}\)?[ -]?\d{{3,4}}[ -]?\d{{4}}(?:(?:-|转)\d{{1,5}})?)(?!\d)"
+)
+_LOCAL = re.compile(
+    r"(?i)(?:电话|座机|致电|拨打|(?<![a-z])(?:tel|phone))\.?\s*(?:号码?)?\s*[:是为]?\s*"
+    r"(?P<find>[2-8]\d{2,3}[ -]?\d{4})(?!\d)"
+)
+_INTERNATIONAL = re.compile(
+    r"(?P<find>\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}|(?<!\d)00(?:852|853|886)[ -]?\d{4}[ -]?\d{4})(?!\d)"
+)
 _GROUPED = re.compile(_ALONE + r"(?P<find>(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4})(?!\d)")
 # A WeChat id is taken for one after "微信号", "微信:" and the like, or with a digit or underscore in it.
 _WECHAT = re.compile(
-    r"(?i)(?:微信|威信|薇信|v信|加v|(?<![a-z])(?:wechat|weixin|vx|wx))\s*"
+    r"(?i)(?:微 ?信|威信|薇信|v信|加[v微]|(?<![a-z])(?:wechat|weixin|vx|wx))\s*"
     r"(?:(?:号码?|账号| ?id)\s*[:=是为]?\s*|[:=是为]\s*|(?=[a-z-]*[0-9_]))"
     r"(?P<find>[a-z][a-z0-9_-]{5,19})(?![a-z0-9_-])"
 )
-_QQ = re.compile(r"(?i)(?<![a-z])qq(?:号码?|群号?)?\s*[:=是为]?\s*(?P<find>[1-9]\d{4,11})(?!\d)")
+_QQ = re.compile(
+    r"(?i)(?:(?<![a-z])qq|扣扣|企鹅)(?:号码?|群号?)?\s*[:=是为]?\s*(?P<find>[1-9]\d{4,11})(?!\d)"
+)
 
 
 def mask_text(texts: pl.Series) -> pl.Series:
     """Return the texts with contacts and numbers of persons replaced by what they are.
 
-    Full-width digits and letters are seen as what they stand for (NFKC); the rest of a text stays as
-    it was written, null stays null. Identity numbers are looked for before cards, cards
-    before phone numbers; the first two only with a right check digit.
+    Full-width digits and letters are seen as what they stand for (NFKC), escapes of Python, JSON and
+    HTML too, invisible characters are looked through, telephone numbers also found in Chinese digits;
+    the rest of a text stays as it was written, null stays null. Identity numbers are looked for before
+    cards, cards before phone numbers; the first two only with a right check digit.
     """
     name = texts.name or "text"
     frame = pl.DataFrame({name: texts.cast(pl.String)})
     suspicious = frame.select(
-        pl.col(name).str.normalize("NFKC").str.contains(_SUSPICIOUS).fill_null(value=False)
+        pl.col(name)
+        .str.replace_all(r"\p{Cf}", "")
+        .str.normalize("NFKC")
+        .str.contains(_SUSPICIOUS)
+        .fill_null(value=False)
     ).to_series()
     if not suspicious.any():
         return frame.to_series().alias(texts.name)
@@ -152,8 +184,10 @@ def _create(path: Path) -> None:
 
 
 def _masked(text: str) -> str:
-    """Look at the text with its width levelled, and cut the finds out of the text as it was written."""
-    level = "".join(_levelled(character) for character in text)
+    """Look at the text with width and escapes levelled, and cut the finds out of it as it was written."""
+    read = [(match.span(), _levelled(_character(match))) for match in _CHARACTER.finditer(text)]
+    visible = [(place, one) for place, one in read if unicodedata.category(one) != "Cf"]
+    places, level = [place for place, _ in visible], "".join(one for _, one in visible)
     language = 0 if _HAN.search(level) else 1
     finds: list[tuple[int, int, str]] = []
     for kind, pattern, valid in _RULES:
@@ -162,7 +196,7 @@ def _masked(text: str) -> str:
             if not valid(re.sub(r"[ -]", "", match["find"])):
                 return match[0]
             begin, end = match.span("find")
-            finds.append((begin, end, MASKS[kind][language]))
+            finds.append((places[begin][0], places[end - 1][1], MASKS[kind][language]))
             # As long as the find, so that places stay the same, and matched by no later rule.
             return match[0][: begin - match.start()] + "\0" * (end - begin)
 
@@ -170,6 +204,15 @@ def _masked(text: str) -> str:
     for begin, end, mask in sorted(finds, reverse=True):
         text = text[:begin] + mask + text[end:]
     return text
+
+
+def _character(match: re.Match[str]) -> str:
+    """Return what stands for one character: digits of an escape must not run on into a number."""
+    escape = match["python"] or match["hexadecimal"]
+    if not escape and not match["decimal"]:
+        return "@" if match[0] == "%40" else match[0][0]
+    number = int(escape, 16) if escape else int(match["decimal"])
+    return chr(number) if number <= sys.maxunicode else "?"
 
 
 def _levelled(character: str) -> str:
@@ -187,6 +230,16 @@ def _is_identity(number: str) -> bool:
     return "10X98765432"[total % 11] == number[17].upper()
 
 
+def _is_spelt(number: str) -> bool:
+    """Say whether digits, some of them Chinese, hold a mobile number or are a landline number."""
+    ascii_only = number.translate(_AS_DIGITS)
+    spelt = sum(written != digit for written, digit in zip(number, ascii_only, strict=True))
+    return spelt > 2 and re.search(r"1[3-9]\d{9}|^0\d{9,11}$", ascii_only) is not None
+
+
+_AS_DIGITS = str.maketrans(_HAN_DIGITS, "001234567891123456789")
+
+
 def _is_card(number: str) -> bool:
     """Luhn's check, for 15 to 19 digits."""
     if not 15 <= len(number) <= 19:
@@ -202,7 +255,10 @@ _RULES: tuple[tuple[str, re.Pattern[str], _Check], ...] = (
     ("identity", _IDENTITY, _is_identity),
     ("card", _CARD, _is_card),
     ("phone", _MOBILE, _always),
+    ("phone", _MOBILE_ANYHOW, _always),
+    ("phone", _SPELT, _is_spelt),
     ("phone", _LANDLINE, _always),
+    ("phone", _LOCAL, _always),
     ("phone", _INTERNATIONAL, _always),
     ("phone", _GROUPED, _always),
     ("messenger", _WECHAT, _always),

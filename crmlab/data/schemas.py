@@ -72,7 +72,7 @@ REASONS: dict[str, Text] = {
     "nullability": Text("必填项为空", "required value is missing"),
     "exact_duplicate": Text("完全重复的行", "exact duplicate row"),
     "unique_id": Text("编号重复但内容不同", "same id, different content"),
-    "plausible_date": Text("日期早于 1990 年", "date before 1990"),
+    "plausible_date": Text("日期早于 1990 年或晚于 2098 年", "date before 1990 or after 2098"),
     "known_scale": Text("评分超出量表或量表未知", "score off its scale, or scale unknown"),
     "says_something": Text("既无文字也无评分", "neither text nor score"),
     "ordered_stages": Text("处理时间早于投诉时间", "handled before it was opened"),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from crmlab.data.cleaning import Cleaned, clean
+from crmlab.data import convert
+from crmlab.data.cleaning import Cleaned, as_text, clean
 from crmlab.data.policy import Policy
 from crmlab.data.schemas import ARRIVALS, REASONS, TABLES
 from crmlab.errors import DataError, QualityGateError, did_you_mean
@@ -170,12 +171,15 @@ class TableStore(Mapping[str, pl.DataFrame]):
         if name in ("customers", "identities") or "identities" not in self:
             return raw
         schema = raw.collect_schema()
-        if "customer_id" not in schema or schema["customer_id"] != pl.String:
+        if "customer_id" not in schema or schema["customer_id"].is_nested():
             return raw
         known = self["identities"].filter(pl.col("record_id") != pl.col("customer_id"))
         pairs = known.unique("record_id", keep="last", maintain_order=True)
-        owner = pl.col("customer_id").str.strip_chars().replace(pairs["record_id"], pairs["customer_id"])
-        return raw.with_columns(owner)
+        given = as_text(pl.col("customer_id"), schema["customer_id"])
+        owner = convert.code(given).replace_strict(
+            pairs["record_id"], pairs["customer_id"], default=None, return_dtype=pl.String
+        )
+        return raw.with_columns(customer_id=pl.coalesce(owner, given))
 
     def _delivered(self, owner: Source) -> Mapping[str, pl.LazyFrame]:
         if owner not in self._read:

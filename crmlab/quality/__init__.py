@@ -146,7 +146,7 @@ class Quality:
             [
                 ("name", words["quality_dimension"]),
                 ("meaning", words["quality_asks"]),
-                ("label", words["quality_score"]),
+                ("label", words["quality_dimension_score"]),
                 ("checked", words["quality_rules_checked"]),
                 ("over", words["quality_over"]),
             ],
@@ -167,7 +167,7 @@ class Quality:
             [
                 Column("name", words["quality_dimension"]),
                 Column("asks", words["quality_asks"]),
-                Column("score", words["quality_score"], "percent", bar=True),
+                Column("score", words["quality_dimension_score"], "percent", bar=True),
                 Column("checked", words["quality_rules_checked"], "integer"),
                 Column("errors", words["quality_errors"], "integer"),
                 Column("warnings", words["quality_warnings"], "integer"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crmlab.data.quality.dimensions import DIMENSIONS
+from crmlab.data.quality.rule import TABLES
 from crmlab.data.schemas import TABLE_NAMES
 from crmlab.results import Finding
 from crmlab.view.numbers import count, interval, percent
@@ -40,7 +41,7 @@ def findings(quality: Quality) -> list[Finding]:
             Finding(
                 "quality_worst",
                 say(
-                    "quality_finding_worst",
+                    "quality_finding_worst_table" if first.count.unit == TABLES else "quality_finding_worst",
                     rule=first.rule.title,
                     table=TABLE_NAMES[first.rule.table],
                     violated=count(first.violated),
@@ -52,8 +53,9 @@ def findings(quality: Quality) -> list[Finding]:
                 ),
             )
         )
-    if quality.impacts:
-        top = quality.impacts[0]
+    told = [entry for entry in quality.impacts if entry.told]
+    if told:
+        top = told[0]
         found.append(
             Finding(
                 "quality_impact",

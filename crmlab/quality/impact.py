@@ -34,6 +34,8 @@ class Impact(NamedTuple):
     affected: int
     of: int
     basis: Text
+    told: bool = True
+    """False where too few customers stand behind the figure."""
 
 
 class Amounts(NamedTuple):
@@ -46,7 +48,8 @@ class Amounts(NamedTuple):
         """Write an amount, or that too few customers stand behind it."""
         if customers < self.smallest_group:
             return Text(
-                f"（不足 {self.smallest_group} 人，不显示）", f"(fewer than {self.smallest_group} customers)"
+                f"不显示（不足 {self.smallest_group} 人）",
+                f"not shown (fewer than {self.smallest_group} customers)",
             )
         return money(hundredths / HUNDREDTHS, self.currency)
 
@@ -120,11 +123,12 @@ def _orphaned_revenue(card: Scorecard, amounts: Amounts) -> Impact | None:
         orphans.violated,
         orphans.checked,
         Text(
-            f"查无档案的 {count(people)} 个编号名下共 {amounts.write(_net(lost), people).zh}；"
+            f"有 {count(people)} 个客户编号查无档案，名下金额：{amounts.write(_net(lost), people).zh}；"
             "它们计入销售额，却没有客户属性可供细分。",
-            f"{amounts.write(_net(lost), people).en} under {count(people)} ids without a record; it is "
-            "counted in revenue, yet has no attributes to segment by.",
+            f"Amount under {count(people)} ids without a record: {amounts.write(_net(lost), people).en}; it "
+            "is counted in revenue, yet has no attributes to segment by.",
         ),
+        told=not hidden,
     )
 
 
@@ -132,7 +136,7 @@ def _rejected_revenue(facts: Facts, amounts: Amounts) -> Impact | None:
     cleaned = facts.cleaned("orders") if "orders" in facts.store else None
     if cleaned is None or not {"amount", "reason"} <= set(cleaned.rejected.columns):
         return None
-    lost = cleaned.rejected.filter(~pl.col("reason").is_in([*BY_POLICY, "exact_duplicate"]))
+    lost = cleaned.rejected.filter(~pl.col("reason").is_in([*BY_POLICY, "exact_duplicate", "other_currency"]))
     if not lost.height:
         return None
     given = lost["amount"].cast(pl.String).to_frame()
@@ -149,11 +153,12 @@ def _rejected_revenue(facts: Facts, amounts: Amounts) -> Impact | None:
         lost.height,
         cleaned.rows_read,
         Text(
-            f"被拒订单的金额合计 {amounts.write(away, people).zh}"
-            f"（{count(read.null_count())} 笔金额本身读不出，未计入；完全重复的行不算）。",
-            f"Rejected orders sum up to {amounts.write(away, people).en} ({count(read.null_count())} have no "
-            "amount that can be read and are not in it; exact duplicates do not count).",
+            f"被拒订单的金额合计：{amounts.write(away, people).zh}；"
+            f"其中 {count(read.null_count())} 笔金额本身读不出，未计入；完全重复的行与其他币种不算。",
+            f"Sum of rejected orders: {amounts.write(away, people).en}; {count(read.null_count())} have no "
+            "amount that can be read and are not in it; exact duplicates and other currencies do not count.",
         ),
+        told=not hidden,
     )
 
 
@@ -174,6 +179,7 @@ def _repeated_orders(card: Scorecard, amounts: Amounts) -> Impact | None:
             "假设几分钟内的同额订单都是重复提交，只留第一笔（上限）。",
             "If every equal order within minutes were sent twice and the first one kept (upper bound).",
         ),
+        told=people >= amounts.smallest_group,
     )
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from crmlab.data.quality.facts import Facts
 from crmlab.data.schemas import BY_POLICY, REASONS, TABLE_NAMES, columns
 from crmlab.intervals import wilson
-from crmlab.labels import Language
+from crmlab.labels import Language, Text
 from crmlab.view.findings import Note
 from crmlab.view.tables import MISSING, Column, Table
 from crmlab.view.texts import texts
@@ -72,7 +72,7 @@ class Rejected:
                 Column("columns", words["column"]),
                 Column("rows", words["rows_rejected"], "integer"),
                 Column("share", words["quality_of_read"], "percent", decimals=2),
-                Column("interval", words["interval_95"], "interval", of="percent"),
+                Column("interval", words["interval_95"], "interval", of="percent", decimals=2),
             ],
             caption=words["quality_rejected_caption"],
             note=words["quality_rejected_note"],
@@ -81,4 +81,5 @@ class Rejected:
 
     def _titles(self, table: str, names: list[str]) -> str:
         titles = {column.name: column.text.to(self._language) for column in columns(table)}
-        return ", ".join(titles.get(name, name) for name in names) or MISSING
+        comma = Text("、", ", ").to(self._language)
+        return comma.join(titles.get(name, name) for name in names) or MISSING

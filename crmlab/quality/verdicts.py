@@ -9,6 +9,7 @@ import polars as pl
 from crmlab.data.privacy import report_key
 from crmlab.data.quality.dimensions import DIMENSIONS
 from crmlab.data.quality.examples import PER_RULE, examples
+from crmlab.data.quality.rule import TABLES
 from crmlab.data.quality.scorecard import Result, Scorecard
 from crmlab.data.schemas import TABLE_NAMES
 from crmlab.labels import Language, Text
@@ -66,7 +67,12 @@ class Verdicts:
         frame = pl.DataFrame(rows, schema=schema, orient="row")
         return quality_charts.status_bars(
             frame,
-            say("quality_worst_title", rule=shown[0].rule.title, share=percent(shown[0].share)),
+            say(
+                "quality_worst_title_table" if shown[0].count.unit == TABLES else "quality_worst_title",
+                rule=shown[0].rule.title,
+                table=TABLE_NAMES[shown[0].rule.table],
+                share=percent(shown[0].share),
+            ),
             say("quality_worst_subtitle", n=len(shown), of=len(self.scorecard.over)),
             words["quality_violated_axis"],
             words["quality_rule"],
@@ -184,8 +190,8 @@ class Verdicts:
         for result in self.scorecard.results:
             if result.absent:
                 everything = result.rule.table not in self.scorecard.facts.store
-                name = words["quality_all_of_table"] if everything else result.rule.title
-                why.setdefault(result.absent.to(language), []).append(name.to(language))
+                name = words["quality_all_of_table"].to(language) if everything else self._named(result)
+                why.setdefault(result.absent.to(language), []).append(name)
         if not why:
             return Note(words["quality_all_checked"], language)
         rows = [

@@ -1,13 +1,14 @@
-"""An IPython extension for the kernel of a report: no error quotes a customer.
+"""An IPython extension for the kernel of a report: no error and no warning quotes a customer.
 
 Libraries put the value on which they failed into their messages. What the study's own tables hold
 of persons is known in the kernel, so it is looked for there, in the message and in the traceback,
-and hidden before either is written anywhere.
+and hidden before either is written anywhere. So are the texts of warnings.
 """
 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ _BEGINNING = 12
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Put the masking before whatever shows errors in ``shell``."""
-    show = shell._showtraceback
+    """Put the masking before whatever shows errors and warnings in ``shell``."""
+    show, written = shell._showtraceback, warnings.formatwarning
 
     def masked(kind: type[BaseException], error: BaseException, lines: list[str]) -> None:
         said = str(error)
@@ -30,7 +31,15 @@ def load_ipython_extension(shell: Any) -> None:
             hidden = [said]
         show(kind, _without(said, hidden), [_without(line, hidden) for line in lines])
 
+    def warned(*given: Any, **named: Any) -> str:
+        text = written(*given, **named)
+        try:
+            return _without(text, quoted(text, shell.user_ns))
+        except Exception:  # no warning may become an error because it could not be searched
+            return f"{given[1].__name__}: ***\n"
+
     shell._showtraceback = masked
+    warnings.formatwarning = warned
 
 
 def quoted(message: str, names: Mapping[str, Any]) -> list[str]:

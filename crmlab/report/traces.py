@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -82,12 +82,17 @@ class Traces:
     @cached_property
     def _written_secrets(self) -> dict[str, str]:
         """Every way in which a secret may be written, longest first."""
-        forms = {form: reference for secret, reference in self.secrets.items() for form in _forms(secret)}
+        forms = {
+            form: reference
+            for secret, reference in self.secrets.items()
+            for part in (secret, *_passwords(secret))
+            for form in _forms(part)
+        }
         return dict(sorted(forms.items(), key=lambda item: -len(item[0])))
 
     def _without_secrets(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: self._without_secrets(item) for key, item in value.items()}
+            return {self._without_secrets(key): self._without_secrets(item) for key, item in value.items()}
         if isinstance(value, list):
             return [self._without_secrets(item) for item in value]
         if isinstance(value, str):
@@ -96,8 +101,16 @@ class Traces:
         return value
 
 
+def _passwords(secret: str) -> set[str]:
+    """Return the password in an address of a database, which an error may name by itself."""
+    named = re.findall(r"(?i)\b(?:password|passwd|pwd)=([^;&\s]+)", secret)
+    named += re.findall(r"://[^/@\s]*?:([^/\s]+)@", secret)
+    return {form for password in named for form in (password, unquote(password)) if len(form) > 3}
+
+
 def _forms(secret: str) -> set[str]:
     encoded = base64.b64encode(secret.encode()).decode()
+    inside = {_inside_base64(secret.encode(), before) for before in range(3)}
     written = {
         quote(secret, safe=""),
         quote(secret),
@@ -106,7 +119,14 @@ def _forms(secret: str) -> set[str]:
         repr(secret)[1:-1],
     }
     as_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    return {secret, encoded, encoded.rstrip("=")} | written | as_json
+    longer = {form for form in inside if len(form) > _SHORTEST}
+    return {secret, encoded, encoded.rstrip("=")} | longer | written | as_json
+
+
+def _inside_base64(secret: bytes, before: int) -> str:
+    """Return what is always the same where a longer text with ``secret`` in it is written in base64."""
+    text = base64.b64encode(bytes(before) + secret).decode()
+    return text[(0, 2, 3)[before] : (before + len(secret)) * 4 // 3]
 
 
 def _without_contacts(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,21 +146,26 @@ def _without_contacts(data: Mapping[str, Any]) -> dict[str, Any]:
         elif media != "text/html" or MIME not in data:
             cleaned[media] = without_contacts(value)
     if MIME in data and "text/html" in data:
-        payload = cleaned[MIME]
-        made = VIEWS.get(payload.get("view", "")) if payload != data[MIME] else None
-        cleaned["text/html"] = made.document(payload) if made else data["text/html"]
+        payload, markup = cleaned[MIME], data["text/html"]
+        if payload != data[MIME]:
+            made = VIEWS.get(payload.get("view", ""))
+            markup = made.document(payload) if made else without_contacts(markup)
+        cleaned["text/html"] = markup
     return cleaned
 
 
 def _specification(value: Any) -> Any:
-    """Mask the words of a chart: data sets, titles, descriptions; numbers and names stay."""
+    """Mask the words of a chart: data sets, titles, descriptions; numbers and names of data sets stay."""
     if isinstance(value, dict):
-        return {
-            key: item
-            if key in _DRAWN and not (key == "data" and isinstance(item, dict) and "values" in item)
-            else _specification(item)
-            for key, item in value.items()
-        }
+        cleaned: dict[str, Any] = {}
+        for key, item in value.items():
+            if key == "datasets" and isinstance(item, dict):
+                cleaned[key] = {name: without_contacts(rows) for name, rows in item.items()}
+            elif key in _DRAWN and not (key == "data" and isinstance(item, dict) and "values" in item):
+                cleaned[key] = item
+            else:
+                cleaned[_each(key, _masked)] = _specification(item)
+        return cleaned
     return [_specification(item) for item in value] if isinstance(value, list) else without_contacts(value)
 
 
@@ -150,9 +175,9 @@ def without_contacts(value: Any) -> Any:
 
 
 def _each(value: Any, change: Callable[[str], str]) -> Any:
-    """Return JSON values with ``change`` applied to every text in them."""
+    """Return JSON values with ``change`` applied to every text in them, names too."""
     if isinstance(value, dict):
-        return {key: _each(item, change) for key, item in value.items()}
+        return {_each(key, change): _each(item, change) for key, item in value.items()}
     if isinstance(value, list):
         return [_each(item, change) for item in value]
     return change(value) if isinstance(value, str) and len(value) >= _SHORTEST else value

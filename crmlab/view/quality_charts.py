@@ -29,6 +29,8 @@ _LONGEST_LINE = {"zh": 10, "en": 24}
 _AROUND = 0.05
 """Room above and below a line of scores: a change of a point shall not look like a landslide."""
 
+_STEPS, _MOST_STEPS = (0.02, 0.05, 0.1), 8
+
 _CENTRED = {
     "condition": {"test": r"indexof(datum.label, '\n') >= 0", "value": "bottom"},
     "value": "middle",
@@ -70,6 +72,7 @@ def status_bars(
     present = [status for status in STATUS_COLOURS if status in frame["status"]]
     said = {status: words[STATUS_WORDS[status]].to(language) for status in present}
     top = 1.0 if whole else max([*frame["value"], *(frame["limit"] if limit else [])], default=1.0) or 1.0
+    quarters = top > 0.5  # or the room behind the longest bar would be marked 120 %
     base = alt.Chart(
         _data(
             frame.with_columns(
@@ -92,8 +95,8 @@ def status_bars(
             axis=alt.Axis(
                 format=".0%" if top > 0.05 else ".1%",
                 tickCount=5,
-                values=[0, 0.25, 0.5, 0.75, 1] if whole else alt.Undefined,
-                labelOverlap=not whole,
+                values=[0, 0.25, 0.5, 0.75, 1] if quarters else alt.Undefined,
+                labelOverlap=not quarters,
             ),
             scale=alt.Scale(domain=[0, top * 1.28], nice=False),  # room for the label behind the longest bar
         ),
@@ -130,6 +133,8 @@ def score_line(
 
     runs = _order(frame, "run")
     low, high = (float(bound) for bound in frame.select(low=pl.min("score"), high=pl.max("score")).row(0))
+    bottom, top = max(0.0, low - _AROUND), min(1.0, high) + _AROUND
+    step = next((step for step in _STEPS if (top - bottom) / step <= _MOST_STEPS), 0.2)
     base = alt.Chart(_data(frame)).encode(
         x=alt.X(
             "run:N",
@@ -140,8 +145,9 @@ def score_line(
         y=alt.Y(
             "score:Q",
             title=y_title.to(language),
-            axis=alt.Axis(format=".0%", tickCount=5),
-            scale=alt.Scale(domain=[max(0.0, low - _AROUND), min(1.0, high) + _AROUND], nice=False),
+            # The room above the line is for its labels: no score is over 100 %.
+            axis=alt.Axis(format=".0%", values=_ticks(bottom, step)),
+            scale=alt.Scale(domain=[bottom, top], nice=False),
         ),
     )
     points = base.mark_point().encode(tooltip=_tips(tooltips, language))
@@ -150,6 +156,11 @@ def score_line(
         base.mark_line() + points + labels, title, subtitle, language, height=260
     )
     return chart
+
+
+def _ticks(bottom: float, step: float) -> list[float]:
+    """Return the multiples of a step from the bottom of an axis to 100 %."""
+    return [round(place * step, 2) for place in range(math.ceil(bottom / step), round(1 / step) + 1)]
 
 
 def _broken(name: str, language: Language) -> str:

@@ -211,9 +211,15 @@ def _name_parts(table: str) -> list[str] | None:
 
 def _check_uri(uri: str, schemes: tuple[str, ...]) -> None:
     """Raise ParamsError for what is no URI of the database, or has its password in plain sight."""
-    if uri.startswith(_REFERENCE):
-        return
     example = f"{schemes[0]}://user:password@host/database"
+    if uri.startswith(_REFERENCE):
+        name = uri.removeprefix(_REFERENCE)
+        if name not in os.environ:
+            raise ParamsError(
+                f"connection: the environment variable {name!r} is not set. Set it to the URI of the "
+                f"database before the run, for example: export {name}='{example}'"
+            )
+        return
     try:
         parts = urlsplit(uri)
         password = parts.password or "password" in parse_qs(parts.query)

@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from crmlab.data.intake.files import Options, read_table
+from crmlab.data.mapping.values import date_problems
 from crmlab.data.presets import NONE, is_file, named
 from crmlab.data.schemas import TABLES, columns
 from crmlab.data.surveys.export import check_asked
@@ -130,7 +131,8 @@ def _problems(name: str, file: TableFile, files: Mapping[str, TableFile]) -> lis
     for setting in ("scale", "questions"):
         if setting in file and name != "feedback":
             problems.append(f"`{setting}` belongs to the table 'feedback', not to {name!r}.")
-    return problems + [f"{name}.{line}" for line in check_asked(file.get("questions", {}))]
+    asked = check_asked(file.get("questions", {}))
+    return problems + [f"{name}.{line}" for line in (*asked, *date_problems(file.get("dates", {})))]
 
 
 def _problems_of_derived(name: str, file: TableFile, files: Mapping[str, TableFile]) -> list[str]:

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from crmlab.commands.identity import identity
 from crmlab.data.identity import read_proposals
 from crmlab.errors import DataError, ParamsError
+from crmlab.lab import Lab
+from crmlab.params import read_study
 
 CUSTOMERS = (
     "客户编号,姓名,手机号,城市,更新时间\n"
@@ -110,3 +112,74 @@ def test_problems_are_told(call: Call) -> None:
     with pytest.raises(DataError, match="missing or damaged"):
         call("undo", "merged")
     assert not Path("merged").exists()
+
+
+ORDERS = "订单编号,客户编号,下单时间,订单金额\n" + "".join(
+    f"D{row},{owner},2024-05-0{row} 10:00:00,{row}00.00\n"
+    for row, owner in enumerate(("001", "002", "003"), 1)
+)
+STUDY = """
+study: shop
+as_of: 2024-06-30
+data:
+- source: files
+  files:
+    customers: {path: customers.csv}
+    orders: {path: orders.csv}
+"""
+
+
+def _orders_of(study: str) -> dict[str, int]:
+    tables = Lab(read_study(Path(study))[0]).tables
+    assert tables["orders"].join(tables["customers"], on="customer_id", how="anti").is_empty()
+    return dict(tables["orders"].group_by("customer_id").agg(pl.col("amount_hundredths").sum()).iter_rows())
+
+
+def test_the_road_to_a_study_of_merged_customers(call: Call) -> None:
+    Path("orders.csv").write_text(ORDERS, encoding="utf-8")
+    Path("shop.yaml").write_text(STUDY, encoding="utf-8")
+    assert _orders_of("shop.yaml") == {"001": 10_000, "002": 20_000, "003": 30_000}
+    call("propose", "shop.yaml", "--to", "merges.csv")
+    _decide("合并")
+    call("apply", "shop.yaml", "merges.csv", "--to", "merged", "--since", "2024-06-30")
+    merged = STUDY.replace(
+        "customers.csv}", "merged/customers.parquet}\n    identities: {path: merged/identities.parquet}"
+    )
+    Path("merged.yaml").write_text(merged, encoding="utf-8")
+    assert _orders_of("merged.yaml") == {"001": 40_000, "002": 20_000}
+    call("undo", "merged")
+    assert _orders_of("merged.yaml") == {"001": 10_000, "002": 20_000, "003": 30_000}
+
+
+def test_merges_that_the_study_would_not_see_are_refused(call: Call) -> None:
+    Path("orders.csv").write_text(ORDERS, encoding="utf-8")
+    Path("shop.yaml").write_text(STUDY, encoding="utf-8")
+    call("propose", "shop.yaml", "--to", "merges.csv")
+    _decide("合并")
+    with pytest.raises(ParamsError, match="after the study's as-of day 2024-06-30"):
+        call("apply", "shop.yaml", "merges.csv", "--to", "merged", "--since", "2024-07-01")
+
+
+def test_rejected_rows_are_told_and_kept(call: Call) -> None:
+    Path("customers.csv").write_text(CUSTOMERS + "004,赵六,13800000001,,2024-13-45\n", encoding="utf-8")
+    Path("shop.yaml").write_text(STUDY.replace("    orders: {path: orders.csv}\n", ""), encoding="utf-8")
+    for given in ("customers.csv", "shop.yaml"):
+        told = call("propose", given, "--to", "merges.csv")
+        assert "1 行被拒收：无法识别的值 1。 1 rows rejected: unreadable value 1." in told.stderr
+        _decide("合并")
+        call("apply", given, "merges.csv", "--to", given[:4])
+        assert pl.read_parquet(f"{given[:4]}/rejected.parquet").height == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--trust", "店"), "goes with `--rule trusted_source`"),
+        (("--rule", "trusted_source", "--trust", "店"), "No customer is from the source '店'"),
+        (("--rule", "newest", "--rule", "longest"), "names 2 rules for all fields"),
+    ],
+)
+def test_options_without_effect_are_refused(call: Call, options: tuple[str, ...], message: str) -> None:
+    call("propose", "customers.csv", "--to", "merges.csv")
+    with pytest.raises(ParamsError, match=message):
+        call("apply", "customers.csv", "merges.csv", "--to", "merged", *options)

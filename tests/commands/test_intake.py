@@ -103,6 +103,13 @@ def test_inspect_with_what_the_user_says(tmp_path: Path) -> None:
         (["--column", "amount"], "'amount' is not NAME=VALUE"),
         (["--timezone", "Asia/Beijing"], "No time zone is named 'Asia/Beijing'"),
         (["--question", "1=nps"], "no kind or scale is named 'nps'"),
+        (["--date", "ordered_at=dd/mm/yyyy"], "dates.ordered_at: 'dd/mm/yyyy' is no format of a date"),
+        (["--date", "ordered_at=%d/%m"], "is no format of a date"),
+        (
+            ["--date", "odered_at=%d/%m/%Y"],
+            "no canonical column is named 'odered_at'. Did you mean 'ordered_at'",
+        ),
+        (["--column", "odered_at=下单日期"], "no column 'odered_at'. Did you mean 'ordered_at'?"),
     ],
 )
 def test_mistakes_in_options(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -214,6 +221,10 @@ def test_a_failed_import_leaves_everything_as_it_was(tmp_path: Path) -> None:
             "a.csv fits no canonical table by its headers: 甲, 乙. Say which it is with --table",
         ),
         (
+            [["订单编号", "客户名称", "下单日期", "订单金额"], ["1", "2", "2024-01-01", "4"]],
+            "a.csv fits no canonical table by its headers",
+        ),
+        (
             [["投诉时间", "客户编号", "渠道", "互动时间"], ["1", "2", "3", "4"]],
             "a.csv may be interactions or complaints",
         ),
@@ -230,6 +241,43 @@ def test_files_that_need_a_word(tmp_path: Path, rows: list[list[str]], message: 
     )
     assert result.exit_code == 2
     assert message in result.output
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([["2", "a", "25/12/2024", "5"]], "1 rows of orders rejected (unreadable value)"),
+        ([], "there are only headers"),
+    ],
+)
+def test_files_without_a_row_that_can_be_used(tmp_path: Path, rows: list[list[str]], message: str) -> None:
+    path = write(tmp_path / "a.csv", [["订单号", "客户编号", "下单时间", "金额"], *rows])
+    result = run("import", path, "--to", tmp_path / "s.yaml")
+    assert result.exit_code == 2
+    assert f"No row can be imported: {message}" in result.output
+    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize("value", ["13912345678", "wang@example.com", "11010119900307851X"])
+def test_a_file_without_a_header_row(tmp_path: Path, value: str) -> None:
+    path = write(tmp_path / "a.csv", [["王小明", value, "北京"], ["李四", "13912345679", "上海"]])
+    for command in (["inspect", path], ["import", path, "--to", tmp_path / "s.yaml"]):
+        result = run(*command)
+        assert result.exit_code == 2
+        assert "a.csv seems to have no header row: where the name of column 2 should be" in result.output
+        assert value not in result.output
+        assert "王小明" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("source", "start"), [("sqlite", b"SQLite format 3\0"), ("duckdb", bytes(8) + b"DUCK" + bytes(4))]
+)
+def test_a_database_file(tmp_path: Path, source: str, start: bytes) -> None:
+    path = tmp_path / "shop.db"
+    path.write_bytes(start + bytes(100))
+    result = run("inspect", path)
+    assert result.exit_code == 2
+    assert f"{{source: {source}, path: shop.db, select: {{orders: {{table: <name>}}}}}}" in result.output
 
 
 def test_the_study_has_to_be_a_yaml_file(tmp_path: Path) -> None:

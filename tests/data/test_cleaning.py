@@ -103,6 +103,11 @@ def test_each_reject_has_its_first_reason() -> None:
     assert cleaned.table["order_id"].to_list() == ["1"]
 
 
+@pytest.mark.parametrize("day", ["1989-12-31", "2099-01-02", "2099-12-31", "9999-12-31"])
+def test_dates_that_stand_for_none_are_no_dates_of_orders(day: str) -> None:
+    assert _reasons(_orders(ordered_at=[day, "2098-12-30"])) == [(0, "plausible_date")]
+
+
 def test_rejected_rows_are_kept_as_they_were_read() -> None:
     rejected = _orders(amount=["  x ", "1"], ordered_at=["2024-3-5", "2024-3-5"]).rejected
     assert rejected.to_dicts() == [
@@ -155,6 +160,13 @@ def test_moments_with_and_without_a_zone() -> None:
     for moment in (naive, placed):
         table = _clean("orders", customer_id=["c"], ordered_at=[moment], amount=[1]).table
         assert table.select("ordered_at", "day").rows() == [(placed, 19_788)]
+
+
+def test_categories_are_read_as_their_texts() -> None:
+    amounts = pl.Series("amount", ["￥1.50", "2"], dtype=pl.Categorical)
+    days = pl.Series("ordered_at", ["2024-03-05"] * 2, dtype=pl.Enum(["2024-03-05"]))
+    raw = pl.DataFrame([pl.Series("customer_id", ["a", "b"]), amounts, days])
+    assert clean("orders", raw.lazy(), ZONE).table["amount_hundredths"].to_list() == [150, 200]
 
 
 def test_columns_of_a_strange_type_are_unreadable() -> None:

@@ -51,6 +51,7 @@ def test_text_is_trimmed(given: str, read: str | None) -> None:
         ("1 234.50", 1234.5),
         ("1\u202f234", 1234.0),
         ("￥1,234.50", 1234.5),
+        ("￡5", 5.0),
         ("¥ -5", -5.0),
         ("-¥5", -5.0),
         ("$5.00", 5.0),
@@ -202,6 +203,18 @@ def test_a_skipped_hour_is_an_hour_later() -> None:
     assert _moment("2024-03-10 02:30", "America/New_York") == datetime(2024, 3, 10, 7, 30, tzinfo=UTC)
     # In São Paulo the clocks were put forward at midnight, so that day has no 00:00.
     assert _day("2017-10-15", "America/Sao_Paulo") == date(2017, 10, 15)
+
+
+@pytest.mark.parametrize("zone", [SHANGHAI, "America/New_York"])
+@pytest.mark.parametrize(
+    "text", ["0001-01-01", "0001-01-01T00:00:00Z", "9999-12-31 23:59:59", "9999-12-31T23:59:59Z"]
+)
+def test_what_programs_write_for_never_is_a_moment_of_the_calendar_or_unreadable(
+    text: str, zone: str
+) -> None:
+    moment, day = _moment(text, zone), _day(text, zone)  # years 0 and 10000 would break here
+    assert (moment is None) == (day is None)
+    assert day in (None, date(1, 1, 1), date(9999, 12, 31))
 
 
 @settings(max_examples=40)

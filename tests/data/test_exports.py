@@ -27,6 +27,10 @@ HOSTILE = [
     " =1",
     "\u200b=1",
     "\ufeff=1",
+    "\u202e=1",
+    "\xad\x1b=1",
+    "﹦1",
+    "﹣1",
     "＝1",
     "＋1",
     "－1",
@@ -34,7 +38,7 @@ HOSTILE = [
     '=HYPERLINK("http://a.example","x")',
     "=DDE(1)",
 ]
-HARMLESS = ["a=1", "价格：-5", "'=1", "", "–", "5", "http://a.example", "（=1）"]
+HARMLESS = ["a=1", "价格：-5", "'=1", "", "–", "5", "http://a.example", "（=1）", "−5"]
 
 
 def test_what_would_run_becomes_text() -> None:

@@ -64,6 +64,46 @@ def test_amounts_in_another_currency_are_never_added() -> None:
     assert cleaned.faulty == 1
 
 
+def _signed(amounts: list[str], currency: str | None, currencies: list[str] | None = None) -> Cleaned:
+    raw = {
+        "order_id": [str(place) for place in range(len(amounts))],
+        "customer_id": ["a"] * len(amounts),
+        "ordered_at": ["2024-03-05"] * len(amounts),
+        "amount": amounts,
+    }
+    if currencies:
+        raw["currency"] = currencies
+    return clean("orders", pl.LazyFrame(raw), ZONE, currency=currency)
+
+
+def test_the_sign_at_an_amount_is_its_currency() -> None:
+    cleaned = _signed(["$5", "￥5", "5元", "€5", "5"], "CNY")
+    assert cleaned.table["order_id"].to_list() == ["1", "2", "4"]
+    assert cleaned.counts == {"other_currency": 2}
+    # One sign may stand for several currencies, the study's among them.
+    cleaned = _signed(["$5", "5元", "￥5"], "HKD")
+    assert cleaned.table.select("order_id", "currency").rows() == [("0", "HKD"), ("1", "HKD")]
+    # Where no currency is said, as when a file is imported, the signs are kept as currencies.
+    assert _signed(["$5", "￥5", "5"], None).table["currency"].to_list() == ["USD", "CNY", None]
+    assert "currency" not in _signed(["¥5", "5元"], None).table.columns
+
+
+def test_the_sign_at_an_amount_fills_in_a_blank_currency() -> None:
+    cleaned = _signed(["1", "$5", "2", "￥3"], "CNY", ["CNY", "", "USD", ""])
+    assert cleaned.table.select("order_id", "currency").rows() == [("0", "CNY"), ("3", "CNY")]
+    assert cleaned.counts == {"other_currency": 2}
+
+
+def test_another_currency_is_a_fault_of_the_data_even_where_the_order_is_cancelled() -> None:
+    raw = {"customer_id": ["a"], "ordered_at": ["2024-03-05"], "amount": ["$5"], "status": ["已取消"]}
+    assert clean("orders", pl.LazyFrame(raw), ZONE, currency="CNY").counts == {"other_currency": 1}
+
+
+def test_the_sign_at_a_unit_price_is_the_currency_of_the_line() -> None:
+    raw = pl.LazyFrame({"order_id": ["1", "2"], "quantity": ["1", "1"], "unit_price": ["$2", "￥3"]})
+    assert clean("order_lines", raw, ZONE, currency="CNY").table["order_id"].to_list() == ["2"]
+
+
 def test_an_unknown_status_is_rejected_and_its_column_named() -> None:
     raw = pl.LazyFrame(
         {

@@ -128,6 +128,8 @@ def test_values_become_codes(name: str) -> None:
     for table, layout in named(name).tables.items():
         codes = {column.name: column.codes for column in columns(table)}
         for column, values in layout.values.items():
+            if set(values.values()) == {""}:
+                continue  # what stands for nothing, such as the account 0 of guests
             assert codes[column]
             assert set(values.values()) <= set(codes[column])
         for column, flags in layout.flags.items():

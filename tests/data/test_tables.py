@@ -217,3 +217,13 @@ def test_merged_records_bring_their_rows_along() -> None:
     }
     made = Made().having(identities=identities, orders=_orders("2024-05-01", "2024-05-02", "2024-05-03"))
     assert _store(made)["orders"]["customer_id"].to_list() == ["c0", "c0", "c2"]
+
+
+@pytest.mark.parametrize("ids", [["7", " ００8\u200b", "9"], [7, 8, 9], [7.0, 8.0, 9.0]])
+def test_merged_records_are_known_however_their_ids_are_written(ids: list[Any]) -> None:
+    # Of two decisions on one record the later one holds.
+    identities = {"record_id": ["7", "7", "008", "8"], "customer_id": ["x", "k", "k", "k"]}
+    made = Made().having(
+        identities=identities, orders=_orders("2024-05-01", "2024-05-02", "2024-05-03") | {"customer_id": ids}
+    )
+    assert _store(made)["orders"]["customer_id"].to_list() == ["k", "k", "9"]

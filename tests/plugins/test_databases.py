@@ -411,14 +411,26 @@ def test_a_mysql_server_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) 
         ({"select": {"orders": {"tabel": "a"}}}, "tabel"),
     ],
 )
-def test_params_that_are_not_valid(params: dict[str, Any], said: str) -> None:
+def test_params_that_are_not_valid(
+    params: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_DATABASE", "postgresql://a@h/d")
     given = {"connection": "env:SHOP_DATABASE", "select": {}, **params}
     assert said in message_of(lambda: registry.sources["postgresql"].from_params(given), ParamsError)
 
 
 @pytest.mark.parametrize("uri", ["env:SHOP_DATABASE", "postgresql://analyst@host/shop", "postgres:///shop"])
-def test_connections_without_a_password_in_plain_text(uri: str) -> None:
+def test_connections_without_a_password_in_plain_text(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DATABASE", f"postgresql://a:{CANARY}@h/d")
     assert registry.sources["postgresql"].from_params({"connection": uri, "select": {}})
+
+
+def test_a_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SHOP_DATABASE", raising=False)
+    given = {"connection": "env:SHOP_DATABASE", "select": {}}
+    message = message_of(lambda: registry.sources["postgresql"].from_params(given), ParamsError)
+    assert "'SHOP_DATABASE' is not set" in message
+    assert "export SHOP_DATABASE='postgresql://user:password@host/database'" in message
 
 
 def test_origin_names_neither_host_nor_database(opened: Any, postgresql: servers.Server) -> None:

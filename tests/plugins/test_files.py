@@ -123,6 +123,10 @@ def test_scale(read: Any, scale: str) -> None:
             r"orders\.values: .*no column 'stat'\. Did you mean",
         ),
         ({"customers": {"path": "x", "dates": {"born": "%d"}}}, r"customers\.dates: .*no column 'born'"),
+        (
+            {"orders": {"path": "x", "dates": {"ordered_at": "dd/mm/yyyy"}}},
+            r"orders\.dates\.ordered_at: 'dd/mm/yyyy' is no format of a date",
+        ),
         ({"orders": {"from": "order_lines"}}, r"needs the table 'order_lines' in the same `files`"),
         ({"customers": {"from": "orders"}}, r"only `orders: {from: order_lines}` is possible"),
         (

@@ -116,7 +116,7 @@ def test_impact_by_hand(lab_of: Callable[..., Lab]) -> None:
 def test_amounts_of_few_customers_are_not_told(lab_of: Callable[..., Lab]) -> None:
     lab = lab_of(*TABLES, currency="USD")
     found = _impacts(lab)
-    assert found["repeated_orders"][0] == "(fewer than 5 customers)"
+    assert found["repeated_orders"][0] == "not shown (fewer than 5 customers)"
     assert found["rejected_revenue"][0] == "–"
     assert "$70" not in "".join(impact.basis.en for impact in lab.quality.impacts)
 

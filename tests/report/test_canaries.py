@@ -54,7 +54,15 @@ CELLS = (
     OPEN,
     "lab.watch_list('nosy', ['a', 'b'], rows=30).table()",
     "lab.classify('nosy')",
-    "print(customers['mobile'][3]); warnings.warn(str(customers['email'][4]))",
+    "print(customers['mobile'][3]); warnings.warn(str(customers['email'][4]) + customers['name'][4])",
+    "{number: [number] for number in customers['mobile'].head(3)}",
+    "from IPython.display import JSON, SVG, display\n"
+    "display(JSON({number: {number: 1} for number in customers['mobile'].head(3)}))\n"
+    "SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"><text data-x=\"' + customers['mobile'][5] + '\">'"
+    "+ customers['email'][6] + '</text><!-- ' + customers['mobile'][7] + ' --></svg>')",
+    "wide = customers.select('mobile', 'city').head(4)\n"
+    "wide = wide.with_columns(n=pl.lit(1)).pivot(on='mobile', index=wide.columns[1], values='n')\n"
+    "wide.plot.point(x=wide.columns[1], y=wide.columns[2])",
     "customers.select('mobile', 'email', 'identity_number')",
     "from IPython.display import HTML, Markdown\n"
     "HTML('<b title=\"' + customers['mobile'][5] + '\">' + customers['email'][6] + '</b>')",
@@ -191,7 +199,7 @@ def done(
     parameters = "\n".join(
         ['as_of = "2024-06-30"', *(f"{name} = None" for name in ("data", "classifiers", "plugin_folder"))]
     )
-    parameters += '\nstudy = "canaries"\nreports = {}\nprivacy = {}'
+    parameters += '\nstudy = "canaries"\ntitle = None\nreports = {}\nprivacy = {}'
     for name, cells in BROKEN.items():
         notebook_at(folder / "notebooks" / f"{name}.ipynb", *cells, parameters=parameters)
     (folder / "plugins").mkdir()
@@ -199,6 +207,7 @@ def done(
     files = write_tables(folder, planted)
     study = {
         "study": "canaries",
+        "title": {"zh": f"打{planted.phone('study', 'title')}", "en": planted.email("study", "title")},
         "data": [{"source": "files", "files": files, "note": "env:KANARI"}],
         "as_of": "2024-06-30",
         "classifiers": {"nosy": {}, "status": {"method": "fixed_days"}},

@@ -37,7 +37,7 @@ def test_bad_data_is_exit_code_3(gated: Run) -> None:
     assert gated.exit_code == 3
     message = (gated.outcomes[1].error or {})["message"]
     assert "Mobile number is a placeholder in the table 'customers': 1 of 3" in message
-    assert "at least 99.0% is asked" in message
+    assert "at least 99.00% is asked" in message
 
 
 def test_the_quality_report_is_whole_and_the_other_shows_no_number(gated: Run) -> None:

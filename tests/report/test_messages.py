@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +16,14 @@ CUSTOMERS = (
     "7,欧阳娜,1985-03-04,北京,去年冬天在门店说过不要再打电话给她了,是\n"
     "K-12,李雷,1990-01-02,成都,,否\n"
 )
+
+
+@pytest.fixture(autouse=True)
+def _formatting() -> Iterator[None]:
+    """Put back how warnings are written, which belongs to the whole process."""
+    before = warnings.formatwarning
+    yield
+    warnings.formatwarning = before
 
 
 class Shell:
@@ -62,6 +71,14 @@ def test_message_and_traceback_are_cleaned(lab: Lab) -> None:
     load_ipython_extension(shell)
     shell._showtraceback(KeyError, KeyError("欧阳娜"), ["----> 1 x['欧阳娜']", "KeyError: '欧阳娜'"])
     assert shell.shown == [("KeyError", "'***'", ["----> 1 x['***']", "KeyError: '***'"])]
+
+
+def test_warnings_are_cleaned(lab: Lab) -> None:
+    load_ipython_extension(Shell(lab=lab))
+    told = warnings.formatwarning("欧阳娜 has no age", UserWarning, "x.py", 3, "f('李雷')")
+    assert told == "x.py:3: UserWarning: *** has no age\n  f('***')\n"
+    vars(lab)["tables"] = None
+    assert warnings.formatwarning("欧阳娜", UserWarning, "x.py", 3) == "UserWarning: ***\n"
 
 
 def test_an_error_is_shown_even_where_the_search_fails(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import crmlab
 from crmlab.labels import Text
 from crmlab.report.traces import Traces
+from crmlab.view.html import MIME
 from crmlab.view.tables import Column, Table
 
 TRACES = Traces(
@@ -75,6 +77,32 @@ def test_a_secret_is_found_however_it_is_written(written: str) -> None:
     assert traces.without(f"mysql://me:{written}@host") == "mysql://me:<env:PASSWORD>@host"
 
 
+@pytest.mark.parametrize("user", ["u", "us", "use", "user"])
+def test_a_secret_is_found_inside_base64(user: str) -> None:
+    header = base64.b64encode(f"{user}:s3same-open!:more".encode()).decode()
+    shown = Traces(secrets={"s3same-open!": "env:PASSWORD"}).without(f"Authorization: Basic {header}")
+    before, found, after = shown.removeprefix("Authorization: Basic ").partition("<env:PASSWORD>")
+    assert found
+    # At the edges a character stands for bits of the secret and of its neighbour.
+    assert header.startswith(before)
+    assert header.endswith(after)
+    assert len(header) - len(before) - len(after) >= len("s3same-open!") * 4 // 3 - 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgres://me:p%40ss-word@host:5432/crm",
+        "Server=host;Uid=me;Pwd=p@ss-word;",
+        "host=h password=p@ss-word",
+    ],
+)
+def test_the_password_of_an_address_is_a_secret_by_itself(address: str) -> None:
+    traces = Traces(secrets={address: "env:DSN"})
+    assert traces.without(f"no {address}!") == "no <env:DSN>!"
+    assert traces.without("wrong: p@ss-word, p%40ss-word") == "wrong: <env:DSN>, <env:DSN>"
+
+
 def _notebook(*outputs: Any) -> Any:
     cells = [
         v4.new_code_cell("call('13812345678')", metadata={"note": "a@example.com"}, outputs=list(outputs))
@@ -92,7 +120,9 @@ def test_contacts_are_masked_in_every_output_and_in_metadata() -> None:
         "description": "a@example.com",
         "data": {"name": "data-a13812345678f"},
         "encoding": {"x": {"field": "who", "title": "13812345678"}},
-        "datasets": {"data-a13812345678f": [{"who": "13812345678", "n": 13812345678}]},
+        "datasets": {
+            "data-a13812345678f": [{"who": "13812345678", "n": 13812345678, "13912345678": "x"}],
+        },
     }
     html = '<b title="13812345678">a@example.com</b>'
     notebook = _notebook(
@@ -108,10 +138,18 @@ def test_contacts_are_masked_in_every_output_and_in_metadata() -> None:
     said = nbformat.writes(notebook)
     assert said.count("13812345678") == 3  # a number, and twice the name of a data set
     assert "a@example.com" not in said
+    assert "13912345678" not in said
     drawn = notebook.cells[0].outputs[3].data["application/vnd.vegalite.v5+json"]
-    assert drawn["datasets"]["data-a13812345678f"] == [{"who": "[phone]", "n": 13812345678}]
+    assert drawn["datasets"]["data-a13812345678f"] == [{"who": "[phone]", "n": 13812345678, "[phone]": "x"}]
     assert drawn["data"] == chart["data"]
     assert "<td" not in notebook.cells[0].outputs[2].data["text/html"].split("[phone]")[0].rsplit("<th", 1)[1]
+
+
+def test_contacts_are_masked_in_views_that_are_not_ours() -> None:
+    bundle = {MIME: {"view": "strange", "who": "13812345678"}, "text/html": "<b>13812345678</b>"}
+    notebook = _notebook(v4.new_output("display_data", data=bundle))
+    Traces().leave(notebook)
+    assert notebook.cells[0].outputs[0].data["text/html"] == "<b>[phone]</b>"
 
 
 def test_a_study_that_shows_ids_or_quotes_keeps_them_in_results_only() -> None:

@@ -5,10 +5,13 @@ from datetime import date
 from typing import Any, Literal
 
 import dataframely as dy
+import polars as pl
 
 from crmlab.labels import Text
 
 FIRST_PLAUSIBLE_DAY = date(1990, 1, 1)
+LAST_PLAUSIBLE_DAY = date(2098, 12, 31)
+"""Programs write 2099-12-31 and 9999-12-31 for "not known" and "never"."""
 
 Sensitivity = Literal["ordinary", "code", "personal", "sensitive", "free_text"]
 """How a value may leave the machine.
@@ -68,3 +71,8 @@ class Table(dy.Schema):
 def moment(*, nullable: bool = True, metadata: dict[str, Any] | None = None) -> dy.Datetime:
     """Return a column of points in time, in UTC."""
     return dy.Datetime(nullable=nullable, time_unit="us", time_zone="UTC", metadata=metadata)
+
+
+def is_plausible(day: pl.Expr) -> pl.Expr:
+    """Say whether something can have come about on that day."""
+    return day.is_between(FIRST_PLAUSIBLE_DAY, LAST_PLAUSIBLE_DAY)

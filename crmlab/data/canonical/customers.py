@@ -4,7 +4,7 @@
 import dataframely as dy
 import polars as pl
 
-from crmlab.data.canonical.columns import FIRST_PLAUSIBLE_DAY, SHARE, Table, moment, named
+from crmlab.data.canonical.columns import SHARE, Table, is_plausible, moment, named
 
 
 class Customers(Table):
@@ -190,4 +190,4 @@ class Identities(Table):
     @dy.rule()
     def plausible_date(cls) -> pl.Expr:
         """No record is older than trade by computer."""
-        return pl.col("since").is_null() | (pl.col("since") >= FIRST_PLAUSIBLE_DAY)
+        return pl.col("since").is_null() | is_plausible(pl.col("since"))

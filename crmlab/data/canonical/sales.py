@@ -4,7 +4,7 @@
 import dataframely as dy
 import polars as pl
 
-from crmlab.data.canonical.columns import FIRST_PLAUSIBLE_DAY, MONEY, Table, moment, named
+from crmlab.data.canonical.columns import MONEY, Table, is_plausible, moment, named
 
 ORDER_STATUSES = {
     "completed": (
@@ -77,8 +77,8 @@ class Orders(Table):
 
     @dy.rule()
     def plausible_date(cls) -> pl.Expr:
-        """No order is older than trade by computer."""
-        return pl.col("ordered_at").dt.date() >= FIRST_PLAUSIBLE_DAY
+        """No order is older than trade by computer, or in a future that stands for no date."""
+        return is_plausible(pl.col("ordered_at").dt.date())
 
 
 class OrderLines(Table):
@@ -107,5 +107,5 @@ class OrderLines(Table):
 
     @dy.rule()
     def plausible_date(cls) -> pl.Expr:
-        """No order is older than trade by computer."""
-        return pl.col("ordered_at").is_null() | (pl.col("ordered_at").dt.date() >= FIRST_PLAUSIBLE_DAY)
+        """As for orders, where a line has a time of its own."""
+        return pl.col("ordered_at").is_null() | is_plausible(pl.col("ordered_at").dt.date())

@@ -4,7 +4,7 @@
 import dataframely as dy
 import polars as pl
 
-from crmlab.data.canonical.columns import FIRST_PLAUSIBLE_DAY, MINUTES, MONEY, Table, moment, named
+from crmlab.data.canonical.columns import MINUTES, MONEY, Table, is_plausible, moment, named
 from crmlab.satisfaction import SCALES
 
 COMPLAINT_STAGES = {
@@ -63,7 +63,7 @@ class Interactions(Table):
     @dy.rule()
     def plausible_date(cls) -> pl.Expr:
         """No interaction is older than trade by computer."""
-        return pl.col("happened_at").dt.date() >= FIRST_PLAUSIBLE_DAY
+        return is_plausible(pl.col("happened_at").dt.date())
 
 
 class Feedback(Table):
@@ -130,7 +130,7 @@ class Feedback(Table):
     @dy.rule()
     def plausible_date(cls) -> pl.Expr:
         """No feedback is older than the web."""
-        return pl.col("given_on").is_null() | (pl.col("given_on") >= FIRST_PLAUSIBLE_DAY)
+        return pl.col("given_on").is_null() | is_plausible(pl.col("given_on"))
 
 
 class Complaints(Table):
@@ -202,7 +202,7 @@ class Complaints(Table):
     @dy.rule()
     def plausible_date(cls) -> pl.Expr:
         """No complaint is older than trade by computer."""
-        return pl.col("opened_at").dt.date() >= FIRST_PLAUSIBLE_DAY
+        return is_plausible(pl.col("opened_at").dt.date())
 
     @dy.rule()
     def ordered_stages(cls) -> pl.Expr:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from splink.internals.comparison_level_creator import ComparisonLevelCreator
     from splink.internals.comparison_library import CustomComparison
 
-Kind = Literal["name", "text", "address", "code", "category"]
+Kind = Literal["name", "text", "address", "code", "account", "category"]
 
 _HAN = r"^[\u3400-\u9fff·]+$"
 
@@ -31,16 +31,19 @@ class Comparison:
     """One way to compare a field.
 
     ``kind`` is ``name`` (of persons, Chinese or Latin), ``text`` (words that are mistyped), ``address``
-    (long, written with more or less detail), ``code`` (digits or an address, a slip or two), or
-    ``category`` (equal or not).
+    (long, written with more or less detail), ``code`` (digits, a slip or two), ``account`` (letters and
+    digits that people make up; digits behind a name tell namesakes apart, so a slip is one in the
+    letters), or ``category`` (equal or not). What is ``shared`` by a family or by colleagues supports a
+    match, but is nothing to learn from.
     """
 
     kind: Kind
+    shared: bool = False
 
     @property
     def levels(self) -> int:
         """The number of the level on which values are equal; 0 is the level on which they differ."""
-        return {"name": 4, "text": 3, "address": 3, "code": 3, "category": 1}[self.kind]
+        return {"name": 4, "text": 3, "address": 3, "code": 3, "account": 2, "category": 1}[self.kind]
 
     def blocking(self, name: str) -> tuple[str, ...]:
         """Return the columns that candidates may agree in."""
@@ -52,17 +55,17 @@ class Comparison:
 FIELDS: dict[str, Comparison] = {
     "name": Comparison("name"),
     "mobile": Comparison("code"),
-    "phone": Comparison("code"),
-    "email": Comparison("code"),
-    "wechat": Comparison("code"),
+    "phone": Comparison("code", shared=True),
+    "email": Comparison("account"),
+    "wechat": Comparison("account"),
     "identity_number": Comparison("code"),
     "birth_date": Comparison("code"),
     "gender": Comparison("category"),
     "city": Comparison("category"),
-    "postcode": Comparison("code"),
-    "home_address": Comparison("address"),
-    "company": Comparison("text"),
-    "credit_code": Comparison("code"),
+    "postcode": Comparison("code", shared=True),
+    "home_address": Comparison("address", shared=True),
+    "company": Comparison("text", shared=True),
+    "credit_code": Comparison("code", shared=True),
 }
 """How the canonical columns of customers are compared."""
 
@@ -109,6 +112,7 @@ def comparison(name: str, comparison: Comparison) -> CustomComparison:
             custom('jaro_winkler_similarity("{c}_l", "{c}_r") >= 0.9'),
         ],
         "code": [levels.LevenshteinLevel(name, 1), levels.LevenshteinLevel(name, 2)],
+        "account": [custom(_SAME_DIGITS + ' AND levenshtein("{c}_l", "{c}_r") = 1')],
         "category": [],
     }
     exact = levels.ExactMatchLevel(name, term_frequency_adjustments=True)
@@ -125,6 +129,7 @@ _SAME_SURNAME = (
     'AND levenshtein("{c}_l", "{c}_r") = 1) OR '
     '("{c}_characters_l" IS NULL AND levenshtein("{c}_l", "{c}_r") <= 1)'
 )
+_SAME_DIGITS = " = ".join(f"regexp_replace(\"{{c}}_{side}\", '[^0-9]', '', 'g')" for side in ("l", "r"))
 _CLOSE_LATIN = '"{c}_characters_l" IS NULL AND jaro_winkler_similarity("{c}_l", "{c}_r") >= 0.88'
 
 

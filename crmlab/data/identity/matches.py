@@ -63,7 +63,7 @@ def _scored(pairs: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:
     """Weigh names and values that a customer has only once."""
     paired = pl.concat([pairs["left"], pairs["right"]]).unique()
     facts = customers.filter(pl.col("customer_id").is_in(paired.implode()))
-    facts = facts.select("customer_id", **_facts(customers))
+    facts = facts.select("customer_id", **names_and_facts(customers))
     sides = pairs
     for end in ("left", "right"):
         named = facts.rename({name: f"{name}_{end}" for name in facts.columns if name != "customer_id"})
@@ -85,8 +85,11 @@ def _scored(pairs: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:
     ).cast(PAIR_SCHEMA)
 
 
-def _facts(customers: pl.DataFrame) -> dict[str, pl.Expr]:
-    """Give what supports or contradicts a match, as far as the columns are there."""
+def names_and_facts(customers: pl.DataFrame) -> dict[str, pl.Expr]:
+    """Give what supports or contradicts a match, as far as the columns are there: ``name``, and facts.
+
+    A fact is what one customer has only once: identity number, credit code, place of the firm, birth date.
+    """
     has = {name for name, kind in customers.schema.items() if kind == pl.String}
     facts: dict[str, pl.Expr] = {}
     if "name" in has:

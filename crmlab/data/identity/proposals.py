@@ -9,6 +9,7 @@ import polars as pl
 from crmlab.data.identity.clusters import combine, find_clusters
 from crmlab.data.identity.evidence import PROBABILISTIC
 from crmlab.data.identity.keys import KEYS, check_ids, comparable
+from crmlab.data.identity.matches import names_and_facts
 from crmlab.errors import DataError, ParamsError, did_you_mean
 from crmlab.labels import Text
 
@@ -51,7 +52,8 @@ def propose(
     """Return the merges that ``pairs`` of records suggest, as a table of ``SCHEMA``.
 
     Nothing is accepted but the clusters whose ``cluster_score`` reaches ``auto_accept``, where that is
-    given. ``previous`` are proposals that an analyst decided on: accepted merges stand, whether they
+    given, and none with a contradiction in it: A and C may share a key with B each, and yet be born on
+    different days. ``previous`` are proposals that an analyst decided on: accepted merges stand, whether they
     are found again or not; a rejection stands until a record joins the cluster that was not there, which
     is then proposed again. Raises DataError for pairs of records that ``customers`` lack.
     """
@@ -68,7 +70,10 @@ def propose(
         raise DataError(
             f"{unknown:,} records of the pairs are not among the customers. Match the same table."
         )
-    sure = pl.lit(value=False) if auto_accept is None else pl.col("cluster_score") >= auto_accept
+    sure = pl.lit(value=False)
+    if auto_accept is not None:
+        doubtful = pl.col("cluster").is_in(_contradicted(clusters, customers).implode())
+        sure = (pl.col("cluster_score") >= auto_accept) & ~doubtful
     proposals = clusters.join(records, on="record_id", how="left", maintain_order="left").with_columns(
         _by_strength(), decision=pl.when(sure).then(pl.lit("accept")).otherwise(pl.lit("proposed"))
     )
@@ -128,6 +133,15 @@ def _by_strength() -> pl.Expr:
     order = {code: place for place, code in enumerate((*KEYS, PROBABILISTIC))}
     place = pl.element().replace_strict(order, default=len(order), return_dtype=pl.Int64)
     return pl.col("evidence").list.eval(pl.element().sort_by(place, pl.element()))
+
+
+def _contradicted(clusters: pl.DataFrame, customers: pl.DataFrame) -> pl.Series:
+    """Return the clusters with two values of what one customer has only once."""
+    facts = {name: fact for name, fact in names_and_facts(customers).items() if name != "name"}
+    records = customers.select(record_id="customer_id", **facts)
+    several = [(pl.col(name).drop_nulls().n_unique() > 1).alias(name) for name in facts]
+    judged = clusters.join(records, on="record_id").group_by("cluster").agg(several)
+    return judged.filter(pl.any_horizontal(pl.lit(value=False), *facts))["cluster"]
 
 
 def _conflicts(clusters: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:

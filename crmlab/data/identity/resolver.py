@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,7 @@ def _chosen(customers: pl.DataFrame, fields: Mapping[str, Comparison] | None) ->
 
 def _blocks(
     records: pl.DataFrame, fields: Mapping[str, Comparison]
-) -> tuple[list[str], list[tuple[str, ...]]]:
+) -> tuple[dict[str, float], list[tuple[str, ...]]]:
     """Choose the identifying columns, and what records must agree in to be compared at all."""
     most = _PAIRS_PER_RECORD * records.height
     names = [
@@ -103,8 +104,9 @@ def _blocks(
     singles: list[tuple[str, ...]] = [block for block, size in sizes.items() if 0 < size <= most]
     rest = [name for name in names if sizes[name,] > most]
     doubles = [block for block in combinations(rest, 2) if 0 < _pairs(records, block) <= most]
-    keys = _most_distinct(records, [name for name in fields if (name,) in singles])[:_TRAINED_ON]
-    agreeing = sum(_pairs(records, pair) for pair in combinations(keys, 2))
+    keys, agreeing = _training_keys(
+        records, [name for name, kind in fields.items() if (name,) in singles and not kind.shared]
+    )
     if agreeing < _FEWEST_PAIRS:
         raise DataError(
             f"Only {agreeing:,} pairs of {records.height:,} records agree in two identifying fields; the "
@@ -113,9 +115,29 @@ def _blocks(
     return keys, [*singles, *doubles]
 
 
-def _most_distinct(records: pl.DataFrame, names: list[str]) -> list[str]:
-    share = {name: records[name].n_unique() / max(records[name].count(), 1) for name in names}
-    return sorted(names, key=lambda name: (-share[name], name))
+def _training_keys(records: pl.DataFrame, names: list[str]) -> tuple[dict[str, float], int]:
+    """Choose the fields to learn from, with their weights, and count the pairs that agree in two of them.
+
+    The weight is the largest share of the pairs equal in the field that are equal in another as well: of
+    many customers with one birthday hardly any two are one person. Chosen is where most pairs agree in two
+    fields of much weight; a field that nearly every record has for itself alone teaches nothing.
+    """
+    agreeing = {pair: _pairs(records, pair) for pair in combinations(names, 2)}
+    weights = {
+        name: max((size for pair, size in agreeing.items() if name in pair), default=0)
+        / _pairs(records, (name,))
+        for name in names
+    }
+
+    def worth(keys: tuple[str, ...]) -> float:
+        return sum(
+            agreeing[one, other] * weights[one] * weights[other] for one, other in combinations(keys, 2)
+        )
+
+    best = max(combinations(names, min(_TRAINED_ON, len(names))), key=worth)
+    return {name: weights[name] for name in best if weights[name]}, sum(
+        agreeing[pair] for pair in combinations(best, 2)
+    )
 
 
 def _pairs(records: pl.DataFrame, names: tuple[str, ...]) -> int:
@@ -158,7 +180,7 @@ def _settings(fields: Mapping[str, Comparison], blocks: list[tuple[str, ...]]) -
     )
 
 
-def _learned(table: SplinkDataFrame, settings: SettingsCreator, keys: list[str]) -> dict[str, Any]:
+def _learned(table: SplinkDataFrame, settings: SettingsCreator, keys: dict[str, float]) -> dict[str, Any]:
     """Learn how often each level occurs among random pairs and among matches."""
     from splink import Linker, block_on
 
@@ -168,7 +190,7 @@ def _learned(table: SplinkDataFrame, settings: SettingsCreator, keys: list[str])
     training.estimate_probability_two_random_records_match(agree, recall=_RECALL)
     training.estimate_u_using_random_sampling(max_pairs=_SAMPLED_PAIRS, seed=_SEED)
     model = linker.misc.save_model_to_json()
-    return _with_shares(model, [_shares(table, model, key) for key in keys])
+    return _with_shares(model, [(_shares(table, model, key), weight) for key, weight in keys.items()])
 
 
 def _shares(table: SplinkDataFrame, model: dict[str, Any], key: str) -> dict[str, list[float]]:
@@ -191,18 +213,28 @@ def _shares(table: SplinkDataFrame, model: dict[str, Any], key: str) -> dict[str
     }
 
 
-def _with_shares(model: dict[str, Any], shares: list[dict[str, list[float]]]) -> dict[str, Any]:
-    """Take the mean of what was learned from each key; let no level be impossible."""
+def _with_shares(model: dict[str, Any], shares: list[tuple[dict[str, list[float]], float]]) -> dict[str, Any]:
+    """Take the weighted mean of what was learned from each key, within what is plausible.
+
+    No level is impossible, and none speaks more for a match than the level above it: where hardly any
+    match has a field, what is learned of it is chance.
+    """
     for field in model["comparisons"]:
         levels = _levels(field)
-        learned = [
-            share[field["output_column_name"]] for share in shares if field["output_column_name"] in share
-        ]
-        means = [sum(values) / len(values) for values in zip(*learned, strict=True)] or [0.0] * len(levels)
-        floored = [max(mean, _RAREST_AMONG_MATCHES) for mean in means]
-        for level, share in zip(levels, floored, strict=True):
-            level["m_probability"] = share / sum(floored)
+        name, total = field["output_column_name"], [0.0] * len(levels)
+        weight = sum(part for learned, part in shares if name in learned)
+        for learned, part in shares:
+            for place, value in enumerate(learned.get(name, ())):
+                total[place] += value * part / weight
+        floored = [max(mean, _RAREST_AMONG_MATCHES) for mean in total]
+        most, left = math.inf, 1.0
+        for level, share in zip(levels[:-1], floored, strict=False):
             level.setdefault("u_probability", _RAREST_AT_RANDOM)
+            most = min(most, share / sum(floored) / level["u_probability"])
+            level["m_probability"] = most * level["u_probability"]
+            left -= level["m_probability"]
+        levels[-1].setdefault("u_probability", _RAREST_AT_RANDOM)
+        levels[-1]["m_probability"] = left
     return model
 
 

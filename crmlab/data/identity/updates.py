@@ -178,7 +178,7 @@ def _merged(
     changed = useful.select("customer_id", *fields, updated_at="at", record_id=pl.col("row").cast(pl.String))
     if "source" in known.columns:
         changed = changed.with_columns(source=pl.lit(SELF_UPDATE))
-    survivors = survive(pl.concat([known, changed], how="diagonal_relaxed"), rules)
+    survivors = survive(pl.concat([known, changed], how="diagonal_relaxed"), rules, whole=False)
     after = survivors.customers
     if "source" in known.columns:  # where a customer came from is not what an update changes
         after = after.drop("source").join(before.select("customer_id", "source"), on="customer_id")

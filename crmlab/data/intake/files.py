@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +13,12 @@ from pathlib import Path
 import polars as pl
 
 from crmlab.data.mapping.matching import TableMapping, check_conflicts, map_table, tables_of
-from crmlab.data.presets import NONE, Preset, named, recognised
+from crmlab.data.presets import NONE, Preset, Survey, named, plain, recognised
 from crmlab.data.reading.raw_table import RawTable
 from crmlab.data.reading.readers import read_file
-from crmlab.data.schemas import IDS
+from crmlab.data.schemas import IDS, columns
 from crmlab.data.surveys.export import SurveyTable, read_survey
-from crmlab.errors import DataError, ParamsError
+from crmlab.errors import DataError, ParamsError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,18 @@ class OpenedFile:
         return tuple(tables_of(self.headers, self.raw.name))
 
     def as_table(self, table: str, *, several: bool = False) -> Intake:
-        """Map it to a canonical table; ``several`` says that the table has further files."""
+        """Map it to a canonical table; ``several`` says that the table has further files.
+
+        Raises DataError where the options map a column that the table has not; customers may bring
+        attributes of any name.
+        """
+        own = [column.name for column in columns(table)]
+        for name in self.options.columns:
+            if name not in own and table != "customers":
+                raise DataError(
+                    f"The table {table!r} has no column {name!r}.{did_you_mean(name, own)} "
+                    f"Allowed: {', '.join(own)}."
+                )
         preset = self.preset if self.preset and table in self.preset.provides else None
         if preset and preset.survey:
             return Intake(self, table, None, self._survey(preset, several=several))
@@ -78,6 +91,7 @@ class OpenedFile:
             self.raw.frame.collect(),
             columns=self.options.columns,
             asked=self.options.questions,
+            dates=self.options.dates,
             scale=self.options.scale,
             prefix=f"{Path(self.raw.name).stem}-" if several else "",
         )
@@ -139,12 +153,18 @@ def open_file(path: Path, options: Options | None = None, table: str | None = No
         raise ParamsError(
             f"The preset {chosen.name!r} has no table {table!r}; it has {', '.join(chosen.provides)}."
         )
+    _check_database(path)
     rows = options.header_rows or (chosen.header_rows if chosen and chosen.header_rows > 1 else None)
     raw = read_file(path, sheet=options.sheet, header_rows=rows)
     headers = [cell for row in raw.headers for cell in row if cell]
+    _check_headers(raw.headers[0] if raw.headers else (), path.name)
     found = None if options.preset == NONE else recognised(headers, table)
-    if chosen is None and found and found[0].header_rows > 1 and rows is None:
-        raw = read_file(path, sheet=options.sheet, header_rows=found[0].header_rows)
+    preset = chosen or (found[0] if found else None)
+    if preset and preset.survey and options.header_rows is None:
+        if preset.header_rows > 1 and chosen is None:
+            raw = read_file(path, sheet=options.sheet, header_rows=preset.header_rows)
+        if (fewer := _header_rows(preset.survey, raw)) < len(raw.headers):
+            raw = read_file(path, sheet=options.sheet, header_rows=fewer)
     if chosen is None:
         return OpenedFile(raw, options, *(found or (None, 0.0)))
     given = set(raw.headers[0]) if raw.headers else set()
@@ -201,9 +221,52 @@ def with_options(options: Options, **changes: str | None) -> Options:
     return replace(options, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
 
 
-def _known(preset: Preset, headers: set[str]) -> float:
-    from crmlab.data.presets import plain
+_DATABASES = {"sqlite": (0, b"SQLite format 3\0"), "duckdb": (8, b"DUCK")}
+"""Source → where its files have their mark, and the mark."""
 
+
+def _check_database(path: Path) -> None:
+    """Raise DataError for a database file: which of its tables are meant is for a study to say."""
+    with suppress(OSError), path.open("rb") as file:
+        start = file.read(16)
+        for source, (place, mark) in _DATABASES.items():
+            if start[place:].startswith(mark):
+                raise DataError(
+                    f"{path.name} is a database, and which of its tables are meant is for a study to say. "
+                    f"Write under `data`: {{source: {source}, path: {path.name}, "
+                    "select: {orders: {table: <name>}}}."
+                )
+
+
+def _header_rows(survey: Survey, raw: RawTable) -> int:
+    """Return how many header rows a survey has: a program's second or third may have been taken out.
+
+    A row with a number or a day where the answer sheet's is noted is an answer sheet.
+    """
+    place = {plain(header): place for place, header in enumerate(raw.headers[0])}
+    ranked = [*survey.about.get("respondent_id", ()), *survey.about.get("given_on", ())]
+    noted = [place[plain(header)] for header in ranked if plain(header) in place]
+    for number, row in enumerate(raw.headers):
+        if number and any(re.search(r"^[^{]*\d", row[at]) for at in noted if at < len(row)):
+            return number
+    return len(raw.headers)
+
+
+_VALUE = re.compile(r"(?:\+?86[ -]?)?1[3-9]\d{9}|[^@\s]+@[^@\s]+\.[a-z]{2,}|\d{17}[\dXx]", re.I)
+"""A phone number, an e-mail address or an identity number: no name of a column."""
+
+
+def _check_headers(headers: Sequence[str], name: str) -> None:
+    """Raise DataError, without quoting them, where the headers are somebody's data."""
+    places = [place for place, header in enumerate(headers, 1) if _VALUE.fullmatch(header.strip())]
+    if places:
+        raise DataError(
+            f"{name} seems to have no header row: where the name of column {places[0]} should be there is a "
+            "phone number, an e-mail address or an identity number. Add a row with the names of the columns."
+        )
+
+
+def _known(preset: Preset, headers: set[str]) -> float:
     given = {plain(header) for header in headers}
     return len(given & preset.known) / max(len(given), 1)
 

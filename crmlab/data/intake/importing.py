@@ -33,7 +33,7 @@ from crmlab.data.intake.files import Options, concatenated
 from crmlab.data.intake.gathering import gather
 from crmlab.data.intake.starter import study_text
 from crmlab.data.policy import Policy
-from crmlab.data.schemas import ARRIVALS, TABLES, columns
+from crmlab.data.schemas import ARRIVALS, REASONS, TABLES, columns
 from crmlab.errors import DataError, ParamsError
 
 KEEP = Policy(cancellations="keep", pending="keep", refunds="net", zero_amounts="keep", repeated_lines="keep")
@@ -102,6 +102,7 @@ def import_files(
             derived = name == "order_lines" and "orders" not in found.frames and _makes_orders(raw)
             cleaned[name] = clean(name, raw, time_zone, KEEP, lines_are_orders=derived)
             written.append(_written(name, raw, cleaned[name], staging, from_lines=derived))
+        _check_rows(written)
         day = as_of or latest_day({name: table.table for name, table in cleaned.items()}, time_zone)
         for name, extras in found.extras.items():
             (staging / "extra").mkdir(exist_ok=True)
@@ -194,6 +195,22 @@ def _check_target(study: Path, folder: Path, *, force: bool) -> None:
         raise ParamsError(
             f"There is {' and '.join(there)} already. Give another name, or --force to write over it."
         )
+
+
+def _check_rows(written: Sequence[ImportedTable]) -> None:
+    """Raise DataError where no row of any file can be used: there is nothing to study."""
+    if any(table.accepted for table in written):
+        return
+    told = [
+        f"{count:,} rows of {table.name} rejected ({REASONS[reason].en})"
+        for table in written
+        for reason, count in table.counts.items()
+    ]
+    why = "; ".join(told) or "there are only headers"
+    raise DataError(
+        f"No row can be imported: {why}. `crmlab inspect` shows how much of each column can be read, and "
+        "what to say where dates or codes are not understood (--date, --column)."
+    )
 
 
 def _makes_orders(lines: pl.LazyFrame) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,7 +11,7 @@ import polars as pl
 from crmlab.data import convert
 from crmlab.data.canonical.columns import SHARE
 from crmlab.data.intake.files import Intake
-from crmlab.data.mapping.matching import How
+from crmlab.data.mapping.matching import How, Match
 from crmlab.data.masking import KINDS, mask_values
 from crmlab.data.schemas import CanonicalColumn, columns
 from crmlab.data.surveys.answers import KINDS as QUESTION_KINDS
@@ -25,6 +26,9 @@ HOW: dict[How, Text] = {
 }
 
 _SAMPLES = 3
+_OFTEN = 5
+"""How often a text must be there to be shown: a category is, a name of somebody hardly ever."""
+_ORDER = {"ordinary": 0, "code": 1, "free_text": 2, "personal": 3, "sensitive": 4}
 _LONGEST = 16
 
 
@@ -33,8 +37,9 @@ class MappedColumn:
     """One column of a file: what it was taken for, how surely, and how much of it can be used.
 
     ``column`` is None for one that is not mapped. ``filled`` is a share of the rows tried, ``readable`` one
-    of the values that are there. ``samples`` are masked by the sensitivity of the column; of free text and
-    of a column that is not known only the shape of the values is shown.
+    of the values that are there. ``samples`` are masked by the strictest class of the columns that the
+    header stands for. Of free text, of texts that are rare, and of a column that is not known, only the
+    shape of the values is shown.
     """
 
     header: str
@@ -56,6 +61,7 @@ def mapped_columns(intake: Intake, head: pl.DataFrame, time_zone: str) -> list[M
     dates = {column: (form,) for column, form in options.dates.items()}
     values = mapping.apply(head.lazy(), options.values, dates).collect()
     canonical = {column.name: column for column in columns(intake.table)}
+    strictest = _strictest(mapping.matches, canonical)
     by_header: dict[str, list[MappedColumn]] = {}
     for match in mapping.matches:
         known = canonical.get(match.column)
@@ -71,7 +77,7 @@ def mapped_columns(intake: Intake, head: pl.DataFrame, time_zone: str) -> list[M
                 match.confidence,
                 filled.len() / max(series.len(), 1),
                 _readable(filled, known, time_zone) if known and filled.len() else None,
-                _masked(filled, known.sensitivity if known else "free_text", match.column),
+                _masked(filled, known, strictest[match.headers[0]]),
             )
         )
     # The second part of a joined name is told with the first.
@@ -122,12 +128,32 @@ def there(series: pl.Series) -> pl.Series:
     return series.to_frame().select(text).to_series().drop_nulls()
 
 
-def _masked(filled: pl.Series, sensitivity: str, column: str) -> tuple[str, ...]:
-    """Show three values as their sensitivity allows; a free text may name anybody, so only its shape."""
-    if sensitivity == "free_text":
+def _strictest(matches: Sequence[Match], known: Mapping[str, CanonicalColumn]) -> dict[str, tuple[str, str]]:
+    """Return header → class and name of the column that says most of a person, of those it stands for.
+
+    The name of a customer may be that of a company as well.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for match in matches:
+        column = known.get(match.column)
+        sensitivity = column.sensitivity if column else "free_text"
+        if sensitivity == "ordinary" and match.column in KINDS:
+            sensitivity = "personal"
+        before = found.get(match.headers[0], ("ordinary", ""))
+        found[match.headers[0]] = max(before, (sensitivity, match.column), key=lambda one: _ORDER[one[0]])
+    return found
+
+
+def _masked(filled: pl.Series, column: CanonicalColumn | None, strictest: tuple[str, str]) -> tuple[str, ...]:
+    """Show three values as their class allows; a free text may name anybody, so only its shape."""
+    sensitivity, name = strictest
+    distinct = filled.unique(maintain_order=True)
+    if sensitivity == "ordinary" and column and column.dtype == pl.String and not column.codes:
+        counts = filled.to_frame("value").group_by("value", maintain_order=True).len()
+        distinct = counts.filter(pl.col("len") >= _OFTEN)["value"]
+    if sensitivity == "free_text" or distinct.is_empty():
         return _shapes(filled)
-    distinct = filled.unique(maintain_order=True).head(_SAMPLES)
-    shown = mask_values(distinct, sensitivity, KINDS.get(column)).cast(pl.String)
+    shown = mask_values(distinct.head(_SAMPLES), sensitivity, KINDS.get(name)).cast(pl.String)
     texts = [re.sub(r"\s+", " ", text) for text in shown.drop_nulls().to_list()]
     return tuple(dict.fromkeys(t if len(t) <= _LONGEST else f"{t[:_LONGEST]}…" for t in texts))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -56,6 +56,7 @@ def value_notes(intake: Intake, head: pl.DataFrame, mapped: Sequence[MappedColum
                     f"values: {{{column.column}: {{<value>: <code>}}}}.",
                 )
             )
+    notes += _assumed(intake, head, by_column)
     own = IDS.get(intake.table)
     if intake.table == "orders" and own in by_column:
         ids = there(head[by_column[own]])
@@ -66,6 +67,29 @@ def value_notes(intake: Intake, head: pl.DataFrame, mapped: Sequence[MappedColum
                     "Order ids repeat: where each row is a line of an order, use --table order_lines.",
                 )
             )
+    return notes
+
+
+def _assumed(intake: Intake, head: pl.DataFrame, by_column: Mapping[str, str]) -> list[Text]:
+    """Say where the preset alone decides between day and month: no date of the column tells them apart."""
+    assert intake.mapping is not None
+    notes = []
+    for column, formats in intake.mapping.layout.dates.items():
+        if column not in by_column or column in intake.file.options.dates:
+            continue
+        values = there(head[by_column[column]]).cast(pl.String)
+        parts = values.str.extract_groups(r"^(\d{1,2})[-/.](\d{1,2})[-/.]\d{2}").struct.unnest().drop_nulls()
+        if parts.is_empty() or parts.select(pl.all().cast(pl.Int64).max()).max_horizontal().item() > 12:
+            continue
+        other = formats[0].translate(str.maketrans("dm", "md"))
+        notes.append(
+            Text(
+                f"{by_column[column]} 中的日期按 {formats[0]} 理解，数据本身分不出日和月；如不对，请写 "
+                f"dates: {{{column}: '{other}'}}。",
+                f"Dates in {by_column[column]} are read as {formats[0]}; the data does not tell day from "
+                f"month. Where it is wrong, write dates: {{{column}: '{other}'}}.",
+            )
+        )
     return notes
 
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from crmlab.data import convert
 from crmlab.data.cleaning import ORIGIN
-from crmlab.data.mapping.values import filled, flagged, iso, joined, meant
+from crmlab.data.mapping.values import filled, flagged, iso, joined, less, meant
 from crmlab.data.presets import Flag, Layout, Preset, first_present, plain
 from crmlab.data.reading.cells import clean_header
 from crmlab.data.schemas import IDS, TABLES, columns
@@ -30,7 +30,10 @@ CONFIDENCE: Mapping[How, float] = {"params": 1.0, "name": 1.0, "preset": 0.95, "
 _UNIT = re.compile(
     r"[(（\[【](?:元|人民币|rmb|cny|¥|￥|单位[:：]元|必填|选填|可选|required|optional)[)）\]】]$", re.I
 )
-_SAYS = {"feedback": {"text", "score", "answer"}}
+_SAYS = {
+    "feedback": {"text", "score", "answer"},
+    "order_lines": {"product", "product_id", "quantity", "unit_price"},
+}
 """Columns of which a table needs one, whichever it is."""
 _SHORTEST = {True: 2, False: 4}
 """How long an alias with Han characters, or one without, must be to be looked for within a header."""
@@ -87,6 +90,14 @@ class TableMapping:
         return {column: flags for column, flags in found.items() if flags}
 
     @property
+    def _less(self) -> dict[str, str]:
+        """The header of what was paid back of a column, where the preset itself maps the column."""
+        given = {plain(header): header for header in self.headers}
+        mapped = {match.column for match in self.matches if match.how == "preset"}
+        found = {column: first_present(ranked, given) for column, ranked in self.layout.less.items()}
+        return {column: header for column, header in found.items() if header and column in mapped}
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Required columns that nothing stands for."""
         return tuple(name for name in required(self.table) if not _is_given(name, self.delivered))
@@ -99,8 +110,9 @@ class TableMapping:
     ) -> pl.LazyFrame:
         """Return the frame with canonical column names, as text, and the unmapped columns behind.
 
-        ``values`` (column → what is written → what is meant) and ``dates`` (column → formats) go before
-        those of the preset. Dates in such a format become ISO text; others stay, for cleaning to judge.
+        ``values`` (column → what is written → what is meant) go before those of the preset, ``dates``
+        (column → formats) replace them. Dates in such a format become ISO text; others stay, for cleaning
+        to judge.
         """
         layout = self.layout
         given = {plain(header): header for header in self.headers}
@@ -111,9 +123,12 @@ class TableMapping:
         chosen: dict[str, pl.Expr] = {}
         for match in self.matches:
             column = joined(*match.headers) if len(match.headers) > 1 else pl.col(match.header)
-            formats = (*(dates or {}).get(match.column, ()), *layout.dates.get(match.column, ()))
+            stated = (dates or {}).get(match.column, ())
+            formats = stated or layout.dates.get(match.column, ())
             meanings = {**layout.values.get(match.column, {}), **(values or {}).get(match.column, {})}
-            chosen[match.column] = meant(iso(column, formats), meanings)
+            chosen[match.column] = meant(iso(column, formats, certain=bool(stated)), meanings)
+        for column_name, header in self._less.items():
+            chosen[column_name] = less(chosen[column_name], pl.col(header))
         for column_name, flags in self._flags.items():
             chosen[column_name] = flagged(flags, chosen.get(column_name, pl.lit(None, pl.String)))
         for column_name, constant in layout.constants.items():

@@ -90,6 +90,8 @@ class Layout(_Strict):
     dates: dict[str, list[str]] = {}
     """Column → formats as of ``strptime``, for tools that write the month or the day first."""
     flags: dict[str, list[Flag]] = {}
+    less: dict[str, Headers] = {}
+    """Column → headers of what was paid back of it in part; the first present is subtracted."""
     fill: Fill | None = None
     others: Headers = []
     """Headers that are no column of this table although they are called like one."""
@@ -132,7 +134,7 @@ class Preset(_Strict):
                 raise ValueError(f"no canonical table is named {name!r}{did_you_mean(name, TABLES)}")
             allowed = {column.name for column in columns(name)}
             parts = (layout.columns, layout.joined, layout.constants, layout.values, layout.dates)
-            used = {column for part in (*parts, layout.flags) for column in part}
+            used = {column for part in (*parts, layout.flags, layout.less) for column in part}
             if unknown := sorted(used - allowed):
                 raise ValueError(f"the table {name!r} has no column {', '.join(unknown)}")
         return tables
@@ -154,6 +156,7 @@ class Preset(_Strict):
         ranked = [headers for layout in self.tables.values() for headers in layout.columns.values()]
         for layout in self.tables.values():
             ranked += [headers for pair in layout.joined.values() for headers in pair]
+            ranked += layout.less.values()
             ranked += [flag.headers for flags in layout.flags.values() for flag in flags]
         if self.survey:
             ranked += [*self.survey.about.values(), self.survey.left_out]

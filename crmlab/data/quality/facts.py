@@ -12,12 +12,18 @@ import polars as pl
 from crmlab.data import validators
 from crmlab.data.cleaning import Cleaned
 from crmlab.data.quality.places import province_of
-from crmlab.data.schemas import ARRIVALS, BY_POLICY, IDS, columns
+from crmlab.data.schemas import ARRIVALS, IDS, columns
 from crmlab.data.tables import TableStore
 from crmlab.errors import DataError, QualityGateError
 
 _MALE = r"^(?i:男|男性|男士|先生|m|male|1)$"
 _FEMALE = r"^(?i:女|女性|女士|小姐|f|female|2)$"
+_MAINLAND = (
+    r"^(?i:中[国國]|中华人民共和国|(?:中国)?大陆|cn|chn|prc"
+    r"|(?:mainland |p\.?r\.? ?|people's republic of )?china)$"
+)
+_OWN_NUMBERING = ("香港", "澳门", "台湾")
+"""Regions with telephone numbers, postcodes and identity numbers of their own."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Facts:
 
         Customers have their identity number, mobile number, gender and province in plain form
         beside: ``plain_identity``, ``plain_mobile``, ``plain_gender`` ("m", "f"), ``plain_province``;
-        null where the value is none.
+        null where the value is none. ``abroad`` is true where the mainland's standards do not hold.
         """
         if name not in self._tables:
             cleaned = self.cleaned(name)
@@ -93,15 +99,17 @@ class Facts:
         return pl.col(column)
 
     def known(self, name: str) -> pl.Series:
-        """Return the ids of a table, with those that the policy leaves out: they are no orphans' fault."""
+        """Return the ids of a table, those of rejected rows included: what refers to them is no orphan.
+
+        That a row was rejected is counted once, where it was.
+        """
         if name not in self._known:
             cleaned = self.cleaned(name)
             assert cleaned is not None
             column = IDS[name]
             ids = [cleaned.table[column]]
-            if {column, "reason"} <= set(cleaned.rejected.columns):
-                by_policy = cleaned.rejected.filter(pl.col("reason").is_in(BY_POLICY))
-                ids.append(by_policy[column].cast(pl.String))
+            if column in cleaned.rejected.columns:
+                ids.append(cleaned.rejected[column].cast(pl.String))
             self._known[name] = pl.concat(ids).unique()
         return self._known[name]
 
@@ -148,4 +156,14 @@ def _with_plain_forms(customers: pl.DataFrame) -> pl.DataFrame:
         plain["plain_gender"] = pl.when(male).then(pl.lit("m")).when(female).then(pl.lit("f"))
     if "province" in given:
         plain["plain_province"] = province_of(pl.col("province"))
-    return customers.lazy().with_columns(**plain).collect()
+    return customers.lazy().with_columns(**plain).with_columns(abroad=_abroad(given)).collect()
+
+
+def _abroad(given: list[str]) -> pl.Expr:
+    """Say whether country or province lies where numbers are made otherwise; unknown is the mainland."""
+    known = [pl.lit(value=False)]
+    if "country" in given:
+        known.append(~validators.plain(pl.col("country")).str.contains(_MAINLAND))
+    if "province" in given:
+        known.append(pl.col("plain_province").is_in(_OWN_NUMBERING))
+    return pl.any_horizontal(one.fill_null(value=False) for one in known)

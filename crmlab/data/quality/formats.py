@@ -16,11 +16,20 @@ from crmlab.data.validators import (
 from crmlab.labels import Text
 
 _IDENTITY = r"^(?i)\d{17}[\dX]$"
+_OTHER_DOCUMENT = r"^(?i)[A-Z]{1,2}\d{6,10}(?:\([\dA]\)|[\dA])?$"
+"""A passport, or the identity card of Hong Kong, Macao or Taiwan: a letter or two before the digits."""
+_FOREIGN_NUMBER = r"^(?:\+|00) ?\(?(?:[1-79]|8[0-57-9])[\d .()-]{5,20}$"
+"""An international number of a country other than China (ITU-T E.164: at most 15 digits)."""
 _CREDIT_CODE = r"^(?i)[0-9A-HJ-NPQRTUWXY]{2}\d{6}[0-9A-HJ-NPQRTUWXY]{10}$"
+_SHORT_NUMBER = r"^(?:95\d{3,4}|96\d{3,6}|1[0-2]\d{3})$"
+"""A hotline of a bank, an airline, an authority."""
+_FROM_ABROAD = r"^(?:(?:\+|00)86[ .-]*|86[ .-]+)\(?0?(10|2\d|[3-9]\d{2})\)?[ .-]*"
+_IN_TWO_PARTS = r"(^|\D)(\d{3,4})[ .-](\d{4})$"
 
 _CODES: dict[str, tuple[str, ...]] = {
     "gender_code": (
         *("男", "女", "男性", "女性", "男士", "女士", "先生", "小姐", "未知", "未说明"),
+        *("男生", "女生", "保密", "其他", "未填写", "mr", "ms", "mrs", "miss", "other", "u", "x"),
         *("m", "f", "male", "female", "unknown", "0", "1", "2", "9"),  # digits: GB/T 2261.1
     ),
     "grade_code": (
@@ -41,26 +50,76 @@ _CODES: dict[str, tuple[str, ...]] = {
     ),
 }
 
+_OF_A_STANDARD = ("gender_code",)
+_OWN_CODE_ROWS, _OWN_CODE_SHARE = 5, 0.05
+"""Companies have grades of their own: a value in so many rows is a code, a rarer one a slip."""
 
-def _solid(column: str) -> pl.Expr:
-    return plain(pl.col(column)).str.replace_all(r"[ -]", "")
+
+def solid(column: str) -> pl.Expr:
+    """Write a number without what people put between its characters."""
+    return plain(pl.col(column)).str.replace_all(r"[ .'-]", "")
+
+
+def at_home(violated: pl.Expr) -> pl.Expr:
+    """Say nothing where the mainland's standard does not hold."""
+    return pl.when(~pl.col("abroad")).then(violated)
+
+
+def _mobile(_: Facts) -> pl.Expr:
+    column = pl.col("mobile")
+    return at_home(~(is_mobile(column) | plain(column).str.contains(_FOREIGN_NUMBER)))
+
+
+def landline(column: str) -> pl.Expr:
+    """Write a fixed line as at home: 021-61234567 for +86 21 6123 4567; null where it is none."""
+    number = (
+        plain(pl.col(column)).str.replace(_FROM_ABROAD, "0${1}-").str.replace(_IN_TWO_PARTS, "${1}${2}${3}")
+    )
+    return pl.when(is_landline(number)).then(number)
 
 
 def _phone(_: Facts) -> pl.Expr:
     column = pl.col("phone")
-    return ~(is_landline(column) | is_mobile(column))
+    other = plain(column).str.contains(f"{_FOREIGN_NUMBER}|{_SHORT_NUMBER}")
+    return at_home(~(landline("phone").is_not_null() | is_mobile(column) | other))
 
 
-def _outside(rule: str, column: str) -> pl.Expr:
-    """Say whether a value is in none of the lists that come with crmlab."""
-    return ~plain(pl.col(column)).str.to_lowercase().is_in(_CODES[rule])
+def _postcode(_: Facts) -> pl.Expr:
+    given = plain(pl.col("postcode"))
+    foreign = given.str.contains("[A-Za-z]") & given.str.contains(r"\d")
+    return pl.when(~foreign & ~pl.col("abroad")).then(~is_postcode(pl.col("postcode")))
+
+
+def _identity(_: Facts) -> pl.Expr:
+    given = solid("identity_number")
+    other = given.str.contains(_OTHER_DOCUMENT)
+    return pl.when(~other & ~pl.col("abroad")).then(~given.str.contains(_IDENTITY))
+
+
+def _outside(facts: Facts, rule: str, column: str) -> pl.Expr:
+    """Say whether a value is in no code list: the study's, or the one that comes with crmlab.
+
+    Without a list of the study's, a value in many rows is taken for a code of the company's own. Columns
+    of codes hold few values in many rows, so values are judged and not rows.
+    """
+    of_study = facts.setting(rule).codes
+    codes = pl.Series(of_study or _CODES[rule], dtype=pl.String).to_frame("code").select(_level("code"))
+    values = facts.table("customers")[column].drop_nulls().value_counts(name="rows")
+    values = values.with_columns(code=_level(column)).drop_nulls()
+    rows, all_rows = pl.col("rows").sum().over("code"), pl.col("rows").sum()
+    own = (rows >= _OWN_CODE_ROWS) & (rows >= _OWN_CODE_SHARE * all_rows)
+    listed = pl.col("code").is_in(codes["code"].implode())
+    if not of_study and rule not in _OF_A_STANDARD:
+        listed |= own
+    outside = values.filter(~listed)[column].implode()
+    return pl.when(pl.col(column).is_in(values[column].implode())).then(pl.col(column).is_in(outside))
+
+
+def _level(column: str) -> pl.Expr:
+    return plain(pl.col(column)).str.to_lowercase()
 
 
 def _listed(rule: str, column: str, zh: str, en: str) -> Rule:
-    def violated(facts: Facts) -> pl.Expr:
-        codes = facts.setting(rule).codes
-        return ~plain(pl.col(column)).is_in(codes) if codes else _outside(rule, column)
-
     return Rule(
         id=rule,
         table="customers",
@@ -73,7 +132,7 @@ def _listed(rule: str, column: str, zh: str, en: str) -> Rule:
             f"quality.rules.{rule}.codes.",
         ),
         needs=(column,),
-        violated=violated,
+        violated=lambda facts: _outside(facts, rule, column),
         shows=(column,),
         max_share=0.02,
         takes=("codes",),
@@ -92,7 +151,7 @@ RULES: tuple[Rule, ...] = (
             "landlines to the phone column.",
         ),
         needs=("mobile",),
-        violated=lambda _: ~is_mobile(pl.col("mobile")),
+        violated=_mobile,
         shows=("mobile",),
         severity="error",
         max_share=0.02,
@@ -135,7 +194,7 @@ RULES: tuple[Rule, ...] = (
             "Fill it in from the address; Excel drops a leading 0, so export the column as text.",
         ),
         needs=("postcode",),
-        violated=lambda _: ~is_postcode(pl.col("postcode")),
+        violated=_postcode,
         shows=("postcode",),
         max_share=0.05,
     ),
@@ -149,7 +208,7 @@ RULES: tuple[Rule, ...] = (
             "Replace old numbers of 15 digits; export again as text what Excel turned into 4.4E+17.",
         ),
         needs=("identity_number",),
-        violated=lambda _: ~_solid("identity_number").str.contains(_IDENTITY),
+        violated=_identity,
         shows=("identity_number",),
         severity="error",
     ),
@@ -164,7 +223,7 @@ RULES: tuple[Rule, ...] = (
             "registration numbers of 15 digits.",
         ),
         needs=("credit_code",),
-        violated=lambda _: ~_solid("credit_code").str.contains(_CREDIT_CODE),
+        violated=lambda _: at_home(~solid("credit_code").str.contains(_CREDIT_CODE)),
         shows=("credit_code",),
     ),
     _listed("gender_code", "gender", "性别", "gender"),

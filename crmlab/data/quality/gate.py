@@ -2,9 +2,10 @@
 
 ``quality.max_rejected_share`` is watched by the table store itself. The others cost a check of the
 tables, so they are looked at only where the study sets them: ``quality.min_score`` (all tables and
-rules) and ``quality.rules.<rule>.gate: true`` (these rules and their tables). Every report of the study
-then stops with QualityGateError before it shows a number; the data-quality report shows what is wrong
-first, and stops at its end.
+rules) and ``quality.rules.<rule>.gate: true`` (these rules and their tables). A rule made a gate that can
+be checked in no table counts as broken: else a column that went missing would open the gate. Every report
+of the study then stops with QualityGateError before it shows a number; the data-quality report shows what
+is wrong first, and stops at its end.
 """
 
 from __future__ import annotations
@@ -53,9 +54,13 @@ def broken(scorecard: Scorecard, study: Study) -> list[str]:
                 f"{result.checked:,} ({result.share:.1%}), {result.max_share:.1%} are allowed "
                 f"(quality.rules.{result.rule.id})"
             )
+    checked = {result.rule.id for result in scorecard.checked}
+    for rule in (name for name, given in quality.rules.items() if given.gate and name not in checked):
+        why = {r.absent.en: None for r in scorecard.results if r.rule.id == rule and r.absent}
+        found.append(f"the gate quality.rules.{rule} could not be checked: {'; '.join(why)}")
     if quality.min_score is not None and scorecard.score is not None and scorecard.score < quality.min_score:
         found.append(
-            f"the score is {scorecard.score:.1%}, at least {quality.min_score:.1%} is asked (min_score)"
+            f"the score is {scorecard.score:.2%}, at least {quality.min_score:.2%} is asked (min_score)"
         )
     return found
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import polars as pl
 
 from crmlab.data.quality.facts import Facts
+from crmlab.data.quality.formats import landline, solid
 from crmlab.data.quality.places import province_of_identity, province_of_landline, province_of_postcode
 from crmlab.data.quality.rule import Rule
 from crmlab.data.quality.zodiac import is_animal_of
-from crmlab.data.validators import is_credit_code, is_landline, is_postcode, plain
+from crmlab.data.validators import is_credit_code, is_postcode, plain
 from crmlab.labels import Text
 
 OLDEST = 120
@@ -28,13 +29,20 @@ _BIRTHDAY = "birth_date"
 def _age(facts: Facts) -> pl.Expr:
     """Return full years on the as-of day."""
     born, day = pl.col(_BIRTHDAY), facts.as_of
-    had = (born.dt.month() * 100 + born.dt.day()) <= day.month * 100 + day.day
+    birthday = born.dt.month().cast(pl.Int32) * 100 + born.dt.day()
+    had = birthday <= day.month * 100 + day.day
     return day.year - born.dt.year() - (~had).cast(pl.Int32)
+
+
+def _believable(facts: Facts) -> pl.Expr:
+    """Return the date of birth where no other rule doubts it: a fault is told once."""
+    sound = _age(facts).is_between(0, OLDEST) & ~_default_birth(facts)
+    return pl.when(sound).then(pl.col(_BIRTHDAY))
 
 
 def _check(column: str, valid: pl.Expr) -> pl.Expr:
     """Look at the check character only where there are 18 characters: the rest is the format's fault."""
-    return pl.when(plain(pl.col(column)).str.replace_all(r"[ -]", "").str.len_chars() == 18).then(~valid)
+    return pl.when(solid(column).str.len_chars() == 18).then(~valid)
 
 
 def _default_birth(_: Facts) -> pl.Expr:
@@ -43,13 +51,12 @@ def _default_birth(_: Facts) -> pl.Expr:
 
 def _educated_child(facts: Facts) -> pl.Expr:
     degree = pl.col("education").str.contains(_WITH_DEGREE)
-    age = _age(facts)
-    return pl.when(age.is_between(0, OLDEST)).then(degree & (age < _YOUNGEST_WITH_DEGREE))
+    return pl.when(_believable(facts).is_not_null()).then(degree & (_age(facts) < _YOUNGEST_WITH_DEGREE))
 
 
-def _birth_differs(_: Facts) -> pl.Expr:
+def _birth_differs(facts: Facts) -> pl.Expr:
     stated = pl.col("plain_identity").str.slice(6, 8).str.to_date("%Y%m%d", strict=False)
-    return stated != pl.col(_BIRTHDAY)
+    return stated != _believable(facts)
 
 
 def _gender_differs(_: Facts) -> pl.Expr:
@@ -65,8 +72,7 @@ def _region_differs(_: Facts) -> pl.Expr:
 
 
 def _area_differs(_: Facts) -> pl.Expr:
-    number = pl.when(is_landline(pl.col("phone"))).then(plain(pl.col("phone")))
-    return province_of_landline(number) != pl.col("plain_province")
+    return province_of_landline(landline("phone")) != pl.col("plain_province")
 
 
 def _postcode_differs(_: Facts) -> pl.Expr:
@@ -200,7 +206,7 @@ RULES: tuple[Rule, ...] = (
             "The animal follows from the date and need not be entered; where they differ, check the year.",
         ),
         needs=("zodiac", _BIRTHDAY),
-        violated=lambda _: ~is_animal_of(pl.col("zodiac"), pl.col(_BIRTHDAY)),
+        violated=lambda facts: ~is_animal_of(pl.col("zodiac"), _believable(facts)),
         shows=("zodiac", _BIRTHDAY),
         max_share=0.05,
     ),

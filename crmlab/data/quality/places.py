@@ -50,6 +50,9 @@ PROVINCES: dict[str, tuple[str, str, str]] = {
 _NAME = f"^(?:中国)?({'|'.join(PROVINCES)})"
 
 
+_HINGGAN = "^137[4-8]"
+"""Hinggan League lies in Inner Mongolia (01 and 02) and kept postcodes from when it belonged to Jilin."""
+
 _AREA_CODE = r"^(?:\(?(?:\+|00)?86\)?[ .-]*)?\(?(010|02\d|0[3-9]\d{2})"
 
 
@@ -78,7 +81,7 @@ def province_of_landline(number: pl.Expr) -> pl.Expr:
 
 def province_of_postcode(postcode: pl.Expr) -> pl.Expr:
     """Return the province of a postcode of six digits."""
-    return _looked_up(postcode.str.slice(0, 2), _POSTCODES)
+    return _looked_up(postcode.str.replace(_HINGGAN, "01").str.slice(0, 2), _POSTCODES)
 
 
 def province_of_identity(number: pl.Expr) -> pl.Expr:

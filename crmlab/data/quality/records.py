@@ -20,13 +20,18 @@ _FILLED_MOBILE = (
     r"^(?:\+?86)?(?:13800138000|1[3-9]\d(?:0{8}|12345678)|12345678901|12345678910|0{6,}|1{6,}|8{6,}|9{6,})$"
 )
 _NOTHING = r"无|没有|暂无|不详|未知|未填|空|匿名|n/?a|null|none|nil|unknown|-+|\.+|/+|0+"
+_OF_TESTS = r"账号|帐号|用户|客户|会员|公司|数据|记录|订单|专用|人员|姓名|内容|评论|反馈|[\da-z]"
 _TEST = (
-    r"测试|测试.*|.*测试|试用|示例.*|样例.*|test|test[ _-]?\w*|.*[ _-]test|demo|sample|asdf\w*|qwer\w*|admin"
+    rf"(?:系统|内部|联调|上线|压力|这是|我是)?(?:测试|试用|示例|样例)(?:{_OF_TESTS})*"
+    r"|(?:test|demo|sample)(?:[ _-]?(?:user|customer|account|name|data|record|company|order|\d))*\d*"
+    r"|(?:this is )?(?:just )?(?:a )?test(?:ing)?|[a-z]{1,12}[ _-]test|test[ _-][a-z]{1,12}"
+    r"|asdf\w*|qwer\w*|admin"
 )
+"""Whole cells only: "测试了三天，很满意" is an opinion, and Testa a family name."""
 _FILLED_NAME = rf"(?i)^(?:{_NOTHING}|{_TEST}|x+|a{{2,}}|\d+)$"
 _FILLED_EMAIL = (
-    r"(?i)^(?:[\w.]@[\w.]{1,3}|(?:test|demo|none|no|null|admin|xxx+|aaa+|123\d*|noreply|no-reply)@.*"
-    r"|.*@(?:example|test|xxx?|aaa?|localhost)\.\w+)$"
+    r"(?i)^(?:[\w.]@[\w.]{1,3}|(?:test|demo|none|no|null|xxx+|aaa+|noreply|no-reply)@.*"
+    r"|123(?:4(?:5(?:6(?:7(?:8(?:90?)?)?)?)?)?)?@.*|.*@(?:example|test|x{2,}|a{3,}|localhost)\.\w+)$"
 )
 _DEFAULT_TEXT = r"默认好评|系统默认(?:好评|评价)?|(?:此|该)用户(?:没有|未)(?:填写|发表|及时)?.*"
 _FILLED_TEXT = rf"(?i)^(?:{_NOTHING}|{_TEST}|{_DEFAULT_TEXT}|\d+|[?？!！。，,\s]+)[。.!！]*$"

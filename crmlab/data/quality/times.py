@@ -13,8 +13,14 @@ from crmlab.data.schemas import ARRIVALS
 from crmlab.labels import Text
 
 USUAL = 10
-"""A day (or week) that usually has so many rows is expected to have some: by chance alone, none would
+"""A day (or week) on which usually so many come is expected to have some: by chance alone, none would
 come once in 20,000 (Poisson)."""
+
+_WHO = {"feedback": ("respondent_id", "customer_id")}
+"""Who brings several rows at once, as the answers of one questionnaire: these come by one chance."""
+
+_DATED = 0.5
+"""With a smaller share of dated rows the newest date says nothing of the table."""
 
 _SHOWN = 3
 _STEADY = ("orders", "interactions", "feedback", "complaints")
@@ -51,10 +57,10 @@ def _older(rule: str, column: str, default: int) -> Rule:
 
 def _current(table: str) -> Rule:
     def counted(facts: Facts) -> Count | None:
-        days = _days(facts, table)
-        if not days.len():
-            return None
+        days = _arrivals(facts, table)["day"]
         newest = days.max()
+        if newest is None or days.len() - days.null_count() < _DATED * days.len():
+            return None
         assert isinstance(newest, date)
         late = (facts.as_of - newest).days > (facts.setting("table_current").days or _TABLE_DAYS)
         return Count(1, int(late), (newest.isoformat(),), TABLES)
@@ -92,36 +98,50 @@ def _gaps(table: str) -> Rule:
     )
 
 
-def _days(facts: Facts, table: str) -> pl.Series:
+def _arrivals(facts: Facts, table: str) -> pl.DataFrame:
+    """Return the ``day`` of every row, and ``who``: equal for rows that come together."""
     frame, column = facts.table(table), ARRIVALS[table]
-    return frame.select(day=facts.day(column, frame.schema[column])).drop_nulls()["day"]
+    who = [name for name in _WHO.get(table, ()) if name in frame.columns]
+    day = facts.day(column, frame.schema[column])
+    return frame.select(day=day, who=pl.coalesce(*who, pl.format("row {}", "row")) if who else "row")
+
+
+def _expected(came: pl.Expr) -> pl.Expr:
+    """Say when ``USUAL`` are to come: mostly some do, and the median of those times is as high.
+
+    It has to be so of all times up to then and of all from then on: a shop that grew is not asked for
+    today's trade in its first weeks, while a hole of months stays one. Null is where none came.
+    """
+    past = came.rolling_median(_EVER, min_samples=1)
+    future = came.reverse().rolling_median(_EVER, min_samples=1).reverse()
+    return (came.fill_null(0).median() > 0) & (past >= USUAL) & (future >= USUAL)
+
+
+_EVER = 100_000  # days
 
 
 def _count_gaps(facts: Facts, table: str) -> Count | None:
-    """Count days, per weekday, or weeks without rows where the median is at least ``USUAL``.
+    """Count days, per weekday, or weeks without rows on which usually ``USUAL`` come.
 
     The span runs from the first row to the last, so that an end without rows is the other rule's.
     None where not even a week usually has so many.
     """
-    days = _days(facts, table)
-    if not days.len():
+    came = _arrivals(facts, table).drop_nulls("day").group_by("day").agg(came=pl.col("who").n_unique())
+    if came.is_empty():
         return None
-    span = days.to_frame().select(pl.date_range(pl.col("day").min(), pl.col("day").max()).alias("day"))
-    rows = days.to_frame().group_by("day").len("rows")
-    daily = span.join(rows, on="day", how="left", maintain_order="left").with_columns(
-        pl.col("rows").fill_null(0)
+    span = came.select(pl.date_range(pl.col("day").min(), pl.col("day").max()).alias("day"))
+    daily = span.join(came, on="day", how="left", maintain_order="left").with_columns(
+        pl.col("came").cast(pl.Float64)
     )
-    expected = daily.with_columns(usual=pl.col("rows").median().over(pl.col("day").dt.weekday())).filter(
-        pl.col("usual") >= USUAL
-    )
-    unit = DAYS
+    weekday = pl.col("day").dt.weekday()
+    expected, unit = daily.filter(_expected(pl.col("came")).over(weekday)), DAYS
     if expected.is_empty():
-        weekly = daily.group_by(pl.col("day").dt.truncate("1w")).agg(pl.col("rows").sum()).sort("day")
-        whole = weekly[1:-1]  # the first and the last week are cut off
-        expected, unit = whole.filter(pl.col("rows").median() >= USUAL), WEEKS
+        weekly = daily.group_by(pl.col("day").dt.truncate("1w")).agg(pl.col("came").sum()).sort("day")
+        whole = weekly[1:-1].with_columns(pl.col("came").replace(0, None))  # both ends are cut off
+        expected, unit = whole.filter(_expected(pl.col("came"))), WEEKS
     if expected.is_empty():
         return None
-    empty = expected.filter(pl.col("rows") == 0)["day"]
+    empty = expected.filter(pl.col("came").is_null())["day"]
     return Count(expected.height, empty.len(), tuple(day.isoformat() for day in empty.head(_SHOWN)), unit)
 
 

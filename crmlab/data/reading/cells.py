@@ -19,6 +19,9 @@ _ANY_INVISIBLE = f"[{_INVISIBLE}]"
 # The joiner inside an emoji is what makes 👨 and 👩 a couple: it stays.
 _REMOVED = r"([\x{2600}-\x{27BF}\x{1F000}-\x{1FAFF}\x{FE0F}]\x{200D})|" + _ANY_INVISIBLE
 
+_GUARDED = r"^(?:=\"([^\"]*)\"|'(\d+))$"
+"""How exports keep Excel from turning an id into a number: ="007" or '007."""
+
 
 def clean_header(text: str) -> str:
     """Write a header as it is meant: NFKC, no invisible characters, one line, trimmed."""
@@ -54,8 +57,11 @@ def too_wide(file: str, columns: int) -> DataError:
     )
 
 
-def clean_cells(grid: pl.DataFrame, file: str) -> tuple[pl.DataFrame, int]:
-    """Blank cells become null, invisible characters go; return the grid and the cells changed."""
+def clean_cells(grid: pl.DataFrame, file: str) -> tuple[pl.DataFrame, int, int]:
+    """Blank cells become null, invisible characters and guards of ids (="007", '007) go.
+
+    Return the grid, how many cells lost invisible characters, and how many a guard.
+    """
     columns = [name for name in grid.columns if name != SOURCE_ROW]
     longest = grid.select(pl.col(columns).str.len_bytes().max()).row(0)
     for place, length in enumerate(longest, 1):
@@ -74,11 +80,17 @@ def clean_cells(grid: pl.DataFrame, file: str) -> tuple[pl.DataFrame, int]:
         cleaned = grid.select(without_invisible(name) for name in dirty)
         changed = sum(int((cleaned[name] != grid[name]).sum()) for name in dirty)
         grid = grid.with_columns(cleaned)
+    unguarded = 0
+    likely = _those(columns, grid.select((text.starts_with('="') | text.starts_with("'")).any()))
+    if likely:
+        guarded = [pl.col(name).str.contains(_GUARDED) for name in likely]
+        unguarded = sum(grid.select(cell.sum() for cell in guarded).row(0))
+        grid = grid.with_columns(pl.col(likely).str.replace(_GUARDED, "${1}${2}"))
     blanks = _those(columns, grid.select((text.strip_chars_start() == "").any()))
     if blanks:
         cell = pl.col(blanks)
         grid = grid.with_columns(pl.when(cell.str.strip_chars_start() != "").then(cell))
-    return grid, changed
+    return grid, changed, unguarded
 
 
 def _those(columns: Sequence[str], found: pl.DataFrame) -> list[str]:

@@ -9,7 +9,12 @@ from crmlab.errors import DataError
 _RUN = re.compile(rb"[\x80-\xff]+")
 _LONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff0-9])")
 _FIELD = re.compile(rb"[^,\t;\"\n]*[\x80-\xff][^,\t;\"\n]*")
-_CJK = re.compile(r"[\x00-\x7f\u2010-\u203b\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]*")
+# What Chinese texts are made of: Han, kana, punctuation, symbols, emoji.
+_CJK = re.compile(
+    r"[\x00-\x7f\u200b-\u2bff\u3000-\u30ff\u4e00-\u9fff\ufe00-\ufe0f\uff00-\uffef\U0001f000-\U0001faff]*"
+)
+_ENOUGH = 20_000
+"""So many different values tell which encoding most of a file has."""
 
 
 def to_utf8(raw: bytes, file: str, declared: str | None = None) -> tuple[bytes, str]:
@@ -18,7 +23,7 @@ def to_utf8(raw: bytes, file: str, declared: str | None = None) -> tuple[bytes, 
     Encodings are UTF-8 (with or without a byte-order mark), UTF-16 with one, and GB18030, which
     includes GBK and GB2312; ``declared`` is tried first where the file itself names one. Raises
     DataError, naming file and line, for NUL bytes and for bytes that no encoding explains, and where
-    lines of UTF-8 stand among lines of GBK: each would be legal GB18030, and wrong.
+    UTF-8 stands beside something else: all of it may be legal GB18030, and wrong.
     """
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
@@ -60,6 +65,7 @@ def _decoded(body: bytes, file: str, declared: str | None) -> tuple[bytes, str]:
             f"{file} is neither UTF-8 nor GB18030/GBK nor UTF-16 text; line {_line(body, broken)} is the "
             f"first that fits neither. {_AGAIN}"
         ) from None
+    _refuse_damaged_utf8(body, broken, file)
     _refuse_single_byte(body, file)
     _refuse_mixture(body, file)
     return encoded, "gb18030"
@@ -77,6 +83,28 @@ def _refuse_nul(body: bytes, file: str) -> None:
             f"{file} contains NUL bytes, the first in line {_line(body, place)}: it is no text file, a "
             f"damaged one, or UTF-16 without a byte-order mark. {_AGAIN}"
         )
+
+
+def _refuse_damaged_utf8(body: bytes, broken: int, file: str) -> None:
+    """Raise where most of the values are UTF-8: José with one stray byte elsewhere is no Jos茅."""
+    values: set[bytes] = set()
+    for match in _FIELD.finditer(body):
+        values.add(match[0])
+        if len(values) == _ENOUGH:
+            break
+    if sum(map(_is_utf8, values)) * 2 > len(values):
+        raise DataError(
+            f"{file} is UTF-8 text, and line {_line(body, broken)} is the first that is not: it is damaged, "
+            "or was pasted from a file of another encoding. Correct that line, or export the file again."
+        )
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_single_byte(body: bytes, file: str) -> None:

@@ -10,10 +10,8 @@ from crmlab.data.reading.raw_table import SOURCE_ROW
 from crmlab.labels import Text
 
 
-def header_notes(
-    numbers: Sequence[int], titles: int, count: int, repeated: int, blank: int, removed: int
-) -> list[Text]:
-    """Tell of title rows, two header rows, repeated and missing headers, invisible characters."""
+def header_notes(numbers: Sequence[int], titles: int, count: int, repeated: int, blank: int) -> list[Text]:
+    """Tell of title rows, two header rows, repeated and missing headers."""
     notes = []
     if titles:
         notes.append(
@@ -44,6 +42,12 @@ def header_notes(
                 f"Columns without a header: {blank}; they are called column_N by their place.",
             )
         )
+    return notes
+
+
+def cell_notes(removed: int, unguarded: int) -> list[Text]:
+    """Tell of cells that are read otherwise than they are written."""
+    notes = []
     if removed:
         notes.append(
             Text(
@@ -51,11 +55,31 @@ def header_notes(
                 f"Zero-width or direction characters were removed from {removed:,} cells.",
             )
         )
+    if unguarded:
+        notes.append(
+            Text(
+                f'{unguarded:,} 个单元格写成 ="007" 或 \'007（为防止 Excel 改动编号），已读作其中的文字。',
+                f'Cells written as ="007" or \'007, to keep Excel from changing ids: {unguarded:,}; read as '
+                "the text within.",
+            )
+        )
     return notes
 
 
-def row_notes(filled: pl.DataFrame, above: int, totals: list[int], doubtful: list[int]) -> list[Text]:
-    """Tell of empty rows, total rows, and rows that only look like totals."""
+def short_rows_note(rows: list[int]) -> Text:
+    """Tell of rows that have fewer fields than the header."""
+    return Text(
+        f"{len(rows):,} 行的字段比表头少（{_listed(rows, '、')}），缺少的按空值读取；"
+        "文件若在导出或下载时中断，请重新导出。",
+        f"Rows that end before the last column of the header: {len(rows):,} ({_listed(rows, ', ')}). What is "
+        "missing is read as empty; if the file was cut off, export it again.",
+    )
+
+
+def row_notes(
+    filled: pl.DataFrame, above: int, totals: list[int], doubtful: list[int], footers: list[int]
+) -> list[Text]:
+    """Tell of empty rows, total rows, rows that only look like totals, and remarks below the data."""
     notes = []
     numbers = filled[SOURCE_ROW].slice(above)
     if numbers.len():
@@ -72,6 +96,13 @@ def row_notes(filled: pl.DataFrame, above: int, totals: list[int], doubtful: lis
             Text(
                 f"{len(totals):,} 行是合计、小计（{_listed(totals, '、')}），未计入数据，另行保留。",
                 f"Total rows, no data and kept aside: {len(totals):,} ({_listed(totals, ', ')}).",
+            )
+        )
+    if footers:
+        notes.append(
+            Text(
+                f"数据下方有 {len(footers):,} 行说明（{_listed(footers, '、')}），未计入数据，另行保留。",
+                f"Remarks below the data, kept aside: {len(footers):,} ({_listed(footers, ', ')}).",
             )
         )
     if doubtful:

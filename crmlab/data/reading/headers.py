@@ -10,6 +10,7 @@ is left out is kept and counted.
   are merged cells of a workbook or page, or the lower row is text in columns of numbers and dates.
 - **Total rows** have nothing but 合计, 总计, total … in their first cell, only figures in the others,
   and lack what other rows have; or they are the last row and hold the sums of their columns.
+- **Footers** stand below the data and say something like “导出时间：…” or “共 120 条” in their first cell.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from crmlab.data.reading.cells import clean_cells, clean_header, too_wide, unique_names
-from crmlab.data.reading.header_notes import header_notes, row_notes
+from crmlab.data.reading.header_notes import cell_notes, header_notes, row_notes
 from crmlab.data.reading.limits import MAX_COLUMNS
 from crmlab.data.reading.raw_table import SOURCE_ROW
-from crmlab.data.reading.totals import find_totals
+from crmlab.data.reading.totals import find_footers, find_totals
 from crmlab.errors import DataError
 from crmlab.labels import Text
 
@@ -69,7 +70,7 @@ def lay_out(
         raise too_wide(file, grid.width - 1)
     if grid.is_empty():
         raise _empty(file)
-    grid, removed = clean_cells(grid, file)
+    grid, removed, unguarded = clean_cells(grid, file)
     data = pl.all().exclude(SOURCE_ROW)
     filled = grid.filter(pl.any_horizontal(data.is_not_null()))
     if filled.is_empty():
@@ -95,6 +96,8 @@ def lay_out(
     cells = grid.columns[1:]
     columns = [pl.col(cells[place]).alias(name) for place, name in zip(kept, names, strict=True)]
     body = body.select(SOURCE_ROW, *columns)
+    footers = find_footers(body)
+    body, below = body.head(body.height - len(footers)), body.tail(len(footers))
     totals, doubtful = find_totals(body)
     is_total = pl.col(SOURCE_ROW).is_in(totals)
     frame = body.filter(~is_total) if totals else body
@@ -102,10 +105,12 @@ def lay_out(
         [
             filled.head(titles).select(SOURCE_ROW, pl.lit("title").alias("reason"), *columns),
             body.filter(is_total).select(SOURCE_ROW, pl.lit("total").alias("reason"), pl.exclude(SOURCE_ROW)),
+            below.select(SOURCE_ROW, pl.lit("footer").alias("reason"), pl.exclude(SOURCE_ROW)),
         ]
     )
-    notes = [*header_notes(numbers, titles, count if header_rows is None else 1, repeated, blank, removed)]
-    notes += row_notes(filled, titles + count, totals, doubtful)
+    notes = [*header_notes(numbers, titles, count if header_rows is None else 1, repeated, blank)]
+    notes += [*cell_notes(removed, unguarded)]
+    notes += row_notes(filled, titles + count, totals, doubtful, footers)
     return Layout(frame, tuple(headers), tuple(numbers[titles : titles + count]), left_out, tuple(notes))
 
 

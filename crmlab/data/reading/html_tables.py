@@ -44,10 +44,7 @@ def read_html(raw: bytes, file: str, header_rows: int | None = None) -> RawTable
     declared = _CHARSET.search(raw[:4096])
     charset = declared[1].decode("ascii", "ignore").lower() if declared else None
     text, encoding = to_utf8(raw, file, "gb18030" if charset in _CHINESE else charset)
-    if (
-        b"urn:schemas-microsoft-com:office:spreadsheet" in text[:4096]
-        and b"<table" not in text[:65536].lower()
-    ):
+    if _XML_2003 in text[:4096] and b"<table" not in text[:65536].lower():
         raise DataError(f"{file} is an XML spreadsheet of 2003. Open it in Excel and save it as .xlsx.")
     tables = _tables(text.decode(), file)
     if not tables:

@@ -42,7 +42,10 @@ def read_json(raw: bytes, file: str) -> RawTable:
         if not isinstance(item, dict):
             raise DataError(f"{file}, {_where(is_array, row)}: a row must be an object, {{…}}.")
         for name, value in _flat(item):
-            columns.setdefault(name, {})[len(rows)] = value
+            values = columns.setdefault(name, {})
+            if len(rows) in values:
+                raise _repeated(file, _where(is_array, row))
+            values[len(rows)] = value
         rows.append(row)
         if len(columns) > MAX_COLUMNS:
             raise too_wide(file, len(columns))
@@ -71,6 +74,21 @@ def read_json(raw: bytes, file: str) -> RawTable:
     )
 
 
+class _RepeatedKeyError(Exception):
+    """One object has one key twice: a parser would keep the last value alone."""
+
+
+def _repeated(file: str, where: str) -> DataError:
+    return DataError(f"{file}, {where}: an object has the same key twice. Give each value a key of its own.")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _RepeatedKeyError
+    return found
+
+
 def _where(is_array: bool, row: int) -> str:
     return f"item {row}" if is_array else f"line {row}"
 
@@ -81,11 +99,15 @@ def _lines(text: str, file: str) -> Iterator[tuple[int, Any]]:
         if not line.strip():
             continue
         try:
-            yield number, json.loads(line)
+            yield number, json.loads(line, object_pairs_hook=_object)
+        except _RepeatedKeyError:
+            raise _repeated(file, f"line {number}") from None
         except (ValueError, RecursionError):
             try:
                 # One object over several lines is a file of one row.
-                whole = json.loads(text)
+                whole = json.loads(text, object_pairs_hook=_object)
+            except _RepeatedKeyError:
+                raise _repeated(file, f"line {number} or below") from None
             except (ValueError, RecursionError):
                 raise DataError(
                     f"{file}, line {number}: this is no complete JSON object. Write one object a "
@@ -99,7 +121,9 @@ def _lines(text: str, file: str) -> Iterator[tuple[int, Any]]:
 
 def _items(text: str, file: str) -> Iterator[tuple[int, Any]]:
     try:
-        items = json.loads(text)
+        items = json.loads(text, object_pairs_hook=_object)
+    except _RepeatedKeyError:
+        raise _repeated(file, "the array") from None
     except json.JSONDecodeError as error:
         raise DataError(
             f"{file}, line {error.lineno}: the JSON array breaks here. Export the file again, or write one "

@@ -29,6 +29,7 @@ _FORMULA_ALONE = re.compile(rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*</(?:\w+
 _MERGE = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})\d{1,7}[\"']")
 _FORBIDDEN = (b"<!DOCTYPE", b"<!ENTITY")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""Marks of a text in which those would look otherwise; no workbook is written in it."""
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s[^>]*>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s[^>]*>")
 
@@ -144,9 +145,7 @@ def _chunks(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -> Itera
     with archive.open(part) as file:
         first = True
         while chunk := file.read(_CHUNK):
-            if first and (
-                b"<!DOCTYPE" in chunk or b"<!ENTITY" in chunk or chunk[:2] in (b"\xff\xfe", b"\xfe\xff")
-            ):
+            if first and (any(mark in chunk for mark in _FORBIDDEN) or chunk.startswith(_UTF_16)):
                 raise DataError(
                     f"{name} contains a document type definition, which no workbook needs and attacks use; "
                     "it is not opened. Save it again in Excel."

@@ -22,7 +22,7 @@ class RawTable:
     `source_row` counts rows and lines. ``headers`` has every header row as it stands in the file,
     cleaned, one text per data column, blank where the file is. ``notes`` say what was skipped or
     noticed. ``left_out`` holds rows that are no data with `source_row` and `reason` (``title``,
-    ``total``) before their cells.
+    ``total``, ``footer``) before their cells.
     """
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from crmlab.data.reading.spreadsheets import read_xls, read_xlsx
 from crmlab.data.reading.text_files import read_text
 from crmlab.errors import DataError
 
-__all__ = ["RawTable", "read_file", "read_folder"]
+__all__ = ["RawTable", "read_file"]
 
 _HEAD = 4096
 _OTHERS = {
@@ -51,25 +50,6 @@ def read_file(path: Path, *, sheet: str | None = None, header_rows: int | None =
     """
     with _guarded(path.name):
         return _read(path, sheet, header_rows)
-
-
-def read_folder(
-    folder_or_pattern: Path | str, *, sheet: str | None = None, header_rows: int | None = None
-) -> list[RawTable]:
-    """Read every file of a folder, or every one that a pattern such as ``orders/2024-*.csv`` matches.
-
-    Files come in the order of their names; hidden files and what a program left behind while it has
-    a file open (``~$…``) are passed over. Raises DataError where there is none, or one cannot be read.
-    """
-    given = Path(folder_or_pattern)
-    found = given.iterdir() if given.is_dir() else map(Path, glob.glob(str(given), recursive=True))
-    paths = sorted(path for path in found if path.is_file() and not path.name.startswith((".", "~$")))
-    if not paths:
-        raise DataError(
-            f"No file is found at {given}. Give a folder with files, or a pattern such as orders/*.csv, "
-            "relative to the folder of the study's YAML file."
-        )
-    return [read_file(path, sheet=sheet, header_rows=header_rows) for path in paths]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import polars as pl
 
 from crmlab.data.reading.cells import too_wide
 from crmlab.data.reading.decoding import to_utf8
+from crmlab.data.reading.header_notes import short_rows_note
 from crmlab.data.reading.headers import Layout, lay_out
 from crmlab.data.reading.limits import MAX_CELL_BYTES, MAX_COLUMNS
 from crmlab.data.reading.raw_table import SOURCE_ROW, RawTable
@@ -24,6 +25,7 @@ _SEPARATORS = (",", "\t", ";", "|")
 _FULL_WIDTH = "，"
 _STAND_IN = "\x1f"
 """What stands for the full-width comma while it separates: the parser takes one byte only."""
+_QUOTED = re.compile(rb'"[^"]*"')
 _SAMPLE_CHARS = 1 << 18
 _SAMPLE_RECORDS = 100
 
@@ -32,8 +34,9 @@ def read_text(raw: bytes, file: str, header_rows: int | None = None) -> RawTable
     """Read the bytes of a CSV, TSV, or another separated file; raise DataError naming row and reason.
 
     The separator is the one of , tab ; | that gives the first records equal lengths; a full-width
-    comma is taken where nothing else can separate. A row that ends early lacks its last values; one
-    that has more than the header is an error, as are quotation marks that do not match.
+    comma is taken where nothing else can separate. A row that ends early lacks its last values, and a
+    note says so; one that has more than the header is an error, as are quotation marks that do not
+    match.
     """
     data, encoding = to_utf8(raw, file)
     data, hinted = _hinted(data)
@@ -61,6 +64,8 @@ def read_text(raw: bytes, file: str, header_rows: int | None = None) -> RawTable
         grid = grid.with_columns(pl.col(pl.String).str.replace_all(_STAND_IN, _FULL_WIDTH, literal=True))
     layout = lay_out(grid, file, header_rows)
     _refuse_longer_rows(grid, layout, records, bool(hinted), file)
+    if short := _short_rows(data, mark, grid.height, layout, records, bool(hinted)):
+        notes.append(short_rows_note(short))
     return RawTable(
         name=file,
         frame=layout.frame.lazy(),
@@ -195,6 +200,24 @@ def _refuse_longer_rows(
         cells = longer.row(0)[1:]
         fields = max(place for place, cell in enumerate(cells, 1) if cell is not None)
         raise _too_long(file, row, row, fields, width)
+
+
+def _short_rows(
+    data: bytes, mark: str, height: int, layout: Layout, records: list[list[str]], hinted: bool
+) -> list[int]:
+    """Return those of the ``height`` rows that end before the last column that the header names.
+
+    Empty where lone quotation marks hide which line is which row.
+    """
+    headers = [records[row - 1 - hinted] for row in layout.header_rows if row - 1 - hinted < len(records)]
+    width = max((at for header in headers for at, cell in enumerate(header, 1) if cell.strip()), default=1)
+    blank = layout.frame.filter(pl.col(layout.frame.columns[-1]).is_null())[SOURCE_ROW]
+    if width < 2 or blank.is_empty():
+        return []
+    lines = (_QUOTED.sub(b"", data) if b'"' in data else data).split(b"\n")
+    if height != len(lines) - (not lines[-1]):
+        return []
+    return [row for row in blank if lines[row - 1 - hinted].count(mark.encode()) < width - 1]
 
 
 def _too_long(file: str, row: int, line: int, fields: int, width: int) -> DataError:

@@ -1,4 +1,4 @@
-"""Rows that hold the totals of others: 合计, 小计, total."""
+"""Rows among or below the data that are none: totals of others (合计, 小计, total), remarks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,32 @@ _FIGURE = re.compile(r"[-+(]?[￥¥$€£]?[\d,，]*\.?\d*(?:[eE][-+]?\d+)?[%％
 _LABEL_COLUMNS = 3
 _PARTS = ["计", "汇", "ota", "OTA"]
 _USUAL = 0.9
+
+_FOOTER = re.compile(
+    r"^\s*(?:[\u4e00-\u9fff]{2,10}\s*[:：]|共\s*[\d,]+\s*[条行笔个项位名]"
+    r"|(?i:exported|printed|generated|source|records|rows)\b[^:：]{0,20}[:：])"
+)
+_FOOTER_ROWS = 5
+
+
+def find_footers(body: pl.DataFrame) -> list[int]:
+    """Return the source rows of remarks below the data, such as “导出时间：…” or “共 120 条”.
+
+    They have a text in the first column alone, in a table of three columns or more whose other rows
+    all have at least two values.
+    """
+    columns = [name for name in body.columns if name != SOURCE_ROW]
+    if len(columns) < 3:
+        return []
+    found: list[int] = []
+    for number, first, *others in reversed(body.tail(_FOOTER_ROWS).rows()):
+        if not first or any(others) or not _FOOTER.match(first):
+            break
+        found.insert(0, number)
+    if not found or len(found) == body.height:
+        return []
+    values = pl.sum_horizontal(pl.col(columns).is_not_null())
+    return found if body.head(body.height - len(found)).select((values > 1).all()).item() else []
 
 
 def find_totals(body: pl.DataFrame) -> tuple[list[int], list[int]]:

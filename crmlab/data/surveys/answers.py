@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import polars as pl
@@ -46,10 +46,17 @@ _OPEN = re.compile(
     r"建议|意见|原因|为什么|请说明|请填写|请描述|想法|comment|why|suggest|tell us|describe|in your own words",
     re.I,
 )
+_ASIDE = re.compile(r"[(（【\[][^()（）【】\[\]]*[)）】\]]|[*＊]")
+"""What a stem says by the way: （必填）, (optional), a star."""
 _PERSONAL = re.compile(
-    r"(?:姓名|名字|称呼|手机号?码?|联系电话|电话号码|联系方式|邮箱|电子邮件|微信号?|QQ号?|身份证号?码?|住址|家庭地址|收货地址)"
-    r"(?:是|为|是什么|是多少)?[:：?？。\s]*$|\b(?:your|first|last|full) name\s*[:?]?$|"
-    r"\b(?:e-?mail(?: address)?|phone(?: number)?|mobile(?: number)?)\s*[:?]?$",
+    r"(?:姓名|名字|称呼|贵姓|手机号?码?|联系电话|电话号码|联系方式|邮箱|电子邮件|微信号?|QQ号?|身份证号?码?|住址|家庭地址|收货地址|工号|学号|车牌号?码?)"
+    r"(?:是|为|叫|是什么|叫什么|是多少)?[:：?？。,，;；\s]*$|"
+    r"(?:留下|填写|输入|提供|告知|登记).{0,8}(?:姓名|称呼|手机号|联系电话|电话号码|联系方式|邮箱|微信号|身份证|收货地址)|"
+    r"^(?:the |what is )?(?:your )?(?:(?:first|last|full|family|given) )?name\s*[:?]*$|"
+    r"\b(?:your|first|last|full) name\s*[:?]*$|"
+    r"\b(?:e-?mail(?: address)?|phone(?: number)?|mobile(?: number)?|postal address|home address)\s*[:?]*$|"
+    r"\b(?:leave|enter|provide|give us|share|fill in) (?:us )?(?:with )?your "
+    r"(?:full |first |last )?(?:name|e-?mail|phone number|mobile number|contact details|address)\b",
     re.I,
 )
 _AGREEMENT: dict[str, int] = {
@@ -89,6 +96,18 @@ def _given(part: Part, survey: Survey) -> pl.Expr:
     """The column without the codes of questions that were not answered."""
     value = convert.text(pl.col(part.column))
     return pl.when(~value.is_in(survey.blank)).then(value).alias(part.column)
+
+
+def _written(part: Part, survey: Survey) -> pl.Expr:
+    """What was written beside an option; a 0 says that nothing was."""
+    value = _given(part, survey)
+    return pl.when(value != "0").then(value)
+
+
+def _marked(part: Part, data: pl.DataFrame, survey: Survey) -> Part:
+    """Return a column of "other" as an option where it holds marks, not what was written."""
+    values = _values(data, part, survey) if part.fill_in else set()
+    return replace(part, fill_in=False) if values and values <= {"0", "1"} else part
 
 
 def rows_of_matrices(
@@ -139,11 +158,12 @@ def answers_to(
     survey: Survey, question: Question, data: pl.DataFrame, said: str | None, scale: str | None, coded: bool
 ) -> tuple[Answers, int]:
     """Type one question and return its answers, and how many were skipped."""
-    options = [part for part in question.parts if not part.fill_in]
-    first = question.parts[0]
+    parts = [_marked(part, data, survey) for part in question.parts]
+    options = [part for part in parts if not part.fill_in]
+    first = parts[0]
     raw = data.select(convert.text(pl.col(part.column)) for part in question.parts)
     skipped = raw.select(pl.any_horizontal(pl.all().is_in(survey.blank)).fill_null(value=False).sum()).item()
-    fill_in = [_given(part, survey) for part in question.parts if part.fill_in]
+    fill_in = [_written(part, survey) for part in parts if part.fill_in]
     beside = pl.coalesce(*fill_in) if fill_in else pl.repeat(None, pl.len(), dtype=pl.String)
     if len(options) > 1:
         ranked = said == "ranking" or (said != "multiple" and _are_ranks(survey, options, data))
@@ -221,7 +241,7 @@ def _filled_in(answer: str) -> str | None:
 
 def _kind(question: Question, value: pl.Series) -> Kind:
     given = value.drop_nulls()
-    if _PERSONAL.search(question.stem) or _looks_personal(given):
+    if is_personal(question.stem) or _looks_personal(given):
         return "personal"
     if given.str.contains(JOINED, literal=True).any() or _is_comma_list(given):
         return "multiple"
@@ -237,6 +257,11 @@ def _kind(question: Question, value: pl.Series) -> Kind:
         or (varied and isinstance(length, float) and length > 8)
     )
     return "open" if is_open else "single"
+
+
+def is_personal(stem: str) -> bool:
+    """Say whether a question asks who somebody is, or how to reach them."""
+    return bool(_PERSONAL.search(_ASIDE.sub("", stem).strip()))
 
 
 def _looks_personal(given: pl.Series) -> bool:

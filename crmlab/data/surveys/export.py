@@ -7,9 +7,11 @@ answers stay answers and a note asks for the scale; nothing is put on a scale by
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
+from zoneinfo import available_timezones
 
 import polars as pl
 
@@ -66,6 +68,7 @@ def read_survey(
     *,
     columns: Mapping[str, str] | None = None,
     asked: Mapping[str, str] | None = None,
+    dates: Mapping[str, str] | None = None,
     scale: str | None = None,
     prefix: str = "",
 ) -> SurveyTable:
@@ -73,8 +76,9 @@ def read_survey(
 
     ``frame`` has one row per respondent; ``headers`` are its header rows. ``columns`` maps columns of
     the table feedback to headers (``customer_id``); ``asked`` a question's number or stem to a kind or
-    a scale. ``scale`` is for ratings on no other. ``prefix`` goes before respondent ids, which are
-    unique within one file only. Raises DataError and ParamsError for names that are not there.
+    a scale; ``dates`` the format of a column. ``scale`` is for ratings on no other. ``prefix`` goes
+    before respondent ids, which are unique within one file only. Raises DataError and ParamsError for
+    names that are not there.
     """
     asked = asked or {}
     text = frame.with_columns(pl.exclude(ORIGIN).cast(pl.String, strict=False))
@@ -82,7 +86,7 @@ def read_survey(
     text, dropped = _without_dropped(survey, headers, text, names)
     data = text.select(names)
     about = _about(survey, headers, names, columns or {})
-    base = _about_respondents(survey, text, about, prefix)
+    base = _about_respondents(survey, headers, text, about, dates or {}, prefix)
     # What the study takes for a column is no question any more.
     mapped = {about[column] for column in columns or {}}
     found = [_without(question, mapped) for question in questions(survey, headers, data)]
@@ -137,15 +141,44 @@ def _origin(frame: pl.DataFrame) -> list[str]:
 
 
 def _about_respondents(
-    survey: Survey, text: pl.DataFrame, about: Mapping[str, str], prefix: str
+    survey: Survey,
+    headers: Sequence[Sequence[str]],
+    text: pl.DataFrame,
+    about: Mapping[str, str],
+    dates: Mapping[str, str],
+    prefix: str,
 ) -> pl.DataFrame:
     """Return what is known of each answer sheet: where it stands, whose it is, when it was given."""
     known = {
         column: convert.text(pl.col(header)) for column, header in about.items() if column != "respondent_id"
     }
     if "given_on" in known:
-        known["given_on"] = iso(known["given_on"], survey.dates)
+        stated = dates.get("given_on")
+        formats = [stated] if stated else survey.dates
+        given_on = iso(known["given_on"], formats, certain=stated is not None)
+        known["given_on"] = _with_zone(given_on, _zone(headers, text, about["given_on"]))
     return text.select(*_origin(text), _respondents(text, about.get("respondent_id"), prefix), **known)
+
+
+def _zone(headers: Sequence[Sequence[str]], text: pl.DataFrame, name: str) -> str | None:
+    """Return the time zone that the headers of a column name: ``(UTC)``, or ``"timeZone":"…"``."""
+    place = [column for column in text.columns if column not in ORIGIN].index(name)
+    written = " ".join(row[place] for row in headers if place < len(row))
+    if "(UTC)" in written:
+        return "UTC"
+    named = re.search(r'"timeZone"\s*:\s*"([^"]+)"', written)
+    zone = "UTC" if named and named[1] == "Z" else named[1] if named else None
+    return zone if zone in available_timezones() else None
+
+
+def _with_zone(moment: pl.Expr, zone: str | None) -> pl.Expr:
+    """Write local times of a zone as UTC with its mark, so that the study's zone decides on the day."""
+    if zone is None:
+        return moment
+    plain = pl.when(moment.str.contains(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")).then(moment)
+    local = plain.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    marked = convert.to_utc(local, zone).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return pl.coalesce(marked, moment)
 
 
 def _check_numbers(

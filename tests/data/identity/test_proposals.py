@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -65,6 +66,27 @@ def test_nothing_is_accepted_below_the_stated_score() -> None:
     assert decided == {"a": "accept", "b": "accept", "c": "proposed", "d": "proposed"}
     with pytest.raises(ParamsError, match="above 0 and up to 1"):
         _proposed(same, auto_accept=95)
+
+
+def test_a_chain_of_sure_pairs_is_not_accepted_over_a_contradiction() -> None:
+    chain = pl.DataFrame(
+        {
+            "customer_id": ["a", "b", "c"],
+            "name": "王芳",
+            "mobile": ["13800000001", "13800000001", None],
+            "email": [None, "wf@qq.com", "wf@qq.com"],
+            "birth_date": [date(1980, 3, 1), None, date(1999, 9, 9)],
+        }
+    )
+    assert set(_proposed(chain, auto_accept=0.9)["cluster_score"]) == {0.95}
+    assert set(_proposed(chain, auto_accept=0.9)["decision"]) == {"proposed"}
+    assert set(_proposed(chain.drop("birth_date"), auto_accept=0.9)["decision"]) == {"accept"}
+    numbers = ["11010519491231002X", None, "440524188001010014"]
+    assert set(
+        _proposed(chain.with_columns(birth_date=None, identity_number=pl.Series(numbers)), auto_accept=0.9)[
+            "decision"
+        ]
+    ) == {"proposed"}
 
 
 def test_decisions_stand_when_proposals_are_made_again() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.identity import FEBRL_FIELDS, quality, read_febrl
+from benchmarks.identity import FEBRL_FIELDS, generated, quality, read_febrl
 from crmlab.data.identity import find_matches, resolve
 from crmlab.data.identity.clusters import PAIR_SCHEMA, combine
 from crmlab.data.identity.comparisons import Comparison, prepared
+from crmlab.data.identity.resolver import _with_shares
 from crmlab.errors import DataError, MissingExtraError, ParamsError
 from tests.data.identity.people import customers as people
 
@@ -48,6 +49,48 @@ def test_chinese_customers() -> None:
     assert (pairs["left"] < pairs["right"]).all()
     assert pairs["score"].is_between(0.9, 1).all()
     assert {"probabilistic", "name", "~name", "mobile", "~home_address"} <= set(pairs["evidence"].explode())
+
+
+def test_the_generated_company() -> None:
+    # Second registrations leave out e-mail, WeChat and identity number: nothing is to be learned from these.
+    records, truth = generated(3_000, 7)
+    pairs = resolve(records)
+    keys = find_matches(records).pairs
+    exact, found, both = (quality(truth, each) for each in (keys, pairs, combine(keys, pairs)))
+    for name, figures in (("keys", exact), ("resolver", found), ("both", both)):
+        _told(f"generated company, {name}", figures)
+    assert exact[0] == 1
+    assert exact[1] >= 0.6  # most kinds of second records have another mobile number, or none
+    assert found[0] >= 0.97
+    assert found[1] >= 0.97
+    assert both[2] >= 0.98
+
+
+def test_a_family_is_not_one_customer() -> None:
+    records, _ = people(600)
+    homes = records["home_address", "phone", "city"][:100]
+    family = records.head(100).with_columns(
+        customer_id="k" + pl.col("customer_id"),
+        name=pl.col("name").str.slice(0, 1) + "璨",
+        mobile=pl.lit("1990000") + pl.int_range(1000, 1100).cast(pl.String),
+        email=None,
+        birth_date=pl.col("birth_date").dt.offset_by("25y4mo3d"),
+    )
+    assert family.select(homes.columns).equals(homes)
+    pairs = resolve(pl.concat([records, family], how="vertical_relaxed"))
+    assert pairs.filter(pl.col("left") == "k" + pl.col("right")).is_empty()
+
+
+def test_what_is_learned_is_weighed_and_kept_plausible() -> None:
+    null = {"is_null_level": True}
+    levels = [null, {"u_probability": 0.001}, {"u_probability": 0.001}, {"u_probability": 0.998}]
+    model = {"comparisons": [{"output_column_name": "email", "comparison_levels": levels}]}
+    shares = [({"email": [0.2, 0.5, 0.3]}, 0.9), ({"email": [0.1, 0.0, 0.9]}, 0.1), ({}, 1.0)]
+    told = [
+        level["m_probability"]
+        for level in _with_shares(model, shares)["comparisons"][0]["comparison_levels"][1:]
+    ]
+    assert told == pytest.approx([0.19, 0.19, 0.62])  # similar is no better evidence than equal
 
 
 def test_the_same_customers_give_the_same_pairs_in_silence(capfd: pytest.CaptureFixture[str]) -> None:

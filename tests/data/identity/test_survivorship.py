@@ -102,3 +102,34 @@ def test_rules_that_do_not_exist(given: dict[str, Any], message: str) -> None:
 def test_a_rule_for_a_field_that_is_not_there() -> None:
     with pytest.raises(ParamsError, match=r"'cty', which the customers lack\. Did you mean 'city'"):
         survive(RECORDS, Survivorship(fields={"cty": "longest"}))
+
+
+HOMES = pl.DataFrame(
+    {
+        "record_id": ["r1", "r2", "r3"],
+        "customer_id": "r1",
+        "province": ["广东省", None, None],
+        "city": ["广州", "上海市", "上海"],
+        "home_address": ["天河路1号", None, "南京路2号"],
+        "postcode": ["510000", None, None],
+        "email": ["a@qq.com", None, None],
+        "updated_at": [datetime(2024, month, 1, tzinfo=UTC) for month in (1, 3, 2)],
+    }
+)
+
+
+def test_an_address_is_not_put_together_of_two() -> None:
+    found = survive(HOMES, Survivorship())
+    assert found.customers.select("province", "city", "home_address", "postcode", "email").row(0) == (
+        None, "上海市", "南京路2号", None, "a@qq.com",
+    )  # fmt: skip
+    origin = found.provenance.select("field", "record_id").rows()
+    assert {("city", "r2"), ("home_address", "r3"), ("email", "r1")} <= set(origin)
+    assert "province" not in dict(origin)
+    told = found.conflicts.filter(pl.col("field") == "province")
+    assert told.rows() == [("r1", "province", None, "newest", None, ["广东省"])]
+
+
+@pytest.mark.parametrize("rules", [Survivorship("longest"), Survivorship("newest", {"province": "newest"})])
+def test_a_rule_of_its_own_chooses_a_field_by_itself(rules: Survivorship) -> None:
+    assert survive(HOMES, rules).customers["province"].to_list() == ["广东省"]

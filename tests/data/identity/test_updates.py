@@ -123,3 +123,10 @@ def test_updates_say_who_and_when(column: str) -> None:
     updates = pl.DataFrame({"customer_id": ["a"], "updated_at": ["2024-05-01"], "name": ["x"]}).drop(column)
     with pytest.raises(DataError, match=f"lack the column '{column}'"):
         merge_updates(CUSTOMERS, updates)
+
+
+def test_an_empty_field_was_not_changed_even_where_fields_belong_together() -> None:
+    customers = CUSTOMERS.with_columns(city=pl.lit("广州"), home_address=pl.lit("天河路1号"))
+    update = pl.DataFrame({"customer_id": ["a"], "updated_at": ["2024-03-01"], "city": ["上海"]})
+    updated = merge_updates(customers, update)
+    assert updated.customers.select("city", "home_address").row(0) == ("上海", "天河路1号")

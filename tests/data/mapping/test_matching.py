@@ -197,6 +197,53 @@ def test_dates_of_another_form_stay_for_cleaning() -> None:
     assert read == ["13/25/2024", "2024-03-05", "soon", None, "2024-03-05 00:00:00"]
 
 
+def test_a_habit_of_a_program_gives_way_to_the_dates() -> None:
+    headers = "order_number,order_total,order_currency,order_date,billing_email"
+    mapping = map_table("orders", headers.split(","), named("woocommerce-orders"))
+    rows = ["1,5,CNY,03/04/2024 10:00,a@x.cn", "2,5,CNY,25/12/2024 10:00,b@x.cn"]
+    asked = mapping.apply(frame(headers, *rows)).collect()["ordered_at"].to_list()
+    assert asked == ["03/04/2024 10:00", "25/12/2024 10:00"], "not the first one as the 4th of March"
+    stated = mapping.apply(frame(headers, *rows), dates={"ordered_at": ("%d/%m/%Y %H:%M",)}).collect()
+    assert stated["ordered_at"].to_list() == ["2024-04-03 10:00:00", "2024-12-25 10:00:00"]
+
+
+def test_a_stated_format_replaces_that_of_the_preset() -> None:
+    headers = "order_number,order_total,order_currency,order_date,billing_email"
+    mapping = map_table("orders", headers.split(","), named("woocommerce-orders"))
+    found = mapping.apply(
+        frame(headers, "1,5,CNY,12/25/2024,a@x.cn"), dates={"ordered_at": ("%d/%m/%Y",)}
+    ).collect()
+    assert found["ordered_at"].to_list() == ["12/25/2024"]
+
+
+@pytest.mark.parametrize(
+    ("total", "back", "amount"),
+    [
+        ("100.00", "40.10", "59.9"),
+        ("100.00", "-40.10", "59.9"),
+        ("100.00", "0.00", "100.00"),
+        ("100.00", "", "100.00"),
+        ("100.00", "100.00", "100.00"),  # the status says so
+        ("100.00", "?", "?"),
+        ("x", "5", "x"),
+    ],
+)
+def test_what_was_paid_back_in_part(total: str, back: str, amount: str) -> None:
+    headers = "Name,Email,Financial Status,Total,Created at,Lineitem quantity,Lineitem name,Refunded Amount"
+    mapping = map_table("orders", headers.split(","), named("shopify-orders"))
+    row = f"#1,a@x.cn,partially_refunded,{total},2024-01-02 10:00:00 +0800,2,茶,{back}"
+    assert mapping.apply(frame(headers, row)).collect()["amount"].to_list() == [amount]
+    own = map_table("orders", headers.split(","), named("shopify-orders"), {"amount": "Total"})
+    assert own.apply(frame(headers, row)).collect()["amount"].to_list() == [total], "as the study says"
+
+
+def test_guests_are_nobody_in_particular() -> None:
+    headers = "Order Number,Order Status,Order Date,Order Total Amount,Customer User ID"
+    mapping = map_table("orders", headers.split(","), named("woocommerce-orders"))
+    found = mapping.apply(frame(headers, "1,Completed,2024-01-01,5,0", "2,Completed,2024-01-01,5,8"))
+    assert [value or None for value in found.collect()["customer_id"].to_list()] == [None, "8"]
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_no_header_can_be_two_columns(table: str) -> None:
     owners: dict[str, str] = {}

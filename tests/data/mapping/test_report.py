@@ -70,6 +70,23 @@ def test_no_value_of_a_person_is_shown(tmp_path: Path, table: str | None) -> Non
             assert canary not in text
 
 
+def test_names_in_other_columns(tmp_path: Path) -> None:
+    """A customer may be a person; a deal may be called like one, a company live at one's address."""
+    canaries = ("王小明", "张家口路88号", "李小龙的续费")
+    customers = [
+        ["客户名称", "客户级别", "负责人", "详细地址"],
+        *[["王小明", "重要", "甲乙", "张家口路88号"]] * 6,
+    ]
+    deals = [
+        ["Id", "AccountId", "Name", "StageName", "CloseDate", "Amount"],
+        *[["1", "2", name, "Closed Won", "2024-01-01", "5"] for name in ("李小龙的续费", *["年度合同"] * 5)],
+    ]
+    for rows in (customers, deals):
+        text = report(tmp_path / "a.csv", rows).to_text("zh")  # type: ignore[arg-type]
+        assert [canary for canary in canaries if canary in text] == []
+    assert "年度合同" in text, "what is there often is a category"
+
+
 def test_shares(tmp_path: Path) -> None:
     rows = [
         ["订单号", "客户编号", "下单时间", "金额"],
@@ -102,6 +119,16 @@ def test_dates_that_do_not_begin_with_the_year(tmp_path: Path, dates: list[str],
     stated = report(tmp_path / "a.csv", rows, dates={"ordered_at": form})
     assert {column.column: column.readable for column in stated.columns}["ordered_at"] == 1.0
     assert not any("dates:" in note.en for note in stated.notes)
+
+
+@pytest.mark.parametrize(
+    ("dates", "told"), [(["03/04/2024", "05/06/2024"], True), (["03/04/2024", "05/26/2024"], False)]
+)
+def test_a_habit_that_the_dates_do_not_settle(tmp_path: Path, dates: list[str], told: bool) -> None:
+    header = ["order_number", "order_total", "order_currency", "order_date", "billing_email"]
+    rows = [header, *[[place, 5, "CNY", date, "a@x.cn"] for place, date in enumerate(dates)]]
+    text = report(tmp_path / "a.csv", rows).to_text("en")  # type: ignore[arg-type]
+    assert ("write dates: {ordered_at: '%d/%m/%Y %H:%M:%S'}" in text) is told
 
 
 def test_words_in_no_code_list_and_lines_that_look_like_orders(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_ids_are_codes_unless_the_study_shows_them(card: Card, key: bytes | None
 
 
 def test_of_a_text_only_its_length_and_of_a_birthday_its_year(card: Card) -> None:
-    found = card({"feedback": {"text": ["测试一下我的电话"]}})
+    found = card({"feedback": {"text": ["测试数据记录12"]}})
     assert _examples(found, "text_placeholder", "feedback") == ["Row 1: ********"]
     found = card({"customers": {"customer_id": ["a"], "birth_date": ["1900-01-01"]}})
     assert _examples(found, "age_plausible") == ["Row 1: 1900-**-**"]

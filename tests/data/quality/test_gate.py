@@ -25,7 +25,7 @@ GATES = [
         {**LENIENT, "rules": {"mobile_format": {"gate": True}}},
         "'customers': 1 of 2 (50.0%), 2.0% are allowed",
     ),
-    ({**LENIENT, "min_score": 0.99}, "at least 99.0% is asked"),
+    ({**LENIENT, "min_score": 0.99}, "at least 99.00% is asked"),
 ]
 
 
@@ -44,6 +44,18 @@ def test_another_report_shows_no_number(make_lab: MakeLab, quality: dict[str, An
     lab = make_lab(TABLES, "segmentation", quality=quality)
     with pytest.raises(QualityGateError, match="not good enough for this study"):
         lab.tables  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"rules": {"email_format": {"gate": True}}}, "email_format could not be checked: the column is abs"),
+        ({"rules": {"mobile_format": {"gate": True}}, "off": ["mobile_format"]}, "switched off in the study"),
+    ],
+)
+def test_a_gate_that_cannot_be_checked_is_shut(make_lab: MakeLab, settings: dict[str, Any], why: str) -> None:
+    with pytest.raises(QualityGateError, match=why):
+        make_lab(TABLES, "segmentation", quality={**LENIENT, **settings}).tables  # noqa: B018
 
 
 def test_a_gate_reads_only_the_tables_of_its_rules(make_lab: MakeLab) -> None:

@@ -30,21 +30,44 @@ BROKEN, KEPT, SILENT = True, False, None
 
 CUSTOMERS: dict[str, tuple[dict[str, list[Any]], list[bool | None]]] = {
     "mobile_format": (
-        {"mobile": ["13912345678", "+86 139 1234 5678", "1391234567", "010-88886666", ""]},
-        [KEPT, KEPT, BROKEN, BROKEN, SILENT],
+        {
+            "mobile": [
+                *("13912345678", "+86 139 1234 5678", "19812345678", "17012345678", "+1 (212) 555-0100"),
+                *("00852 9123 4567", "212-555-0100", "1391234567", "010-88886666", "+86 1391234567", ""),
+            ],
+            "country": ["中国"] * 6 + ["USA", "", "中国大陆", "China", "China"],
+        },
+        [KEPT] * 6 + [SILENT, BROKEN, BROKEN, BROKEN, SILENT],
     ),
     "phone_format": (
-        {"phone": ["010-88886666", "400-800-8820", "13912345678", "88886666", ""]},
-        [KEPT, KEPT, KEPT, BROKEN, SILENT],
+        {
+            "phone": [
+                *("010-88886666", "400-800-8820", "13912345678", "+44 20 7946 0018", "+86-21-61234567"),
+                *("(010)8888 6666", "021-6123-4567", "0755-88881234转801", "95588", "88886666", ""),
+            ]
+        },
+        [KEPT] * 9 + [BROKEN, SILENT],
     ),
     "email_format": (
         {"email": ["a.b@qq.com", "1@1", "a@b@c.com", "", "ａ＠ｑｑ．ｃｏｍ"]},
         [KEPT, BROKEN, BROKEN, SILENT, KEPT],
     ),
-    "postcode_format": ({"postcode": ["100000", "12345", "999999", ""]}, [KEPT, BROKEN, BROKEN, SILENT]),
+    "postcode_format": (
+        {
+            "postcode": ["100000", "12345", "999999", "", "94103-1234", "SW1A 1AA", "无"],
+            "country": ["", "", "", "", "美国", "", ""],
+        },
+        [KEPT, BROKEN, BROKEN, SILENT, SILENT, SILENT, BROKEN],
+    ),
     "identity_number_format": (
-        {"identity_number": [WOMAN, WOMAN.lower(), "110105491231002", "4.4E+17", ""]},
-        [KEPT, KEPT, BROKEN, BROKEN, SILENT],
+        {
+            # Then a passport, cards of Hong Kong and Taiwan, and a number that lost its last character.
+            "identity_number": [
+                *(WOMAN, WOMAN.lower(), "'" + WOMAN, "110105491231002", "4.4E+17", ""),
+                *("E12345678", "A123456(3)", "A123456789", WOMAN[:17]),
+            ]
+        },
+        [KEPT, KEPT, KEPT, BROKEN, BROKEN, SILENT, SILENT, SILENT, SILENT, BROKEN],
     ),
     "identity_number_check": (
         {"identity_number": [WOMAN, WOMAN[:-1] + "1", "110105194913310020", "110105491231002", ""]},
@@ -75,8 +98,13 @@ CUSTOMERS: dict[str, tuple[dict[str, list[Any]], list[bool | None]]] = {
         [KEPT, KEPT, BROKEN],
     ),
     "age_plausible": (
-        {"birth_date": ["1990-05-01", "1903-01-01", "2025-01-01", "1904-06-30", ""]},
-        [KEPT, BROKEN, BROKEN, KEPT, SILENT],
+        {
+            "birth_date": [
+                *("1990-05-01", "1903-01-01", "2025-01-01", "1904-06-30", ""),
+                *("1903-06-30", "1903-07-01", "2024-06-30", "2024-07-01", "2024-12-31"),
+            ]
+        },
+        [KEPT, BROKEN, BROKEN, KEPT, SILENT, BROKEN, KEPT, KEPT, BROKEN, BROKEN],
     ),
     "birth_date_default": (
         {"birth_date": ["1900-01-01", "1970-01-01", "1970-01-02", ""]},
@@ -84,10 +112,11 @@ CUSTOMERS: dict[str, tuple[dict[str, list[Any]], list[bool | None]]] = {
     ),
     "birth_date_identity": (
         {
-            "identity_number": [WOMAN, WOMAN, "123", ""],
-            "birth_date": ["1949-12-31", "1949-12-30", "1949-12-31", "1949-12-31"],
+            "identity_number": [WOMAN, WOMAN, "123", "", WOMAN, WOMAN],
+            # The last two are told of by other rules: a default, and a day to come.
+            "birth_date": ["1949-12-31", "1949-12-30", *["1949-12-31"] * 2, "1970-01-01", "2030-01-01"],
         },
-        [KEPT, BROKEN, SILENT, SILENT],
+        [KEPT, BROKEN, SILENT, SILENT, SILENT, SILENT],
     ),
     "gender_identity": (
         {"identity_number": [WOMAN, WOMAN, WOMAN, ""], "gender": ["女", "男", "未知", "男"]},
@@ -99,14 +128,20 @@ CUSTOMERS: dict[str, tuple[dict[str, list[Any]], list[bool | None]]] = {
     ),
     "province_area_code": (
         {
-            "phone": ["010-88886666", "021-88886666", "0755-8888666", "13912345678", "0100-8888666"],
-            "province": ["北京", "北京市", "广东省", "北京", "北京"],
+            "phone": [
+                *("010-88886666", "021-88886666", "0755-8888666", "13912345678", "0100-8888666"),
+                *("+86 21 6123 4567", "+86 10 8888 6666"),
+            ],
+            "province": ["北京", "北京市", "广东省", "北京", "北京", "上海", "上海"],
         },
-        [KEPT, BROKEN, KEPT, SILENT, SILENT],
+        [KEPT, BROKEN, KEPT, SILENT, SILENT, KEPT, BROKEN],
     ),
     "province_postcode": (
-        {"postcode": ["100000", "510000", "5100", "510000"], "province": ["北京", "北京", "北京", ""]},
-        [KEPT, BROKEN, SILENT, SILENT],
+        {
+            "postcode": ["100000", "510000", "5100", "510000", "137400", "137000"],
+            "province": ["北京", "北京", "北京", "", "内蒙古", "内蒙古"],
+        },
+        [KEPT, BROKEN, SILENT, SILENT, KEPT, BROKEN],
     ),
     "education_age": (
         {
@@ -120,12 +155,22 @@ CUSTOMERS: dict[str, tuple[dict[str, list[Any]], list[bool | None]]] = {
         [BROKEN, BROKEN, BROKEN, BROKEN, KEPT, SILENT],
     ),
     "name_placeholder": (
-        {"name": ["测试", "test01", "N/A", "无", "吴无忌", "Testa Rossa", ""]},
-        [BROKEN, BROKEN, BROKEN, BROKEN, KEPT, KEPT, SILENT],
+        {
+            "name": [
+                *("测试", "test01", "N/A", "无", "测试账号2", "test user", "测试公司"),
+                *("吴无忌", "Testa Rossa", "Testa", "Sample", "测试仪器有限公司"[2:], ""),
+            ]
+        },
+        [BROKEN] * 7 + [KEPT, KEPT, KEPT, BROKEN, KEPT, SILENT],
     ),
     "email_placeholder": (
-        {"email": ["1@1", "test@qq.com", "x@example.com", "wang@qq.com", ""]},
-        [BROKEN, BROKEN, BROKEN, KEPT, SILENT],
+        {
+            "email": [
+                *("1@1", "test@qq.com", "x@example.com", "123456@qq.com", "1234567890@qq.com", "a@xx.com"),
+                *("wang@qq.com", "1239876540@qq.com", "li@aa.com", "admin@factory.cn", ""),
+            ]
+        },
+        [BROKEN] * 6 + [KEPT] * 4 + [SILENT],
     ),
     "mobile_shared": (
         {"mobile": ["13912345679", "+8613912345679", "13700000001", "13800138000", "13800138000", ""]},
@@ -196,11 +241,11 @@ OTHERS: dict[tuple[str, str], tuple[dict[str, dict[str, list[Any]]], list[bool |
     ),
     ("unknown_order", "order_lines"): (
         {
-            # Lines of a cancelled order are nobody's fault.
-            "orders": _orders(status=["completed", "cancelled"]),
-            "order_lines": {"order_id": ["o0", "o1", "o2"], "amount": ["5", "5", "5"]},
+            # Lines of a cancelled order are nobody's fault, those of a rejected one were told of there.
+            "orders": _orders(status=["completed", "cancelled", "completed"], amount=["10", "10", "ten"]),
+            "order_lines": {"order_id": ["o0", "o1", "o2", "o3"], "amount": ["5", "5", "5", "5"]},
         },
-        [KEPT, KEPT, BROKEN],
+        [KEPT, KEPT, KEPT, BROKEN],
     ),
     ("unknown_campaign", "contacts"): (
         {
@@ -274,8 +319,15 @@ OTHERS: dict[tuple[str, str], tuple[dict[str, dict[str, list[Any]]], list[bool |
         [KEPT, BROKEN, KEPT, SILENT],
     ),
     ("text_placeholder", "feedback"): (
-        {"feedback": {"text": ["无", "测试", "此用户没有填写评价。", "无可挑剔", "。。。"]}},
-        [BROKEN, BROKEN, BROKEN, KEPT, BROKEN],
+        {
+            "feedback": {
+                "text": [
+                    *("无", "测试", "此用户没有填写评价。", "。。。", "测试数据123", "this is a test"),
+                    *("无可挑剔", "测试了三天，很满意", "特意做了防水测试", "It passed my drop test"),
+                ]
+            }
+        },
+        [BROKEN] * 6 + [KEPT] * 4,
     ),
     ("feedback_undated", "feedback"): (
         {"feedback": {"text": ["好", "差"], "given_on": ["2024-05-01", ""]}},
@@ -324,9 +376,13 @@ def test_rules_of_other_tables(card: Card, case: tuple[str, str]) -> None:
 
 
 def test_a_code_list_of_the_study(card: Card) -> None:
-    grades = {"customers": {"customer_id": ["a", "b"], "grade": ["高", "钛金"]}}
-    found = card(grades, rules={"grade_code": {"codes": ["钛金"]}})
-    assert _flags(found, "grade_code", "customers", 2) == ([True, False], 2)
+    grades = {"customers": {"customer_id": list("abcd"), "grade": ["高", "钛金Ａ", "钛金a", ""]}}
+    found = card(grades, rules={"grade_code": {"codes": ["钛金Ａ"]}})
+    assert _flags(found, "grade_code", "customers", 4) == ([True, False, False, False], 3)
+    many = {"customers": {"customer_id": [f"c{n}" for n in range(9)], "grade": ["高"] * 9}}
+    result = card(many, rules={"grade_code": {"codes": ["钛金"]}}).result("grade_code", "customers")
+    assert result is not None
+    assert result.violated == 9  # where the study gives a list, nothing else is a code
 
 
 def test_an_age_of_the_study(card: Card) -> None:
@@ -369,6 +425,30 @@ def test_few_orders_a_day_are_looked_at_by_week(card: Card) -> None:
     assert (result.violated, result.count.unit.en, result.count.examples) == (1, "weeks", ("2024-05-13",))
 
 
+def test_the_first_weeks_of_a_growing_shop_are_no_gaps(card: Card) -> None:
+    start = date(2024, 1, 1)
+    quiet = [start + timedelta(days=n) for n in range(0, 56, 14)]
+    busy = [start + timedelta(days=n) for n in range(56, 182)]
+    month = [day for day in busy if day.month != 5]  # a month that was never exported stays a gap
+    both = [_daily(quiet, 1)["orders"], _daily(month, 12)["orders"]]
+    times = [time for orders in both for time in orders["ordered_at"]]
+    result = card({"orders": _orders(ordered_at=times)}).result("cadence_gap", "orders")
+    assert result is not None
+    assert (result.violated, result.count.examples[0]) == (31, "2024-05-01")
+
+
+def test_the_answers_of_one_questionnaire_come_by_one_chance(card: Card) -> None:
+    days = [str(WEEKDAYS[n]) for n in (0, 1, 4, 7, 10, 15, 20, 30, 40, 59)]
+    feedback = {
+        "text": ["好"] * 100,
+        "question": [f"Q{n}" for n in range(10)] * 10,
+        "given_on": [day for day in days for _ in range(10)],
+    }
+    for who in ("respondent_id", "customer_id"):
+        given = {"feedback": feedback | {who: [day for day in days for _ in range(10)]}}
+        assert card(given).result("cadence_gap", "feedback") is None
+
+
 def test_few_orders_a_week_have_no_cadence(card: Card) -> None:
     assert card(_daily(WEEKDAYS[::5], 1)).result("cadence_gap", "orders") is None
 
@@ -378,6 +458,21 @@ def test_a_table_that_ends_early_is_not_current(card: Card) -> None:
         result = card({"orders": _orders(ordered_at=[newest])}).result("table_current", "orders")
         assert result is not None
         assert (result.violated, result.count.examples) == (late, (newest,))
+
+
+def test_a_table_with_few_dates_is_not_called_old(card: Card) -> None:
+    texts = {"text": ["好", "差", "中"]}
+    for days, judged in ((["2020-01-01", "", ""], False), (["2020-01-01", "2020-01-01", ""], True)):
+        result = card({"feedback": texts | {"given_on": days}}).result("table_current", "feedback")
+        assert (result is not None) == judged
+
+
+def test_a_grade_that_many_have_is_the_companys_own(card: Card) -> None:
+    grades = ["紫卡"] * 5 + ["高"] * 90 + ["紫"] * 4 + [""] * 50
+    ids = [f"c{n}" for n in range(len(grades))]
+    result = card({"customers": {"customer_id": ids, "grade": grades}}).result("grade_code", "customers")
+    assert result is not None
+    assert (result.checked, result.violated) == (99, 4)
 
 
 def test_rejected_rows_count_in_the_dimension_of_their_reason(card: Card) -> None:

@@ -61,6 +61,29 @@ def test_utf_8_and_gbk_in_one_file(lines: list[str], line: int) -> None:
         to_utf8(b"\n".join(reversed(half)), "a.csv")
 
 
+@pytest.mark.parametrize(
+    ("text", "stray"),
+    [
+        ("客户,城市\n张伟,北京\n李娜,重庆\n", b"\xe5\xbc,x"),
+        ("name,city\nJosé,Orléans\nMüller,Köln\n", "Renée,x".encode("cp1252")),
+        ("name,city\nJosé,Orléans\nMüller,Köln\n", "张伟,x".encode("gbk")),
+    ],
+)
+def test_a_line_that_is_not_utf_8_among_lines_that_are(text: str, stray: bytes) -> None:
+    with pytest.raises(DataError, match=r"a\.csv is UTF-8 text, and line 4 is the first that is not"):
+        to_utf8(text.encode() + stray + b"\n", "a.csv")
+
+
+def test_emoji_among_lines_of_gbk() -> None:
+    with pytest.raises(DataError, match="mixes encodings: line 1 is UTF-8"):
+        to_utf8("1,好评👍\n".encode() + "2,不错\n3,好\n".encode("gbk"), "a.csv")
+
+
+def test_gbk_whose_commonest_value_could_be_utf_8() -> None:
+    text = "编号,性别\n" + "1,女\n" * 9
+    assert to_utf8(text.encode("gbk"), "a.csv") == (text.encode(), "gb18030")
+
+
 def test_one_value_of_another_encoding() -> None:
     raw = "客户,城市\n张伟,".encode("gbk") + "北京".encode() + b"\n" + "李娜,重庆\n".encode("gbk") * 200
     with pytest.raises(DataError, match="line 2 is UTF-8"):
@@ -76,6 +99,14 @@ def test_gb2312_text_is_itself_or_an_error_of_mixture(values: list[str]) -> None
         assert "NUL" in str(error) or "mixes" in str(error)  # noqa: PT017
     else:
         assert decoded.decode() == text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def test_a_value_that_could_be_both_counts_only_where_it_is_no_rarity() -> None:
+    both = "濮剧涵"  # whose bytes are 姾纭 in UTF-8
+    rare = "张伟\n" * 200 + f"{both}\n"
+    assert to_utf8(rare.encode("gbk"), "a.csv")[0].decode() == rare
+    with pytest.raises(DataError, match="mixes encodings: line 3 is UTF-8"):
+        to_utf8(f"张伟\n李娜\n{both}\n".encode("gbk"), "a.csv")
 
 
 def test_western_text_does_not_turn_chinese() -> None:

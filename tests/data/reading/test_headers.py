@@ -190,6 +190,13 @@ def test_totals_that_lack_what_rows_have(label: str) -> None:
     assert layout.notes[0].zh == "1 行是合计、小计（第 4 行），未计入数据，另行保留。"
 
 
+def test_a_row_called_total_that_has_what_rows_have_is_data() -> None:
+    # Two in three have a phone: its absence says nothing; nor is the row one of the last.
+    rows = ["C1 | 1 | 5", "C2 | 2 | 5", "合计 | . | 6", "C3 | 3 | 5", "C4 | 4 | 5", "C5 | . | 5"]
+    layout = _lay_out("\n".join(["客户 | 电话 | 金额", *rows]))
+    assert (layout.frame.height, layout.left_out.height, layout.notes) == (6, 0, ())
+
+
 def test_subtotals_between_rows() -> None:
     layout = _lay_out(
         "城市 | 姓名 | 金额\n 北京 | 张伟 | 1\n 北京 | 李娜 | 2\n 小计 | . | 3\n"

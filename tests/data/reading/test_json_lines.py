@@ -96,3 +96,19 @@ def test_what_is_refused(raw: bytes, words: str) -> None:
 )
 def test_what_looks_like_json(head: bytes, found: bool) -> None:
     assert looks_like_json(head) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('{"a": 1}\n{"a": 1, "a": 2}\n', "line 2"),
+        ('{"a": 1, "in": {"b": 1, "b": 2}}\n', "line 1"),
+        ('{"a.b": 1, "a": {"b": 2}}\n', "line 1"),
+        ('{"a": 1,\n "a": 2}', "line 1 or below"),
+        ('[{"a": 1, "a": 2}]', "the array"),
+        ('[{"a": 1}, {"a.b": 1, "a": {"b": 2}}]', "item 2"),
+    ],
+)
+def test_a_key_that_an_object_has_twice(text: str, where: str) -> None:
+    with pytest.raises(DataError, match=rf"^a\.json, {where}: an object has the same key twice\."):
+        read_json(text.encode(), "a.json")

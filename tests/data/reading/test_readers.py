@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from crmlab.data.reading import readers
-from crmlab.data.reading.readers import RawTable, read_file, read_folder
+from crmlab.data.reading.readers import RawTable, read_file
 from crmlab.errors import DataError
 from tests.data.reading import workbooks
 
@@ -170,21 +170,3 @@ def test_an_interrupt_is_let_through(write: Callable[..., Path], monkeypatch: py
     monkeypatch.setattr(readers, "_text", interrupted)
     with pytest.raises(KeyboardInterrupt):
         read_file(path)
-
-
-def test_a_folder(write: Callable[..., Path], tmp_path: Path) -> None:
-    write(TABLE, "b.csv")
-    write(TABLE.encode("gbk"), "a.txt")
-    write(b"junk\0", ".hidden")
-    write(b"junk\0", "~$b.xlsx")
-    (tmp_path / "inner").mkdir()
-    assert [table.name for table in read_folder(tmp_path)] == ["a.txt", "b.csv"]
-
-
-def test_a_pattern(write: Callable[..., Path], tmp_path: Path) -> None:
-    write(TABLE, "2024-02.csv")
-    write(TABLE, "2024-01.csv")
-    write(TABLE, "notes.txt")
-    assert [table.name for table in read_folder(tmp_path / "2024-*.csv")] == ["2024-01.csv", "2024-02.csv"]
-    with pytest.raises(DataError, match=r"No file is found at .*2023-\*\.csv"):
-        read_folder(tmp_path / "2023-*.csv")

@@ -118,6 +118,58 @@ def test_a_row_that_ends_early_lacks_its_last_values() -> None:
     assert _read("a,b\n1\n2,3") == [{"a": "1", "b": None}, {"a": "2", "b": "3"}]
 
 
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("a,b,c\n1,2,3\n4\n5,6\n7,8,\n", "3, 4"),
+        ('a,b,c\n"1,\n,",2,3\n"4,,",x\n5,6,\n', "3"),
+        ("sep=;\na;b;c\n1;2;3\n4;5\n", "4"),
+        ("标题\na,b,c\n1,2,3\n4,5,6\n7,8", "5"),
+    ],
+)
+def test_rows_that_end_early_are_noted(text: str, rows: str) -> None:
+    notes = [note.en for note in _table(text).notes if "end before" in note.en]
+    assert len(notes) == 1
+    assert f"(row{'s' * (',' in rows)} {rows})" in notes[0]
+
+
+@pytest.mark.parametrize("text", ["a,b,c\n1,,\n2,3,\n", "a,b,\n1,2\n3,\n", "a\n1\n\n2\n", "a,b\n1,2\n,\n\n"])
+def test_blank_cells_are_no_early_end(text: str) -> None:
+    assert not any("end before" in note.en for note in _table(text).notes)
+
+
+@pytest.mark.parametrize("footer", ["导出时间：2024-03-05", "共 2 条记录", "Exported on: 2024-03-05"])
+def test_remarks_below_the_data_are_no_customers(footer: str) -> None:
+    table = _table(f"编号,姓名,金额\n1,王伟,5\n2,李娜,6\n合计,,11\n\n{footer}\n")
+    assert table.frame.collect()["编号"].to_list() == ["1", "2"]
+    assert table.left_out.rows() == [(4, "total", "合计", None, "11"), (6, "footer", footer, None, None)]
+    assert "Remarks below the data, kept aside: 1 (row 6)." in [note.en for note in table.notes]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "编号,姓名,金额\n1,王伟,5\nA-3,,\n",  # says nothing
+        "编号,姓名,金额\n1,王伟,5\n2,,\n张三：很好,,\n",  # other rows have one value, too
+        "反馈,日期\n好,1\n张三：很好,\n",  # two columns
+        "反馈,日期,店\n张三：很好,,\n",  # nothing above
+    ],
+)
+def test_a_last_row_of_one_value_may_be_data(text: str) -> None:
+    assert _table(text).left_out.is_empty()
+    assert len(_read(text)) == text.count("\n") - 1
+
+
+def test_ids_that_an_export_guards_from_excel() -> None:
+    table = _table('订单编号,手机,备注\n="007",\'13812345678,\'好\'\n"=""008""",1,=1+1\n')
+    assert table.frame.collect().rows() == [
+        (2, "007", "13812345678", "'好'"),
+        (3, "008", "1", "=1+1"),
+    ]
+    assert "to keep Excel from changing ids: 3;" in table.notes[0].en
+    assert table.notes[0].zh.startswith("3 个单元格写成")
+
+
 def test_separators_at_line_ends_are_no_column() -> None:
     assert _read("a,b,\n1,2,\n3,4,\n") == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
     assert _read("a,b\n" + "1,2\n" * 200 + "3,4,\n")[-1] == {"a": "3", "b": "4"}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 from crm_exports import WJX_META, wjx_by_text, write
 
+from crmlab.data.cleaning import clean
 from crmlab.data.intake.files import Options, open_file
+from crmlab.data.policy import Policy
 from crmlab.data.surveys.export import SurveyTable, check_asked
 from crmlab.errors import DataError, ParamsError
 
@@ -104,13 +107,30 @@ def test_nothing_personal_gets_into_the_feedback(tmp_path: Path) -> None:
         "Your name?",
         "Phone number",
         "您的收货地址是？",
+        "您的姓名（必填）",
+        "姓名*",
+        "请留下您的姓名和手机号，以便抽奖",
+        "请填写您的联系方式以便我们回访",
+        "你的名字叫什么",
+        "Your name (optional)",
+        "Please leave your e-mail so that we can contact you",
     ],
 )
 def test_questions_that_ask_who_somebody_is(tmp_path: Path, stem: str) -> None:
     assert kinds(wjx(tmp_path, [f"1、{stem}"], ["甲"], ["乙"]))["1"][0] == "personal"
 
 
-@pytest.mark.parametrize("stem", ["您对电话客服的看法", "您的手机品牌", "您通过什么方式联系我们"])
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "您对电话客服的看法",
+        "您的手机品牌",
+        "您通过什么方式联系我们",
+        "您所填写的手机品牌",
+        "您对客服称呼您的方式怎么看",
+        "What is the name of our shop?",
+    ],
+)
 def test_questions_that_only_mention_a_phone(tmp_path: Path, stem: str) -> None:
     assert kinds(wjx(tmp_path, [f"1、{stem}"], ["甲"], ["乙"]))["1"][0] == "single"
 
@@ -154,6 +174,77 @@ def test_wjx_by_number(tmp_path: Path) -> None:
     assert [row[0] for row in answers(table, "4")] == ["价格→质量", "质量→价格"]
     assert [question.text for question in table.questions][1:3] == ["购买过", "第 3 题（物流、客服…）：物流"]
     assert {question.number: question.skipped for question in table.questions}["1"] == 1
+
+
+def test_other_may_be_an_option_with_a_mark(tmp_path: Path) -> None:
+    headers = ["第1题(茶)", "第1题(其他)", "第2题(茶)", "第2题(米)", "第2题(其他【请填写】)"]
+    table = wjx(tmp_path, headers, [1, 0, 1, 0, 0], [0, 1, 0, 0, "咖啡"], [1, 1, -3, -3, -3])
+    assert [row[:2] for row in answers(table, "1")] == [("茶", None), ("其他", None), ("茶┋其他", None)]
+    assert [row[:2] for row in answers(table, "2")] == [("茶", None), (None, "咖啡")]
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "day"),
+    [
+        ("Recorded Date", '{"ImportId":"recordedDate","timeZone":"America/Denver"}', "2024-03-02T01:00:00Z"),
+        ("Recorded Date", '{"ImportId":"recordedDate","timeZone":"Z"}', "2024-03-01T18:00:00Z"),
+        ("Recorded Date", '{"ImportId":"recordedDate"}', "2024-03-01 18:00:00"),
+    ],
+)
+def test_times_of_the_zone_that_the_header_names(tmp_path: Path, second: str, third: str, day: str) -> None:
+    rows = [
+        ["ResponseId", "RecordedDate", "Finished", "Q1"],
+        ["Response ID", second, "Finished", "Why?"],
+        ['{"ImportId":"_recordId"}', third, '{"ImportId":"finished"}', '{"ImportId":"QID1"}'],
+        ["R_1", "2024-03-01 18:00:00", "True", "because"],
+    ]
+    assert survey(tmp_path / "q.csv", rows).frame["given_on"].to_list() == [day]
+
+
+def test_the_day_of_a_time_in_utc_is_that_of_the_study(tmp_path: Path) -> None:
+    rows = [["#", "Why?", "Submit Date (UTC)"], ["a", "because", "2024-03-01 16:30:00"]]
+    frame = survey(tmp_path / "t.csv", rows).frame
+    cleaned = clean("feedback", frame.lazy(), "Asia/Shanghai", Policy())
+    assert cleaned.table["given_on"].to_list() == [date(2024, 3, 2)]
+
+
+@pytest.mark.parametrize(
+    ("last", "dates", "given"),
+    [
+        ("03/25/2024", None, ["2024-03-04 00:00:00", "2024-03-25 00:00:00"]),
+        ("25/03/2024", None, ["03/04/2024", "25/03/2024"]),
+        ("25/03/2024", {"given_on": "%d/%m/%Y"}, ["2024-04-03 00:00:00", "2024-03-25 00:00:00"]),
+    ],
+)
+def test_month_first_only_where_every_date_allows_it(
+    tmp_path: Path, last: str, dates: dict[str, str] | None, given: list[str]
+) -> None:
+    rows = [
+        ["Respondent ID", "Collector ID", "End Date", "Why?"],
+        ["", "", "", "Open-Ended Response"],
+        ["1", "9", "03/04/2024", "so"],
+        ["2", "9", last, "so"],
+    ]
+    assert survey(tmp_path / "s.csv", rows, dates=dates).frame["given_on"].to_list() == given
+
+
+@pytest.mark.parametrize(
+    ("headers", "first"),
+    [
+        (["ResponseId", "RecordedDate", "Finished", "Why?"], "R_1"),
+        (["Respondent ID", "Collector ID", "End Date", "Why?"], "118000001"),
+    ],
+)
+def test_header_rows_that_were_taken_out(tmp_path: Path, headers: list[str], first: str) -> None:
+    sheets = [
+        [f"{first}{place}", f"2024-03-0{place} 10:00:00", f"2024-03-0{place} 10:00:00", "so"]
+        for place in (1, 2, 3)
+    ]
+    for rows in ([headers, *sheets], [headers, ["", "", "", "Open-Ended Response"], *sheets]):
+        for stated in ({}, {"preset": "qualtrics" if first == "R_1" else "surveymonkey"}):
+            table = survey(tmp_path / "a.csv", rows, **stated)
+            assert table.respondents == 3
+            assert table.frame["respondent_id"].to_list() == [sheet[0] for sheet in sheets]
 
 
 def test_numbers_of_options_are_no_scores(tmp_path: Path) -> None:
