@@ -150,6 +150,15 @@ class QualityParams(_Strict):
                 raise ValueError("; ".join(problems))
         return value
 
+    @field_validator("off")
+    @classmethod
+    def _no_gate_is_off(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        rules: dict[str, QualityRuleParams] = info.data.get("rules") or {}
+        for name in value:
+            if name in rules and rules[name].gate:
+                raise ValueError(f"the rule {name!r} is a gate under `rules`, so it cannot be off")
+        return value
+
     @field_validator("rules")
     @classmethod
     def _only_what_they_take(cls, value: dict[str, QualityRuleParams]) -> dict[str, QualityRuleParams]:
@@ -339,6 +348,8 @@ def _allowed(where: Where) -> tuple[str, ...]:
         ("policy",): Policy,
         ("title",): TitleParams,
     }
+    if where[:2] == ("quality", "rules") and len(where) == 4:
+        return tuple(QualityRuleParams.model_fields)
     return tuple(groups[where[:-1]].model_fields) if where[:-1] in groups else STUDY_FIELDS
 
 

@@ -376,3 +376,9 @@ def test_every_setting_is_described_in_both_languages() -> None:
         text = field.description or ""
         assert any("\u4e00" <= character <= "\u9fff" for character in text), name
         assert any(character.isascii() and character.isalpha() for character in text), name
+
+
+def test_a_typo_in_a_rule_of_quality_is_told() -> None:
+    quality = {"rules": {"mobile_format": {"max_shar": 0.1}}}
+    with pytest.raises(ParamsError, match=r"quality\.rules\.mobile_format\.max_shar.*'max_share'\?"):
+        check({"as_of": "2024-06-30", "data": [{"source": "complete-journey"}], "quality": quality})

@@ -207,7 +207,7 @@ def update(
     from crmlab.data.intake.files import Options, read_table
 
     table = _customers(customers).table
-    changes = read_table(updates, "customers", Options()).collect()
+    changes = read_table(updates, "customers", Options()).frame.collect()
     known = pl.read_parquet(identities) if identities else None
     result = merge_updates(table, changes, _survivorship(rules, trusted, table), known)
     result.save(target)
@@ -245,7 +245,7 @@ def _customers(path: Path) -> Cleaned:
         from crmlab.data.cleaning import clean
         from crmlab.data.intake.files import Options, read_table
 
-        cleaned = clean("customers", read_table(path, "customers", Options()), "Asia/Shanghai")
+        cleaned = clean("customers", read_table(path, "customers", Options()).frame, "Asia/Shanghai")
     if cleaned.rejected.height:
         from crmlab.data.schemas import REASONS
 

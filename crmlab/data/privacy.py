@@ -240,6 +240,11 @@ def _is_spelt(number: str) -> bool:
 _AS_DIGITS = str.maketrans(_HAN_DIGITS, "001234567891123456789")
 
 
+def _is_international(number: str) -> bool:
+    """Eight digits at least, with the country's: "+20 (95 %" is a figure with its interval."""
+    return len(re.sub(r"\D", "", number)) >= 8
+
+
 def _is_card(number: str) -> bool:
     """Luhn's check, for 15 to 19 digits."""
     if not 15 <= len(number) <= 19:
@@ -259,7 +264,7 @@ _RULES: tuple[tuple[str, re.Pattern[str], _Check], ...] = (
     ("phone", _SPELT, _is_spelt),
     ("phone", _LANDLINE, _always),
     ("phone", _LOCAL, _always),
-    ("phone", _INTERNATIONAL, _always),
+    ("phone", _INTERNATIONAL, _is_international),
     ("phone", _GROUPED, _always),
     ("messenger", _WECHAT, _always),
     ("messenger", _QQ, _always),

@@ -65,6 +65,9 @@ IDS: dict[str, str] = {
 }
 """The column that names a row; without it equal rows may be different things."""
 
+NO_DATA = "no_data"
+"""The reason of rows of a file that are no data: titles, totals, remarks."""
+
 REASONS: dict[str, Text] = {
     "unreadable": Text("无法识别的值", "unreadable value"),
     "unknown_code": Text("取值不在代码表内", "value that is in no code list"),
@@ -79,6 +82,7 @@ REASONS: dict[str, Text] = {
     "begins_first": Text("结束早于开始", "ends before it begins"),
     "share": Text("得分不在 0 到 1 之间", "score outside 0 to 1"),
     "contradiction": Text("同一订单的各行互相矛盾", "lines of one order contradict each other"),
+    NO_DATA: Text("标题、合计或说明行（不是数据）", "title, total or remark (no data)"),
     "unknown_customer": Text("编号不在客户表中", "customer that is in no customer table"),
     "unknown_kind": Text("既不是投诉也不是意见", "neither a complaint nor feedback"),
     "repeated": Text("同一客户的第二行", "second row of one customer"),
@@ -93,7 +97,7 @@ REASONS: dict[str, Text] = {
 BY_SOURCE = ("unknown_customer", "unknown_kind", "repeated")
 """Reasons for which a source itself refuses a row."""
 
-BY_POLICY = ("cancelled", "pending", "refund", "zero_amount", "repeated_line")
+BY_POLICY = (NO_DATA, "cancelled", "pending", "refund", "zero_amount", "repeated_line")
 """Reasons that are no fault of the data; they do not count towards the quality gate."""
 
 DAMAGED_ID = r"^[-+]?\d(?:\.\d+)?[eE]\+\d\d$"

@@ -173,7 +173,8 @@ class TableStore(Mapping[str, pl.DataFrame]):
         schema = raw.collect_schema()
         if "customer_id" not in schema or schema["customer_id"].is_nested():
             return raw
-        known = self["identities"].filter(pl.col("record_id") != pl.col("customer_id"))
+        # Which records are one person is no event: it holds for the past, whenever it was found out.
+        known = self.cleaned("identities").table.filter(pl.col("record_id") != pl.col("customer_id"))
         pairs = known.unique("record_id", keep="last", maintain_order=True)
         given = as_text(pl.col("customer_id"), schema["customer_id"])
         owner = convert.code(given).replace_strict(

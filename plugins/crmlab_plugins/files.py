@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import polars as pl
 from pydantic import ConfigDict
@@ -56,13 +57,14 @@ class Files(Source):
     - ``questions`` of a survey: number or stem → scale or kind; ``scale`` of the scores of feedback
 
     ``orders: {from: order_lines}`` sums the lines to orders. ``note`` tells readers in a sentence what the
-    data is.
+    data is, ``warning`` (``{zh: …, en: …}``) what they must know before they repeat a figure.
     """
 
     title: ClassVar[Text] = Text("文件", "Files")
     tables: ClassVar[tuple[str, ...]] = tuple(TABLES)
     files: dict[str, TableFile]
     note: str = ""
+    warning: dict[Literal["zh", "en"], str] = field(default_factory=dict)
 
     @property
     def provides(self) -> tuple[str, ...]:
@@ -71,24 +73,36 @@ class Files(Source):
 
     @property
     def origin(self) -> Text:
-        """The names of the files, without their folders."""
+        """The names of the files, without their folders, and what was noticed in them once they are read."""
         paths = [file["path"] for file in self.files.values() if "path" in file]
         names = ", ".join(dict.fromkeys(Path(path).name for path in paths))
         note = f" {self.note}" if self.note else ""
-        return Text(f"用户文件：{names}。{note}", f"Files of the user: {names}.{note}")
+        notes: list[tuple[str, Text]] = getattr(self, "_notes", [])
+        zh = "".join(f" {name}：{noticed.zh}" for name, noticed in notes)
+        en = "".join(f" {name}: {noticed.en}" for name, noticed in notes)
+        return Text(f"用户文件：{names}。{note}{zh}", f"Files of the user: {names}.{note}{en}")
+
+    @property
+    def caution(self) -> Text | None:
+        """The warning of the study."""
+        return Text(self.warning["zh"], self.warning["en"]) if self.warning else None
 
     def read(self) -> Mapping[str, pl.LazyFrame]:
         """Read every file; raise DataError for a file or a header that is not there.
 
         Orders that are ``from`` their lines are not delivered: their lines are.
         """
-        return {
+        read = {
             name: read_table(file["path"], name, _options(file))
             for name, file in self.files.items()
             if "from" not in file
         }
+        self._notes = list(dict.fromkeys(note for table in read.values() for note in table.notes))
+        return {name: table.frame for name, table in read.items()}
 
     def _check_params(self) -> None:
+        if self.warning and set(self.warning) != {"zh", "en"}:
+            raise ParamsError("warning: give it in both languages, `warning: {zh: …, en: …}`.")
         problems = [line for name, file in self.files.items() for line in _problems(name, file, self.files)]
         if problems:
             raise ParamsError(" ".join(problems))

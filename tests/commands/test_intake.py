@@ -408,3 +408,25 @@ def test_every_table_is_read_again_exactly(tmp_path: Path) -> None:
         as_delivered(table, once.table, given.columns).write_parquet(path)
         again = clean(table, pl.scan_parquet(path), "Asia/Shanghai", KEEP)
         assert again.table.equals(once.table), table
+
+
+def test_a_date_that_stands_for_never_is_not_the_day_of_the_study(tmp_path: Path) -> None:
+    rows = [["客户编号", "登记日期", "手机"], ["a", "2024-05-01", "13900000001"], ["b", "9999-12-31", ""]]
+    path = write(tmp_path / "a.csv", rows)
+    result = run("import", path, "--table", "customers", "--to", tmp_path / "s.yaml")
+    assert "as_of 2024-05-01" in result.output
+
+
+def test_a_blank_workbook_of_forms_is_told(tmp_path: Path) -> None:
+    book = tmp_path / "forms.xlsx"
+    assert run("template", "--to", book).exit_code == 0
+    result = run("import", book, "--to", tmp_path / "s.yaml")
+    assert result.exit_code == 2
+    assert "blank workbook of forms" in result.output
+    assert not (tmp_path / "s.yaml").exists()
+
+
+def test_what_was_noticed_in_a_file_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "b.csv", fxiaoke_orders())
+    result = run("import", path, "--to", tmp_path / "s.yaml")
+    assert "kept aside: 1 (row 62)" in result.output

@@ -187,3 +187,14 @@ def test_fractions_are_no_numbers_of_persons() -> None:
     card, mobile = "6222021234567894", "13912345678"
     written = [f"datum['share'] > 0.{card}", f"1.{mobile}", f"卡 {card}", f"打 {mobile}。"]
     assert mask_text(pl.Series(written)).to_list() == [*written[:2], "卡 [银行卡号]", "打 [电话]。"]
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        *("净推荐值（NPS）为 +20（95% 区间 +15–+26）", "NPS of +20 (95% interval +15 – +26)"),
+        *("+7.5 个百分点（95% 区间 -1.2–+16.3）", "+20 (95%), 1,234,567 rows", "2024-03-05 – 2024-06-30"),
+    ],
+)
+def test_figures_are_no_telephones(figure: str) -> None:
+    assert mask_text(pl.Series([figure])).to_list() == [figure]

@@ -216,7 +216,7 @@ def test_merged_records_bring_their_rows_along() -> None:
         "since": ["2024-01-01", "2024-01-01", "2024-07-01"],
     }
     made = Made().having(identities=identities, orders=_orders("2024-05-01", "2024-05-02", "2024-05-03"))
-    assert _store(made)["orders"]["customer_id"].to_list() == ["c0", "c0", "c2"]
+    assert _store(made)["orders"]["customer_id"].to_list() == ["c0", "c0", "c9"]
 
 
 @pytest.mark.parametrize("ids", [["7", " ００8\u200b", "9"], [7, 8, 9], [7.0, 8.0, 9.0]])

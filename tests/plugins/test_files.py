@@ -315,3 +315,30 @@ def test_online_retail(shared_data: Path) -> None:
     assert known.height == 397_884
     assert known["customer_id"].n_unique() == 4_338
     assert frame.filter(pl.col("status") == "cancelled").collect().height == 9_288
+
+
+def test_titles_and_totals_are_counted_and_kept_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "六月.csv"
+    path.write_text(
+        "六月订单,,,\n订单号,客户编号,下单时间,金额\n1,ann,2024-06-01,10\n\n2,bob,2024-06-02,5\n合计,,,15\n",
+        encoding="utf-8",
+    )
+    source = Files.from_params({"files": {"orders": {"path": str(path)}}})
+    tables = TableStore([source], date(2024, 6, 30), "Asia/Shanghai", 0.0)
+    assert tables["orders"]["amount_hundredths"].to_list() == [1000, 500]
+    assert tables.count("orders").reasons == {"no_data": 2}
+    rejected = tables.cleaned("orders").rejected
+    assert rejected.select("source_file", "source_row", "amount").rows() == [
+        ("六月.csv", 1, None),
+        ("六月.csv", 6, "15"),
+    ]
+    assert "六月.csv: Total rows, no data and kept aside: 1 (row 6)." in source.origin.en
+    assert "合计" in source.origin.zh
+
+
+def test_a_warning_is_for_both_languages() -> None:
+    source = Files.from_params({"files": {}, "warning": {"zh": "生成数据。", "en": "Generated data."}})
+    assert source.caution == ("生成数据。", "Generated data.")
+    assert Files.from_params({"files": {}}).caution is None
+    with pytest.raises(ParamsError, match="in both languages"):
+        Files.from_params({"files": {}, "warning": {"zh": "生成数据。"}})

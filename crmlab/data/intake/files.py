@@ -9,16 +9,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
+from crmlab.data.cleaning import REFUSED
 from crmlab.data.mapping.matching import TableMapping, check_conflicts, map_table, tables_of
 from crmlab.data.presets import NONE, Preset, Survey, named, plain, recognised
 from crmlab.data.reading.raw_table import RawTable
 from crmlab.data.reading.readers import read_file
-from crmlab.data.schemas import IDS, columns
+from crmlab.data.schemas import IDS, NO_DATA, columns
 from crmlab.data.surveys.export import SurveyTable, read_survey
 from crmlab.errors import DataError, ParamsError, did_you_mean
+from crmlab.labels import Text
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,16 @@ class Intake:
             frame = frame.with_columns(scale=pl.lit(options.scale))
         return frame.select(origin, pl.all())
 
+    def left_out(self) -> pl.LazyFrame | None:
+        """Return titles, totals and remarks as rows that cleaning is to reject; None where there are none."""
+        rows = self.file.raw.left_out
+        if self.mapping is None or rows.is_empty():
+            return None
+        origin = pl.lit(self.file.raw.name).alias("source_file")
+        refused = pl.lit(NO_DATA).alias(REFUSED)
+        frame = self.mapping.apply(rows.drop("reason").lazy())
+        return frame.select(origin, refused, pl.all().exclude(REFUSED))
+
     def extra(self) -> pl.LazyFrame | None:
         """Return the columns that no canonical column stands for, with keys to the rows.
 
@@ -172,14 +185,22 @@ def open_file(path: Path, options: Options | None = None, table: str | None = No
     return OpenedFile(raw, options, chosen, known)
 
 
-def read_table(given: str | Path, table: str, options: Options) -> pl.LazyFrame:
+class TableRead(NamedTuple):
+    """The raw rows of a canonical table, and what the reader noticed in which file."""
+
+    frame: pl.LazyFrame
+    notes: list[tuple[str, Text]]
+
+
+def read_table(given: str | Path, table: str, options: Options) -> TableRead:
     """Return one canonical table from a file, or from all files of a folder or pattern, one below another.
 
     Of several files each may order its columns as it likes; a required column that one of them lacks
-    is a DataError that names the file. Rows say in ``source_file`` where they are from.
+    is a DataError that names the file. Rows say in ``source_file`` where they are from; rows that are
+    no data are among them with the reason in ``source_reason``, for cleaning to count and keep.
     """
     paths = files_in(given)
-    frames = []
+    frames, notes = [], []
     for path in paths:
         intake = open_file(path, options, table).as_table(table, several=len(paths) > 1)
         frame = intake.frame()
@@ -190,7 +211,10 @@ def read_table(given: str | Path, table: str, options: Options) -> pl.LazyFrame:
                 f"{', '.join(intake.file.headers)}. Correct the file, move it elsewhere, or map the column."
             )
         frames.append(frame)
-    return concatenated(frames)
+        if (left_out := intake.left_out()) is not None:
+            frames.append(left_out)
+        notes += [(path.name, note) for note in intake.file.raw.notes]
+    return TableRead(concatenated(frames), notes)
 
 
 def concatenated(frames: Sequence[pl.LazyFrame]) -> pl.LazyFrame:

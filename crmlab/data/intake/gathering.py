@@ -48,7 +48,15 @@ def gather(paths: Iterable[Path], table: str | None, options: Options, time_zone
         if table is None and options.preset is None and options.sheet is None and is_template(path):
             filled = read_filled(path)
             records.append(template_record(path, filled))
-            told.append(f"{path.name} → {', '.join(filled.tables)} (crmlab template)")
+            told.append(f"{path.name} → {', '.join(filled.tables) or '–'} (crmlab template)")
+            told += [f"    {note.zh} {note.en}" for note in filled.notes]
+            counts = filled.problems.group_by("reason").len().sort("len", "reason", descending=[True, False])
+            told += [f"    {PROBLEMS[why].zh} {PROBLEMS[why].en}: {n:,}" for why, n in counts.iter_rows()]
+            if not filled.tables:
+                raise DataError(
+                    f"{path.name} is a blank workbook of forms: no sheet has a filled row below the "
+                    "header. Fill it in and import it again."
+                )
             for name, frame in filled.tables.items():
                 origin = pl.lit(path.name).alias("source_file")
                 frames.setdefault(name, []).append(frame.select(origin, pl.exclude("source_file")))
@@ -66,6 +74,7 @@ def gather(paths: Iterable[Path], table: str | None, options: Options, time_zone
         records += [report.to_dict() for report in reports(file, name, time_zone=time_zone)]
         preset = f"preset 预设 {file.preset.name}" if file.preset else "headers 表头"
         told.append(f"{file.raw.name} → {name} ({preset})")
+        told += [f"    {note.zh} {note.en}" for note in file.raw.notes]
     return Gathered(frames, extras, records, tuple(told), left_out)
 
 

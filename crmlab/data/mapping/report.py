@@ -143,7 +143,8 @@ class MappingReport:
         aside = Text("", "")
         if self.left_out:
             aside = Text(
-                f"，另有 {self.left_out} 行标题或合计", f", {self.left_out} title or total rows aside"
+                f"，另有 {self.left_out} 行标题、合计或说明",
+                f", {self.left_out} rows of titles, totals or remarks aside",
             )
         lines = [
             Text(

@@ -189,7 +189,9 @@ title:
 
 data:
   - source: files
-    note: 全部为生成数据 / generated data
+    warning:
+      zh: 全部为生成数据：人物、公司与数字均属虚构，不代表任何真实市场。
+      en: All of it is generated data; people, firms and figures are invented and stand for no real market.
     files:
 {tables}
 

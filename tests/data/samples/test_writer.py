@@ -84,8 +84,10 @@ def test_the_study_opens_and_its_tables_are_what_the_truth_says(
         assert count.read == json.loads((shop / "truth.json").read_text(encoding="utf-8"))["rows"][name]
         assert count.rejected == dirt.filter(table=name)["reason"].is_not_null().sum()
     assert study.as_of == date(2024, 12, 31)
-    assert "生成数据" in tables.owner("orders").origin.zh
-    assert "generated" in tables.owner("orders").origin.en
+    caution = tables.owner("orders").caution
+    assert caution is not None
+    assert "生成数据" in caution.zh
+    assert "generated data" in caution.en
 
 
 def test_the_truth_file_fits_its_tables(shop: Path) -> None:
