@@ -20,8 +20,8 @@ from crmlab.labels import Text
 if TYPE_CHECKING:
     from datetime import date
 
+    from crmlab.data.quality.thresholds import QualityParams
     from crmlab.data.tables import TableStore
-    from crmlab.params import QualityParams
 
 Status = Literal["ok", "notice", "warning", "error", "absent"]
 """Kept, broken more often than allowed (by severity), or not checked."""

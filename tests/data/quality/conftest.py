@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from crmlab.data.quality.scorecard import Scorecard, evaluate
+from crmlab.data.quality.thresholds import QualityParams
 from crmlab.data.tables import TableStore
 from crmlab.estimators import Source
 from crmlab.labels import Text
-from crmlab.params import QualityParams
 
 AS_OF = date(2024, 6, 30)
 

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from crmlab.data.quality.scorecard import Scorecard, evaluate
+from crmlab.data.quality.thresholds import QualityParams
 from crmlab.data.tables import TableStore
 from crmlab.errors import DataError
 from crmlab.estimators import Source
 from crmlab.intervals import wilson
 from crmlab.labels import Text
-from crmlab.params import QualityParams
 
 from .conftest import AS_OF, Written
 
