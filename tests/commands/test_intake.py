@@ -430,3 +430,11 @@ def test_what_was_noticed_in_a_file_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "b.csv", fxiaoke_orders())
     result = run("import", path, "--to", tmp_path / "s.yaml")
     assert "kept aside: 1 (row 62)" in result.output
+
+
+def test_numbers_that_excel_destroyed_are_pointed_out(tmp_path: Path) -> None:
+    rows = [["客户编号", "手机", "备注"], ["a", "1.38123E+10", "1.5E+10"], ["b", "13900000001", ""]]
+    path = write(tmp_path / "a.csv", rows)
+    (found,) = json.loads(run("inspect", path, "--table", "customers", "--json").output)
+    notes = [note["en"] for note in found["notes"]]
+    assert any("Long numbers in 手机" in note and "last digits: 1." in note for note in notes)

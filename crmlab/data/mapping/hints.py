@@ -8,9 +8,11 @@ import polars as pl
 
 from crmlab.data.intake.files import Intake, OpenedFile
 from crmlab.data.mapping.columns import MappedColumn, there
-from crmlab.data.schemas import IDS
+from crmlab.data.schemas import DAMAGED_ID, IDS
 from crmlab.labels import Text
 
+_LETTERED = (Text("编号", "id"), Text("文字", "text"))
+"""Types in which a number in scientific notation is a number that lost its digits."""
 _DAY_OR_MONTH_FIRST = r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{4}"
 
 
@@ -57,6 +59,7 @@ def value_notes(intake: Intake, head: pl.DataFrame, mapped: Sequence[MappedColum
                 )
             )
     notes += _assumed(intake, head, by_column)
+    notes += _destroyed(head, mapped)
     own = IDS.get(intake.table)
     if intake.table == "orders" and own in by_column:
         ids = there(head[by_column[own]])
@@ -65,6 +68,25 @@ def value_notes(intake: Intake, head: pl.DataFrame, mapped: Sequence[MappedColum
                 Text(
                     "订单号多次重复：若每行是一条订单明细，请用 --table order_lines。",
                     "Order ids repeat: where each row is a line of an order, use --table order_lines.",
+                )
+            )
+    return notes
+
+
+def _destroyed(head: pl.DataFrame, mapped: Sequence[MappedColumn]) -> list[Text]:
+    """Point out long numbers that Excel has written as 1.38E+10: their last digits are gone."""
+    notes = []
+    for column in mapped:
+        if column.column is None or column.type not in _LETTERED or column.header not in head.columns:
+            continue
+        values = there(head[column.header]).cast(pl.String)
+        if lost := int(values.str.strip_chars().str.contains(DAMAGED_ID).sum()):
+            notes.append(
+                Text(
+                    f"{column.header} 中有 {lost:,} 个长数字被 Excel 改成科学计数法，末尾数位已丢失；"
+                    "请按文本重新导出。",
+                    f"Long numbers in {column.header} that Excel has turned into scientific notation, losing "
+                    f"their last digits: {lost:,}. Export the column anew, as text.",
                 )
             )
     return notes
