@@ -97,7 +97,11 @@ def _parameter_rules(notebook: Any) -> list[str]:
     if tuple(assigned) != STUDY_FIELDS:
         return [f"parameters are {list(assigned)}, a study has {list(STUDY_FIELDS)}"]
     check(assigned)
-    return []
+    calls = [node for cell in code for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+    opened = [call for call in calls if ast.unparse(call.func) == "crmlab.open"]
+    passed = {key.arg: ast.unparse(key.value) for call in opened for key in call.keywords}
+    lost = [name for name in STUDY_FIELDS if passed.get(name) != name]
+    return [f"the study's settings {lost} do not reach crmlab.open"] if lost else []
 
 
 def _text_rules(notebook: Any) -> list[str]:
@@ -170,6 +174,7 @@ def _bad(change: str) -> Any:
         ("nb.cells.insert(0, nb.cells.pop(3))", "exactly one cell"),
         ("code[0].source += '\\nextra = 1'", "a study has"),
         ("code[0].source += '\\nimport os'", "no plain assignment"),
+        ("code[1].source = code[1].source.replace('policy=policy,', '')", "do not reach crmlab.open"),
         ("text[0].metadata['tags'] = []", "neither zh nor en"),
         ("nb.cells.remove(text[1])", "lacks its twin"),
         ("text[1].source = '#' + text[1].source", "other headings"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -192,30 +191,3 @@ def test_the_policy_in_words() -> None:
     assert "已取消的订单照常计入" in policy.text().zh
     with pytest.raises(ValidationError):
         Policy(refunds="sometimes")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("repeated", "rows", "customers", "revenue"),
-    [("keep", 397_884, 4_338, 891_140_790), ("exclude", 392_692, 4_338, 888_720_889)],
-)
-def test_online_retail(shared_data: Path, repeated: str, rows: int, customers: int, revenue: int) -> None:
-    """Figures of the usual cleaning of Chen, Sain & Guo (2012), doi:10.1057/dbm.2012.17."""
-    file = pl.scan_parquet(shared_data / "onlineretail" / "online_retail.parquet")
-    cancelled = pl.when(pl.col("InvoiceNo").str.starts_with("C")).then(pl.lit("cancelled"))
-    raw = file.with_columns(status=cancelled).rename(
-        {
-            "InvoiceNo": "order_id",
-            "CustomerID": "customer_id",
-            "InvoiceDate": "ordered_at",
-            "Quantity": "quantity",
-            "UnitPrice": "unit_price",
-        }
-    )
-    policy = Policy(refunds="exclude", zero_amounts="exclude", repeated_lines=repeated)  # type: ignore[arg-type]
-    cleaned = clean("order_lines", raw, "Europe/London", policy, "GBP", lines_are_orders=True)
-    assert cleaned.table.height == rows
-    assert cleaned.table["customer_id"].n_unique() == customers
-    assert cleaned.table["amount_hundredths"].sum() == revenue
-    assert cleaned.rows_read == 541_909
-    assert sum(cleaned.counts.values()) == 541_909 - rows
-    assert cleaned.counts["nullability"] == 135_080
