@@ -132,7 +132,7 @@ def test_small_moves_are_hidden_and_cannot_be_computed(make_lab: MakeLab) -> Non
 def test_small_classes_are_drawn_together(make_lab: MakeLab, shop: Shop) -> None:
     movement = _movement(make_lab(shop, language="en", **FIXED, privacy={"smallest_group": 2}))
     (data,) = movement.shares_chart().to_dict()["datasets"].values()
-    assert {row["name"] for row in data} == {"Other (fewer than 2)"}
+    assert {row["name"] for row in data} == {"Other (incl. groups under 2)"}
     assert movement.moved("active", {"dormant", "lost"}) is None
     assert "–" in movement.shares_chart().to_dict()["title"]["text"]
     assert movement.chart().to_dict()["title"]["text"] == "Migration matrix: Customer status"

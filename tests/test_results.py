@@ -55,7 +55,7 @@ def test_money_of_few_customers_is_hidden(make_lab: MakeLab, shop: Shop) -> None
     for amount in ("50.00", "15.00", "118.06", "27."):
         assert amount not in page
         assert amount not in chart
-    assert "Other (fewer than 2)" in page
+    assert "Other (incl. groups under 2)" in page
     assert "Active, Dormant, Lost: shown together" in page
 
 
@@ -81,7 +81,7 @@ def test_fewer_customers_than_a_group(make_lab: MakeLab, shop: Shop) -> None:
     assert segments.summary.select("label", "customers", "revenue").rows() == [("few", None, None)]
     assert segments.chart().to_dict()["title"]["text"] == "Too few customers to show segments"
     scores = segments.table().payload()["rows"]
-    assert scores == [["Other (fewer than 7)", None, None, [None, None], None, None, [None, None]]]
+    assert scores == [["Other (incl. groups under 7)", None, None, [None, None], None, None, [None, None]]]
 
 
 def test_labels_without_customers_are_there(make_lab: MakeLab) -> None:

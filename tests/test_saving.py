@@ -193,7 +193,7 @@ def test_the_workbook_names_nobody_and_runs_nothing(make_lab: Any, tmp_path: Pat
     assert shown["en"].to_list() == [None] * 9 + ["'+***"] * 11
     assert set(shown["name"]) == {"王**"}
     assert shown["city"].to_list() == ["北京"] * 15 + ["喀什"] * 5
-    assert set(shown["note"]) == {"Other (fewer than 5)"}
+    assert set(shown["note"]) == {"Other (incl. groups under 5)"}
     assert sheets["attributes_summary"]["label"].to_list() == ["c", "few"]
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name).decode("utf-8") for name in archive.namelist()}
