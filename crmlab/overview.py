@@ -103,7 +103,9 @@ class Overview:
         if "orders" in self.tables:
             items.append((words["policy"], study.policy.text()))
         if "identities" in self.lab.tables:
-            merged = self.lab.tables["identities"].filter(pl.col("record_id") != pl.col("customer_id"))
+            merged = self.lab.tables.cleaned("identities").table.filter(
+                pl.col("record_id") != pl.col("customer_id")
+            )
             people = merged["customer_id"].n_unique()
             given = say("merged_records_text", records=count(merged.height), customers=count(people))
             items.append((words["merged_records"], given))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
     import polars as pl
 
@@ -146,7 +147,6 @@ def apply(
     cleaned = _customers(customers)
     table = cleaned.table
     day = since.date() if since else None
-    _check_day(customers, day)
     merged = resolution.apply(
         table, resolution.read_proposals(proposals), _survivorship(rules, trusted, table), day
     )
@@ -231,9 +231,10 @@ def _customers(path: Path) -> Cleaned:
         study, warnings = read_study(path)
         for warning in warnings:
             click.secho(warning, err=True, fg="yellow")
-        tables = Lab(study).tables
-        cleaned = replace(tables.cleaned("customers"), table=tables["customers"])
-        later = tables.count("customers").later
+        with chdir(path.resolve().parent):  # paths in a study are relative to its folder
+            tables = Lab(study).tables
+            cleaned = replace(tables.cleaned("customers"), table=tables["customers"])
+            later = tables.count("customers").later
         if later:
             click.secho(
                 f"{later:,} 位客户的登记日期晚于观察日，未参与。 "
@@ -255,21 +256,6 @@ def _customers(path: Path) -> Cleaned:
         en = ", ".join(f"{text.en} {count:,}" for text, count in reasons)
         click.secho(f"{rows:,} 行被拒收：{zh}。 {rows:,} rows rejected: {en}.", err=True, fg="yellow")
     return cleaned
-
-
-def _check_day(customers: Path, since: date | None) -> None:
-    """Refuse a day that the study does not reach: it would see the merged customers, but not the merges."""
-    if since is None or not _is_study(customers):
-        return
-    from crmlab.errors import ParamsError
-    from crmlab.params import read_study
-
-    as_of = read_study(customers)[0].as_of
-    if since > as_of:
-        raise ParamsError(
-            f"`--since {since}` is after the study's as-of day {as_of}, so it would not see the merges, "
-            "and orders would lose their customers. Give an earlier day, or none."
-        )
 
 
 def _is_study(path: Path) -> bool:

@@ -151,13 +151,13 @@ def test_the_road_to_a_study_of_merged_customers(call: Call) -> None:
     assert _orders_of("merged.yaml") == {"001": 10_000, "002": 20_000, "003": 30_000}
 
 
-def test_merges_that_the_study_would_not_see_are_refused(call: Call) -> None:
-    Path("orders.csv").write_text(ORDERS, encoding="utf-8")
-    Path("shop.yaml").write_text(STUDY, encoding="utf-8")
-    call("propose", "shop.yaml", "--to", "merges.csv")
-    _decide("合并")
-    with pytest.raises(ParamsError, match="after the study's as-of day 2024-06-30"):
-        call("apply", "shop.yaml", "merges.csv", "--to", "merged", "--since", "2024-07-01")
+def test_a_study_in_another_folder(call: Call) -> None:
+    Path("elsewhere").mkdir()
+    Path("elsewhere/customers.csv").write_text(CUSTOMERS, encoding="utf-8")
+    Path("elsewhere/orders.csv").write_text(ORDERS, encoding="utf-8")
+    Path("elsewhere/shop.yaml").write_text(STUDY, encoding="utf-8")
+    assert "clusters: 1" in call("propose", "elsewhere/shop.yaml", "--to", "merges.csv").stdout
+    assert Path("merges.csv").exists()
 
 
 def test_rejected_rows_are_told_and_kept(call: Call) -> None:
