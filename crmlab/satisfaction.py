@@ -33,6 +33,13 @@ SCALES: dict[str, tuple[int, int]] = {
 """Scale id → its lowest and highest answer; all answers are whole numbers."""
 
 
+def scale_problem(scale: str | None) -> str | None:
+    """Say that there is no scale of that name; None where there is one, or none is given."""
+    if scale is None or scale in SCALES:
+        return None
+    return f"No scale is named {scale!r}.{did_you_mean(scale, SCALES)} Allowed: {', '.join(SCALES)}."
+
+
 @dataclass(frozen=True, slots=True)
 class Rating:
     """One figure of satisfaction.

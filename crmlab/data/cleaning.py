@@ -78,8 +78,7 @@ def clean(
     wanted = [column for column in columns(name) if _is_there(name, column, frame)]
     converted = frame.select("row", **{c.column: _canonical(name, c, frame, time_zone) for c in wanted})
     if name == "orders":
-        local_day = pl.col("ordered_at").dt.convert_time_zone(time_zone).dt.date()
-        converted = converted.with_columns(day=local_day.cast(pl.Int32).cast(pl.Int64))
+        converted = converted.with_columns(day=convert.local_day_number(pl.col("ordered_at"), time_zone))
     if name in _SALES:
         converted = _with_currency(frame, converted, currency)
     lost = _lost(frame, converted, wanted)
@@ -165,7 +164,7 @@ def _typed(column: CanonicalColumn, given: pl.DataType, time_zone: str) -> pl.Ex
     if isinstance(wanted, pl.Datetime):
         return _moment(source, given, time_zone)
     if wanted == pl.Date:
-        return _moment(source, given, time_zone).dt.convert_time_zone(time_zone).dt.date()
+        return convert.local_day(_moment(source, given, time_zone), time_zone)
     if column.column.endswith("_hundredths"):
         return convert.hundredths(_number(source, given))
     if wanted == pl.Float64:

@@ -196,6 +196,16 @@ def _of_the_calendar(moment: pl.Expr, time_zone: str) -> pl.Expr:
     return moment.map_batches(keep, return_dtype=pl.Datetime("us", "UTC"), is_elementwise=True)
 
 
+def local_day(moment: pl.Expr, time_zone: str) -> pl.Expr:
+    """Return the day of a point in time in ``time_zone``."""
+    return moment.dt.convert_time_zone(time_zone).dt.date()
+
+
+def local_day_number(moment: pl.Expr, time_zone: str) -> pl.Expr:
+    """Return the same day as Int64 days since 1970-01-01."""
+    return local_day(moment, time_zone).cast(pl.Int32).cast(pl.Int64)
+
+
 def _level(column: pl.Expr) -> pl.Expr:
     """Trim, and write full-width characters as plain ones."""
     return text(column).str.replace_many(_LEVELLED)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import polars as pl
 
-_FORMULA = r"^[\t\r\n\x00]|^[\s\p{C}]*[=+\-@＝＋－＠﹦﹢﹣﹫]"
+FORMULA = r"(?:[\t\r\n\x00]|[\s\p{C}]*[=+\-@＝＋－＠﹦﹢﹣﹫])"
+"""How a text begins that a spreadsheet may run."""
 _SHEET_NAME = 31
 _NO_SHEET = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 
@@ -27,7 +28,7 @@ def safe_text(values: pl.Series) -> pl.Series:
     if values.dtype != pl.String:
         return values
     value = pl.col(values.name)
-    defused = pl.when(value.str.contains(_FORMULA)).then("'" + value).otherwise(value)
+    defused = pl.when(value.str.contains(f"^{FORMULA}")).then("'" + value).otherwise(value)
     return values.to_frame().select(defused.alias(values.name)).to_series()
 
 

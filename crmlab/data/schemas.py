@@ -15,6 +15,7 @@ from crmlab.data.canonical.customers import Customers, Identities
 from crmlab.data.canonical.marketing import Campaigns, Contacts
 from crmlab.data.canonical.sales import OrderLines, Orders
 from crmlab.data.canonical.service import Complaints, Feedback, Interactions
+from crmlab.errors import did_you_mean
 from crmlab.labels import Text
 
 TABLES: dict[str, type[dy.Schema]] = {
@@ -125,6 +126,24 @@ def columns(table: str) -> tuple[CanonicalColumn, ...]:
     """Return the columns of a canonical table that a source may deliver, in order."""
     return tuple(
         _described(name, rule) for name, rule in TABLES[table].columns().items() if name not in ("row", "day")
+    )
+
+
+def table_problem(name: str) -> str | None:
+    """Say that there is no canonical table of that name; None where there is one."""
+    if name in TABLES:
+        return None
+    return f"No canonical table is named {name!r}.{did_you_mean(name, TABLES)} Allowed: {', '.join(TABLES)}."
+
+
+def column_problem(table: str, column: str) -> str | None:
+    """Say that a source can deliver no such column of a table; None where it can."""
+    allowed = [known.name for known in columns(table)]
+    if column in allowed:
+        return None
+    return (
+        f"The table {table!r} has no column {column!r}.{did_you_mean(column, allowed)} "
+        f"Allowed: {', '.join(allowed)}."
     )
 
 

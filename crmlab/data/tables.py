@@ -208,7 +208,7 @@ class TableStore(Mapping[str, pl.DataFrame]):
     def _is_later(self, table: pl.DataFrame, column: str) -> pl.Expr:
         if table.schema[column] == pl.Date:
             return pl.col(column) > self._as_of
-        return pl.col(column).dt.convert_time_zone(self._time_zone).dt.date() > self._as_of
+        return convert.local_day(pl.col(column), self._time_zone) > self._as_of
 
 
 _HANDLED = ("stage", "solution", "compensation_hundredths", "score", "reopened")
@@ -223,7 +223,6 @@ _LATER_DETAILS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 def _orders_of(lines: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     """Sum lines to orders: the time is that of the first line, other columns are the first line's."""
     others = [name for name in ("currency", "status") if name in lines.columns]
-    local_day = pl.col("ordered_at").dt.convert_time_zone(time_zone).dt.date()
     return (
         lines.group_by("order_id", maintain_order=True)
         .agg(
@@ -232,6 +231,6 @@ def _orders_of(lines: pl.DataFrame, time_zone: str) -> pl.DataFrame:
             pl.col("amount_hundredths").sum(),
             *(pl.col(name).first() for name in others),
         )
-        .with_columns(day=local_day.cast(pl.Int32).cast(pl.Int64))
+        .with_columns(day=convert.local_day_number(pl.col("ordered_at"), time_zone))
         .select("order_id", "customer_id", "ordered_at", "day", "amount_hundredths", *others)
     )

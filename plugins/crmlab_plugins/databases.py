@@ -14,11 +14,11 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from crmlab.data.mapping.matching import check_conflicts, map_table
-from crmlab.data.schemas import TABLES, columns
-from crmlab.errors import ParamsError, did_you_mean
+from crmlab.data.schemas import TABLES, column_problem, table_problem
+from crmlab.errors import ParamsError
 from crmlab.estimators import Source
 from crmlab.labels import Text
-from crmlab.satisfaction import SCALES
+from crmlab.satisfaction import scale_problem
 from crmlab_plugins.database_drivers import quoted
 from crmlab_plugins.database_files import read_duckdb, read_sqlite
 from crmlab_plugins.database_servers import read_mysql, read_postgresql
@@ -240,10 +240,8 @@ def _check_uri(uri: str, schemes: tuple[str, ...]) -> None:
 
 def _problems(name: str, item: Selection) -> list[str]:
     """Say what is wrong with the entry of one table, before any database is opened."""
-    if name not in TABLES:
-        return [
-            f"No canonical table is named {name!r}.{did_you_mean(name, TABLES)} Allowed: {', '.join(TABLES)}."
-        ]
+    if unknown := table_problem(name):
+        return [unknown]
     problems = []
     if ("table" in item) == ("query" in item):
         problems.append(f"Give {name!r} either a table, `{name}: {{table: …}}`, or a query.")
@@ -251,20 +249,12 @@ def _problems(name: str, item: Selection) -> list[str]:
         problems.append(f"{name}.table is no name of a table; write name or schema.name.")
     if "query" in item and (problem := _query_problem(item["query"])):
         problems.append(f"{name}.query {problem}")
-    allowed = [column.name for column in columns(name)]
-    for column in item.get("columns", {}):
-        # Customers may bring attributes of any name.
-        if column not in allowed and name != "customers":
-            problems.append(
-                f"The table {name!r} has no column {column!r}.{did_you_mean(column, allowed)} "
-                f"Allowed: {', '.join(allowed)}."
-            )
-    scale = item.get("scale")
-    if scale is not None and scale not in SCALES:
-        problems.append(
-            f"No scale is named {scale!r}.{did_you_mean(scale, SCALES)} Allowed: {', '.join(SCALES)}."
-        )
-    if scale is not None and name != "feedback":
+    if name != "customers":  # they may bring attributes of any name
+        found = (column_problem(name, column) for column in item.get("columns", {}))
+        problems += [problem for problem in found if problem]
+    if problem := scale_problem(item.get("scale")):
+        problems.append(problem)
+    if item.get("scale") is not None and name != "feedback":
         problems.append(f"`scale` belongs to the table 'feedback', not to {name!r}.")
     return problems
 

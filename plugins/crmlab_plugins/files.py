@@ -15,12 +15,12 @@ from typing_extensions import TypedDict
 from crmlab.data.intake.files import Options, read_table
 from crmlab.data.mapping.values import date_problems
 from crmlab.data.presets import NONE, is_file, named
-from crmlab.data.schemas import TABLES, columns
+from crmlab.data.schemas import TABLES, column_problem, columns, table_problem
 from crmlab.data.surveys.export import check_asked
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.estimators import Source
 from crmlab.labels import Text
-from crmlab.satisfaction import SCALES
+from crmlab.satisfaction import scale_problem
 
 TableFile = TypedDict(
     "TableFile",
@@ -115,10 +115,8 @@ def _options(file: TableFile) -> Options:
 
 def _problems(name: str, file: TableFile, files: Mapping[str, TableFile]) -> list[str]:
     """Say what is wrong with the entry of one table, before any file is opened."""
-    if name not in TABLES:
-        return [
-            f"No canonical table is named {name!r}.{did_you_mean(name, TABLES)} Allowed: {', '.join(TABLES)}."
-        ]
+    if unknown := table_problem(name):
+        return [unknown]
     if "from" in file:
         return _problems_of_derived(name, file, files)
     problems = []
@@ -137,11 +135,8 @@ def _problems(name: str, file: TableFile, files: Mapping[str, TableFile]) -> lis
     repeated = [header for header, times in Counter(file.get("columns", {}).values()).items() if times > 1]
     if repeated:
         problems.append(f"{name}.columns uses the header {repeated[0]!r} for more than one column.")
-    scale = file.get("scale")
-    if scale is not None and scale not in SCALES:
-        problems.append(
-            f"No scale is named {scale!r}.{did_you_mean(scale, SCALES)} Allowed: {', '.join(SCALES)}."
-        )
+    if problem := scale_problem(file.get("scale")):
+        problems.append(problem)
     for setting in ("scale", "questions"):
         if setting in file and name != "feedback":
             problems.append(f"`{setting}` belongs to the table 'feedback', not to {name!r}.")
@@ -169,12 +164,10 @@ def _unknown_columns(name: str, file: TableFile) -> list[str]:
     for setting, given in settings.items():
         for column in given:
             # Customers may bring attributes of any name.
-            if column not in allowed and (name != "customers" or setting != "columns"):
+            problem = column_problem(name, column)
+            if problem and (name != "customers" or setting != "columns"):
                 where = "" if setting == "columns" else f"{name}.{setting}: "
-                problems.append(
-                    f"{where}The table {name!r} has no column {column!r}.{did_you_mean(column, allowed)} "
-                    f"Allowed: {', '.join(allowed)}."
-                )
+                problems.append(f"{where}{problem}")
     for column, meanings in settings["values"].items():
         codes = allowed[column].codes if column in allowed else {}
         for written, meaning in meanings.items():

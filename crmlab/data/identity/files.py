@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from crmlab.data.exports import whole
+from crmlab.data.exports import FORMULA, whole
 from crmlab.data.identity.evidence import evidence_text, field_name
 from crmlab.data.identity.proposals import COMPARED, DECISIONS, SCHEMA
 from crmlab.errors import DataError, did_you_mean
@@ -38,7 +38,7 @@ _SYNONYMS = {
 }
 # What a spreadsheet may take for a formula gets an apostrophe in front; one more than it had, so that
 # reading takes back just what writing added.
-_RISKY = r"^'*(?:[\t\r\n\x00]|[\s\p{C}]*[=+\-@＝＋－＠﹦﹢﹣﹫])"
+_RISKY = rf"^'*{FORMULA}"
 _SHEET = Text("合并建议", "Proposed merges")
 _LONGEST_SHEET = 1_048_575
 _EPOCH = datetime(2000, 1, 1)  # a workbook's time has no zone; fixed, so that bytes repeat

@@ -140,7 +140,7 @@ def _judged(
     check = _VALID.get(name)
     valid = value.is_not_null() & ~is_placeholder(text) & (check(text) if check else pl.lit(value=True))
     given = changes.filter(text.is_not_null()).with_columns(value=value, valid=valid.fill_null(value=False))
-    day = pl.col("at").dt.convert_time_zone(time_zone).dt.date()
+    day = convert.local_day(pl.col("at"), time_zone)
     differ = pl.col("value").filter("valid").n_unique().over("customer_id", day) > 1
     reason = (
         pl.when(~known.fill_null(value=False)).then(pl.lit("unknown_customer"))
@@ -157,7 +157,7 @@ def _typed(value: pl.Expr, given: pl.DataType, wanted: pl.DataType, time_zone: s
     if given != pl.String or wanted == pl.String:
         return convert.text(value) if wanted == pl.String else value.cast(wanted, strict=False)
     if wanted == pl.Date:
-        return convert.moment(value, time_zone).dt.convert_time_zone(time_zone).dt.date()
+        return convert.local_day(convert.moment(value, time_zone), time_zone)
     if wanted == pl.Datetime:
         return convert.moment(value, time_zone).cast(wanted)
     if wanted == pl.Boolean:

@@ -18,9 +18,9 @@ from crmlab.data.mapping.matching import TableMapping, check_conflicts, map_tabl
 from crmlab.data.presets import NONE, Preset, Survey, named, plain, recognised
 from crmlab.data.reading.raw_table import RawTable
 from crmlab.data.reading.readers import read_file
-from crmlab.data.schemas import IDS, NO_DATA, columns
+from crmlab.data.schemas import IDS, NO_DATA, column_problem
 from crmlab.data.surveys.export import SurveyTable, read_survey
-from crmlab.errors import DataError, ParamsError, did_you_mean
+from crmlab.errors import DataError, ParamsError
 from crmlab.labels import Text
 
 
@@ -73,13 +73,9 @@ class OpenedFile:
         Raises DataError where the options map a column that the table has not; customers may bring
         attributes of any name.
         """
-        own = [column.name for column in columns(table)]
         for name in self.options.columns:
-            if name not in own and table != "customers":
-                raise DataError(
-                    f"The table {table!r} has no column {name!r}.{did_you_mean(name, own)} "
-                    f"Allowed: {', '.join(own)}."
-                )
+            if table != "customers" and (problem := column_problem(table, name)):
+                raise DataError(problem)
         preset = self.preset if self.preset and table in self.preset.provides else None
         if preset and preset.survey:
             return Intake(self, table, None, self._survey(preset, several=several))

@@ -28,6 +28,7 @@ from typing import Any
 
 import polars as pl
 
+from crmlab.data import convert
 from crmlab.data.canonical.columns import LAST_PLAUSIBLE_DAY
 from crmlab.data.cleaning import Cleaned, clean
 from crmlab.data.intake.files import Options, concatenated
@@ -162,7 +163,7 @@ def latest_day(tables: Mapping[str, pl.DataFrame], time_zone: str) -> date:
             table = table.filter(pl.col("status").is_null() | (pl.col("status") == "completed"))
         moment = pl.col(column)
         if table.schema[column] != pl.Date:
-            moment = moment.dt.convert_time_zone(time_zone).dt.date()
+            moment = convert.local_day(moment, time_zone)
         # A "never" of a program, such as 9999-12-31, is no day of the data.
         table = table.filter(moment <= LAST_PLAUSIBLE_DAY)
         days += table.select(moment.max()).to_series().drop_nulls().to_list()

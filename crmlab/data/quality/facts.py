@@ -9,7 +9,7 @@ from functools import cached_property
 
 import polars as pl
 
-from crmlab.data import validators
+from crmlab.data import convert, validators
 from crmlab.data.cleaning import Cleaned
 from crmlab.data.quality.places import province_of
 from crmlab.data.schemas import ARRIVALS, IDS, columns
@@ -95,7 +95,7 @@ class Facts:
     def day(self, column: str, dtype: pl.DataType) -> pl.Expr:
         """Return a date, or a point in time as the local day."""
         if isinstance(dtype, pl.Datetime):
-            return pl.col(column).dt.convert_time_zone(self.time_zone).dt.date()
+            return convert.local_day(pl.col(column), self.time_zone)
         return pl.col(column)
 
     def known(self, name: str) -> pl.Series:
