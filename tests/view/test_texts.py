@@ -10,7 +10,7 @@ import pytest
 
 import crmlab
 from crmlab.labels import Text
-from crmlab.view.texts import say, texts
+from crmlab.view.texts import joined, say, texts
 
 SOURCE = "\n".join(
     path.read_text(encoding="utf-8") for path in sorted(Path(crmlab.__file__).parent.rglob("*.py"))
@@ -76,3 +76,10 @@ def test_every_key_that_the_code_names_exists() -> None:
 def test_values_are_filled_in_their_own_language() -> None:
     said = say("movement_caption", scheme=Text("客户状态", "Customer status"))
     assert said == Text("状态迁移矩阵：客户状态", "Migration matrix: Customer status")
+
+
+def test_sentences_that_follow_each_other_end() -> None:
+    caption, note = Text("共 5 位", "5 in all"), Text("标“–”处不显示。", "“–” is not shown.")
+    assert joined(caption, None, note) == Text("共 5 位。标“–”处不显示。", "5 in all. “–” is not shown.")
+    assert joined(caption, None) == caption
+    assert joined(note, note).zh == note.zh * 2

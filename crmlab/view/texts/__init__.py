@@ -29,9 +29,14 @@ def say(key: str, **values: Any) -> Text:
 
 
 def joined(*notes: Text | None) -> Text:
-    """Put sentences after each other; None is no sentence."""
+    """Put sentences after each other; None is no sentence. Where another follows, each has its full stop."""
     said = [note for note in notes if note is not None]
-    return Text("".join(note.zh for note in said), " ".join(note.en for note in said))
+    ended = [Text(_ended(note.zh, "。"), _ended(note.en, ".")) for note in said[:-1]] + said[-1:]
+    return Text("".join(note.zh for note in ended), " ".join(note.en for note in ended))
+
+
+def _ended(sentence: str, stop: str) -> str:
+    return sentence if sentence.endswith(stop) else sentence + stop
 
 
 _LANGUAGES: tuple[Language, Language] = ("zh", "en")
