@@ -121,14 +121,29 @@ def one_alone(plugin: Rows, sample: Sample) -> None:
 
 
 def labels_in_scheme(plugin: Classifier, sample: Sample) -> None:
-    """Every label is one of the scheme, which has at least two."""
-    assert len(plugin.scheme.labels) > 1, (
-        f"the scheme {plugin.scheme.id!r} has {len(plugin.scheme.labels)} label(s)"
-    )
+    """Every label is one of the scheme, which has at least two once fitted."""
     rows = sample.rows(plugin)
-    labels = answers_of(fitted_on(plugin, sample, rows), rows)["label"].drop_nulls().unique().sort()
-    strange = [label for label in labels if label not in plugin.scheme]
-    assert not strange, f"it gives {', '.join(strange)}; its scheme has {', '.join(plugin.scheme.ids)}"
+    fitted = cast("Classifier", fitted_on(plugin, sample, rows))
+    scheme = fitted.scheme
+    assert len(scheme.labels) > 1, f"the scheme {scheme.id!r} has {len(scheme.labels)} label(s)"
+    labels = answers_of(fitted, rows)["label"].drop_nulls().unique().sort()
+    strange = [label for label in labels if label not in scheme]
+    assert not strange, f"it gives {', '.join(strange)}; its scheme has {', '.join(scheme.ids)}"
+
+
+def confidence(plugin: Classifier, sample: Sample) -> None:
+    """Every label has a confidence within 0–1, the same alone as among all; no label, none."""
+    rows = sample.rows(plugin)
+    fitted = cast("Classifier", fitted_on(plugin, sample, rows))
+    sure = fitted.confidence(rows)
+    labels = fitted.predict(rows)
+    bare = [label for label, value in zip(labels, sure, strict=True) if value is None]
+    assert all(label == UNCLASSIFIED.id for label in bare), f"{len(bare)} labels have no confidence"
+    given = int((sure.is_not_null() & (labels == UNCLASSIFIED.id)).sum())
+    assert not given, f"{given} customers without a label have a confidence"
+    for at in range(rows.height):
+        alone = fitted.confidence(rows.slice(at, 1))
+        same(sure.slice(at, 1).to_frame(), alone.to_frame(), f"confidence of row {at} alone")
 
 
 def both_languages(plugin: Estimator, sample: Sample) -> None:
@@ -142,14 +157,21 @@ def both_languages(plugin: Estimator, sample: Sample) -> None:
             _bilingual(f"score {score.id}", score.text)
     if isinstance(plugin, Annotator):
         _bilingual("definition", plugin.definition(), own_words=False)
+    if isinstance(plugin, Feature):
+        for column, measure in plugin.measures.items():
+            assert column in plugin.produces, f"it names {column}, which it does not produce"
+            _bilingual(f"measure {column}", measure.text)
     if isinstance(plugin, Classifier):
-        _bilingual("scheme", plugin.scheme.text)
-        for label in plugin.scheme.labels:
-            assert label.zh.strip(), f"the label {label.id!r} has no Chinese name"
-            assert label.en.strip(), f"the label {label.id!r} has no English name"
-            assert not _han(label.en), f"the English name of the label {label.id!r} is {label.en!r}"
         rows = sample.rows(plugin)
         fitted = cast("Classifier", fitted_on(plugin, sample, rows))
+        _bilingual("needs", plugin.needs)
+        _bilingual("sureness", plugin.sureness)
+        _bilingual("scheme", fitted.scheme.text)
+        for label in fitted.scheme.labels:
+            assert label.zh.strip(), f"the label {label.id!r} has no Chinese name"
+            assert label.en.strip(), f"the label {label.id!r} has no English name"
+            data = fitted.scheme.of_data
+            assert data or not _han(label.en), f"the English name of the label {label.id!r} is {label.en!r}"
         _bilingual("definition", fitted.definition(), own_words=False)
         for zh, en in fitted.explain(rows).iter_rows():
             _bilingual("reason", Text(zh or "", en or ""), own_words=False)
@@ -272,7 +294,7 @@ def no_heavy_import(plugin: Estimator, sample: Sample) -> None:
 def nothing_after_as_of(plugin: Classifier | Model | Feature, sample: Sample) -> None:
     """Rows later than the as-of day change nothing."""
     known = replace(
-        sample, tables={name: until(table, sample.as_of) for name, table in sample.tables.items()}
+        sample, tables={name: until(name, table, sample.as_of) for name, table in sample.tables.items()}
     )
     if isinstance(plugin, Feature):
         same(

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from crmlab.estimators import KEY, Annotator, Classifier, Feature, Model
-from crmlab.sample_tables import build, feature_makers
+from crmlab.sample_tables import TIME_ZONE, build, feature_makers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -104,13 +104,15 @@ def customers_of(sample: Sample) -> list[str]:
     return sorted(found | set(sample.features[KEY]))
 
 
-def until(table: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def until(name: str, table: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """Leave out the rows of a canonical table that are later than ``as_of``."""
-    import polars as pl
+    from crmlab.data.days import with_days
 
-    if "day" in table.columns:
-        return table.filter(pl.col("day") <= (as_of - date(1970, 1, 1)).days)
-    return table.filter(pl.col("given_on") <= as_of) if "given_on" in table.columns else table
+    dated = with_days(name, table.lazy(), TIME_ZONE).collect()
+    if "day" not in dated.columns:
+        return table
+    today = (as_of - date(1970, 1, 1)).days
+    return table.filter(dated["day"].fill_null(today) <= today)
 
 
 @lru_cache

@@ -20,7 +20,7 @@ from crmlab.errors import (
     PluginContractError,
     did_you_mean,
 )
-from crmlab.labels import UNCLASSIFIED, Scheme, Score, Text
+from crmlab.labels import UNCLASSIFIED, Measure, Scheme, Score, Text
 
 if TYPE_CHECKING:
     from datetime import date
@@ -134,8 +134,8 @@ def _unfit(name: str) -> str | None:
 
 
 _DECLARATIONS = {
-    *("title", "plugin_api", "requires", "accepts_nulls", "scheme"),
-    *("scores", "adds", "tables", "produces", "origin"),
+    *("title", "plugin_api", "requires", "accepts_nulls", "scheme", "needs", "alias_of", "sureness"),
+    *("scores", "adds", "tables", "optional_tables", "produces", "measures", "origin"),
 }
 
 
@@ -154,9 +154,16 @@ class Classifier(Estimator):
 
     ``requires`` names the feature columns; nothing else is computed. A customer with a null in one
     of them is ``unclassified``, unless ``accepts_nulls`` says that the rule knows what to do.
+
+    ``needs`` says in words which data the rule needs; a customer without it reads that it is missing.
+    ``sureness`` says what the confidence of a label means. ``alias_of`` is the registered name of the
+    classifier that this one is under another name or with other labels.
     """
 
     accepts_nulls: ClassVar[bool] = False
+    needs: ClassVar[Text] = Text("所需数据", "the data it needs")
+    sureness: ClassVar[Text] = Text("规则依据确定的事实，置信度为 1", "the rule goes by facts, so it is 1")
+    alias_of: ClassVar[str | None] = None
 
     @property
     def requires(self) -> tuple[str, ...]:
@@ -165,7 +172,10 @@ class Classifier(Estimator):
 
     @property
     def scheme(self) -> Scheme:
-        """The ordered labels; a class attribute ``scheme = Scheme(...)`` in most plugins."""
+        """The ordered labels; a class attribute ``scheme = Scheme(...)`` in most plugins.
+
+        Labels that depend on the data are known after ``fit``; before it the scheme may be empty.
+        """
         raise NotImplementedError
 
     def fit(self, features: pl.DataFrame) -> Self:
@@ -212,13 +222,35 @@ class Classifier(Estimator):
                 f"{type(self).__name__}._explain must return the columns zh, en with one row per "
                 f"customer; it returned {reasons.shape} with {reasons.columns}."
             )
-        missing = Text("缺少所需数据", "the data it needs is missing")
+        missing = Text(f"缺少{self.needs.zh}", f"missing: {self.needs.en}")
         return pl.DataFrame(
             {
                 "zh": _spread(reasons["zh"], known, missing.zh),
                 "en": _spread(reasons["en"], known, missing.en),
             }
         )
+
+    def confidence(self, features: pl.DataFrame) -> pl.Series:
+        """Return how sure each label is: Float64 within 0–1 named ``confidence``, null if unclassified.
+
+        What it means is the plugin's own and said in ``sureness``; it is no probability unless that says
+        so.
+        """
+        import polars as pl
+
+        self._check_ready(features)
+        known = self._known(features)
+        values = self._confidence(features.filter(known))
+        if len(values) != int(known.sum()) or not values.drop_nulls().is_between(0, 1).all():
+            raise PluginContractError(
+                f"{type(self).__name__}._confidence must return a number within 0–1 for each of "
+                f"{int(known.sum())} customers; it returned {len(values)}, from {values.min()!r} to "
+                f"{values.max()!r}."
+            )
+        spread = pl.repeat(None, len(known), dtype=pl.Float64, eager=True)
+        if known.any():
+            spread = spread.scatter(known.arg_true(), values.cast(pl.Float64))
+        return spread.alias("confidence")
 
     def definition(self) -> Text:
         """Return the rule in words, with what was learned once fitted; by default its labels."""
@@ -236,6 +268,14 @@ class Classifier(Estimator):
 
     def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
         raise NotImplementedError
+
+    def _confidence(self, features: pl.DataFrame) -> pl.Series:
+        """Return how sure each label is; by default 1, and null where the rule gives none."""
+        import polars as pl
+
+        labels = self._predict(features).to_frame("label")
+        sure = pl.when(pl.col("label") != UNCLASSIFIED.id).then(1.0)
+        return labels.select(confidence=sure).to_series()
 
     def _known(self, features: pl.DataFrame) -> pl.Series:
         """Say for each row whether the rule has the data it needs."""
@@ -360,13 +400,19 @@ class Annotator(Estimator):
 class Feature(Estimator):
     """Builds columns with one row per customer as of a day.
 
-    ``tables`` names the canonical tables it reads, ``produces`` the columns it adds beside
-    ``customer_id``. ``build`` is written with narwhals in the dialect of :mod:`crmlab.features`,
-    and must use nothing later than ``as_of``.
+    ``tables`` names the canonical tables it cannot do without, ``optional_tables`` those that it
+    uses where the study has them, ``produces`` the columns it adds beside ``customer_id``, and
+    ``measures`` what readers call these and their units. ``build`` is written with narwhals in the
+    dialect of :mod:`crmlab.summary`, and must use nothing later than ``as_of``.
+
+    Every table with times has, as Int64 days since 1970-01-01 in the study's time zone, ``day`` for
+    when the row came about, and for each other ``…_at`` column a ``…_day``.
     """
 
     tables: ClassVar[tuple[str, ...]] = ()
+    optional_tables: ClassVar[tuple[str, ...]] = ()
     produces: ClassVar[tuple[str, ...]] = ()
+    measures: ClassVar[Mapping[str, Measure]] = {}
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return a lazy frame keyed by ``customer_id`` with the produced columns."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from crmlab import registry
-from crmlab.data.schemas import sensitivity_of
+from crmlab.data.days import with_days
+from crmlab.data.schemas import columns, sensitivity_of
 from crmlab.data.tables import TableStore
 from crmlab.environment import REPORT_NAME, RUN_FOLDER, resolved
 from crmlab.errors import (
@@ -24,7 +25,7 @@ from crmlab.errors import (
     PluginError,
     did_you_mean,
 )
-from crmlab.labels import Text
+from crmlab.labels import Measure, Text
 from crmlab.params import Study, prepare
 from crmlab.results import Annotation, Scores, Segmentation
 
@@ -146,16 +147,27 @@ class Lab:
         self._features[day] = have
         return have.select("customer_id", *wanted)
 
-    def classify(self, name: str, as_of: date | None = None, **params: Any) -> Segmentation:
+    def measure(self, column: str) -> Measure:
+        """Return what readers call a column of features, and its unit."""
+        maker = self._feature_makers.get(column)
+        if maker and column in maker[1].measures:
+            return maker[1].measures[column]
+        known = {each.column: each.text for each in columns("customers")}
+        return Measure(*known.get(column, Text(column, column)), unit="text" if column in known else "number")
+
+    def classify(
+        self, name: str, as_of: date | None = None, learned_on: date | None = None, **params: Any
+    ) -> Segmentation:
         """Label every customer with the classifier ``name``.
 
         ``params`` override what the study sets for it. An ``as_of`` before the study's day replays
-        history with the cut-points of the study's own day, so that movement is movement.
+        history with the cut-points of the study's own day, so that movement is movement;
+        ``learned_on`` learns them on an earlier day instead, so that what came after can judge them.
         """
         day = as_of or self.study.as_of
-        key = _key(name, day, params)
+        key = _key(name, day, params) + (f" learned on {learned_on}" if learned_on else "")
         if key not in self.results:
-            classifier = self._fitted(name, params)
+            classifier = self._fitted(name, params, learned_on)
             features = self.features(*classifier.requires, as_of=day)
             self.results[key] = Segmentation(self, name, classifier, features, day)
         result = self.results[key]
@@ -337,9 +349,9 @@ class Lab:
 
         return findings(self)
 
-    def _fitted(self, name: str, params: Mapping[str, Any]) -> Classifier:
+    def _fitted(self, name: str, params: Mapping[str, Any], learned_on: date | None = None) -> Classifier:
         """Return the classifier as learned on the study's day, or as the baseline learned it."""
-        if self.study.baseline and not params:
+        if self.study.baseline and not params and not learned_on:
             folder = Path(self.study.baseline) / "state" / self.output_name / name
             loaded = registry.classifiers[name].load(folder)
             wanted = self._plugin(registry.classifiers, self.study.classifiers, name, {}).get_params()
@@ -353,7 +365,7 @@ class Lab:
                     )
             return loaded
         classifier = self._plugin(registry.classifiers, self.study.classifiers, name, params)
-        fitted: Classifier = classifier.fit(self.features(*classifier.requires))
+        fitted: Classifier = classifier.fit(self.features(*classifier.requires, as_of=learned_on))
         return fitted
 
     def _plugin(self, plugins: Any, chosen: Mapping[str, Any], name: str, params: Mapping[str, Any]) -> Any:
@@ -418,7 +430,15 @@ class Lab:
     def _build(self, feature: Feature, columns: list[str], day: date) -> pl.DataFrame:
         import narwhals as nw
 
-        tables = {name: nw.from_native(self._lawful(name)) for name in feature.tables}
+        names = [*feature.tables, *(name for name in feature.optional_tables if name in self.tables)]
+        if not names:
+            raise DataError(
+                f"{type(feature).__name__} needs one of the tables {', '.join(feature.optional_tables)}, and "
+                "this study has none of them. Add a source that provides one under `data`."
+            )
+        tables = {
+            name: nw.from_native(with_days(name, self._lawful(name), self.study.timezone)) for name in names
+        }
         frame: pl.LazyFrame = feature.build(tables, day).to_native()
         built = frame.select("customer_id", *columns).collect()
         if built["customer_id"].is_duplicated().any():

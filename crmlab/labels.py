@@ -1,4 +1,4 @@
-"""What a plugin's output is called: bilingual texts, labels, schemes of labels, scores."""
+"""What a plugin's input and output are called: bilingual texts, measures, labels, schemes, scores."""
 
 from __future__ import annotations
 
@@ -19,6 +19,26 @@ class Text(NamedTuple):
     def to(self, language: Language) -> str:
         """Return the text in ``language``."""
         return self.zh if language == "zh" else self.en
+
+
+Unit = Literal["count", "days", "currency", "share", "rate", "number", "boolean", "text", "date"]
+
+
+class Measure(NamedTuple):
+    """What readers call a column of features, and the unit of its values.
+
+    ``currency`` amounts are in units of the study's currency, ``share`` is within 0–1, ``rate`` is per
+    30 days unless the name says otherwise.
+    """
+
+    zh: str
+    en: str
+    unit: Unit
+
+    @property
+    def text(self) -> Text:
+        """The name in both languages."""
+        return Text(self.zh, self.en)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +64,8 @@ class Scheme:
     """The ordered labels of one classification, best first, and the axes that it separates.
 
     ``axes`` names which differences between customers the scheme claims to separate:
-    need, revenue, loyalty. A report can test the claim.
+    need, revenue, loyalty. A report can test the claim. ``of_data`` says that the names come from the
+    study's own data, such as its categories, and may be in one language.
     """
 
     id: str
@@ -52,6 +73,7 @@ class Scheme:
     en: str
     labels: tuple[Label, ...]
     axes: tuple[Axis, ...] = ()
+    of_data: bool = False
 
     def __post_init__(self) -> None:
         if len(set(self.ids)) != len(self.ids):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 AS_OF = date(2024, 6, 30)
 """The day that the samples are looked at from; some rows are later."""
+TIME_ZONE = "Asia/Shanghai"
+"""The time zone that the days of the samples are counted in."""
 
 _CUSTOMERS = 40
 _EPOCH = date(1970, 1, 1)
@@ -40,7 +42,7 @@ _TEXTS = (
 
 
 def sample_tables() -> dict[str, pl.DataFrame]:
-    """Return canonical customers, orders, order_lines and feedback."""
+    """Return every canonical table but identities."""
     import polars as pl
 
     ids = [_customer(i) for i in range(_CUSTOMERS)]
@@ -49,16 +51,54 @@ def sample_tables() -> dict[str, pl.DataFrame]:
             KEY: ids,
             "name": [_FAMILY[i % 10] + _GIVEN[i % 11] for i in range(_CUSTOMERS)],
             "city": [_CITIES[i % 6] for i in range(_CUSTOMERS)],
+            "registered_on": [AS_OF - timedelta(days=300 - 8 * i) for i in range(_CUSTOMERS)],
+            "grade": [("高", "中", "低", "VIP", "?", None)[i % 6] for i in range(_CUSTOMERS)],
+            "source": [
+                ("官网", "门店", "朋友推荐", "广告", "Store", "??", None)[i % 7] for i in range(_CUSTOMERS)
+            ],
+            "gender": [("女", "男", "F", None)[i % 4] for i in range(_CUSTOMERS)],
+            "birth_date": [
+                date(1950 + i * 3 % 60, 1 + i % 12, 1 + i % 28) if i % 7 else None for i in range(_CUSTOMERS)
+            ],
+            "zodiac": [("鼠", "牛", "虎", None)[i % 4] for i in range(_CUSTOMERS)],
+            "education": [("本科", "高中", "Master", None)[i % 4] for i in range(_CUSTOMERS)],
+            "industry": [("餐饮管理", "物流", "IT", None)[i % 4] for i in range(_CUSTOMERS)],
+            "deal_stage": [("线索", "报价", "Closed Won", "输单", None)[i % 5] for i in range(_CUSTOMERS)],
+            "customer_type": [("个人", "企业")[i % 2] for i in range(_CUSTOMERS)],
+            "interests": [("阅读、运动", "美食", "travel, food", None)[i % 4] for i in range(_CUSTOMERS)],
+            "province": [("北京市", "四川省", None, "上海")[i % 4] for i in range(_CUSTOMERS)],
+            "home_address": [
+                ("北京市海淀区中关村大街1号", "成都市武侯区人民路2号", "Unknown St 5", None)[i % 4]
+                for i in range(_CUSTOMERS)
+            ],
+            "postcode": [("100080", "610000", None, "200001")[i % 4] for i in range(_CUSTOMERS)],
+            "referrer_id": [_customer(i // 3) if i % 3 == 1 else None for i in range(_CUSTOMERS)],
+            "marketing_consent": [(True, False, None)[i % 3] for i in range(_CUSTOMERS)],
         }
     )
-    orders = pl.DataFrame(_orders(), orient="row", schema=_orders_schema())
+    orders = pl.DataFrame(_orders(), orient="row", schema=_orders_schema()).with_columns(
+        channel=pl.when(pl.col("day") % 2 == 0).then(pl.lit("门店")).otherwise(pl.lit("官网"))
+    )
     lines = orders.select(
         "order_id",
         category=pl.when(pl.col("day") % 3 == 0).then(pl.lit("食品")).otherwise(pl.lit("Household")),
         amount_hundredths="amount_hundredths",
+        product=pl.when(pl.col("day") % 5 == 0).then(pl.lit("安装服务")).otherwise(pl.lit("Tea")),
     )
-    tables = {"customers": customers, "orders": orders, "order_lines": lines, "feedback": sample_feedback()}
-    return {name: table.with_row_index("row") for name, table in tables.items()}
+    tables = {
+        "customers": customers,
+        "orders": orders,
+        "order_lines": lines,
+        "interactions": _interactions(),
+        "feedback": sample_feedback(),
+        "complaints": _complaints(),
+        "campaigns": _campaigns(),
+        "contacts": _contacts(),
+    }
+    return {
+        name: table if "row" in table.columns else table.with_row_index("row")
+        for name, table in tables.items()
+    }
 
 
 def sample_feedback() -> pl.DataFrame:
@@ -107,7 +147,10 @@ def build(feature: Feature, tables: dict[str, pl.DataFrame], as_of: date) -> pl.
     """Return what a feature builds of the tables that it names, sorted by customer."""
     import narwhals as nw
 
-    lazy = {name: nw.from_native(tables[name].lazy()) for name in feature.tables}
+    from crmlab.data.days import with_days
+
+    names = [*feature.tables, *(name for name in feature.optional_tables if name in tables)]
+    lazy = {name: nw.from_native(with_days(name, tables[name].lazy(), TIME_ZONE)) for name in names}
     frame: pl.DataFrame = feature.build(lazy, as_of).to_native().collect()
     return frame.sort(KEY)
 
@@ -153,6 +196,89 @@ def _orders() -> list[tuple[Any, ...]]:
         at = datetime(day.year, day.month, day.day, 4, tzinfo=UTC)
         made.append((f"o{number:04}", customer, at, (day - _EPOCH).days, amount))
     return made
+
+
+def _interactions() -> pl.DataFrame:
+    """Make contacts both ways on five channels, some after the as-of day; one customer has no other trace."""
+    import polars as pl
+
+    rows = [
+        (
+            f"i{i:03}",
+            _customer(_CUSTOMERS - 2 if i == 89 else i * 7 % 30),
+            _at(i * 13 % 400 - 9),
+            ("电话", "邮件", "微信", "在线客服", "phone", None)[i % 6],
+            ("inbound", "outbound", "inbound", None)[i % 4],
+            ("咨询", "售后", "营销")[i % 3],
+        )
+        for i in range(90)
+    ]
+    names = ("interaction_id", KEY, "happened_at", "channel", "direction", "kind")
+    return pl.DataFrame(rows, orient="row", schema=_schema(*names, moments=("happened_at",)))
+
+
+def _complaints() -> pl.DataFrame:
+    """Make complaints: resolved, still open, of nobody known, after the as-of day."""
+    import polars as pl
+
+    rows = [
+        (
+            f"p{i:02}",
+            _customer(i * 3 % 30) if i % 5 else None,
+            _at(i * 17 % 200 - 5),
+            _at(i * 17 % 200 - 8) if i % 3 else None,
+            "resolved" if i % 3 else "received",
+            ("电话", "微信")[i % 2],
+        )
+        for i in range(14)
+    ]
+    names = ("complaint_id", KEY, "opened_at", "resolved_at", "stage", "channel")
+    return pl.DataFrame(rows, orient="row", schema=_schema(*names, moments=("opened_at", "resolved_at")))
+
+
+def _campaigns() -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame(
+        {
+            "campaign_id": ["m1", "m2"],
+            "channel": ["短信", "邮件"],
+            "started_on": [AS_OF - timedelta(days=100), AS_OF - timedelta(days=20)],
+        }
+    )
+
+
+def _contacts() -> pl.DataFrame:
+    """Make campaign contacts: with an answer, without one, of the control group, after the as-of day."""
+    import polars as pl
+
+    rows = [
+        (
+            f"t{i:02}",
+            ("m1", "m2")[i % 2],
+            _customer(i % 36),
+            _at(i % 5 * 25 - 4),
+            "control" if i % 9 == 0 else "treatment",
+            ("短信", "邮件", "电话", "微信")[i % 4],
+            _at(i % 5 * 25 - 5) if i % 3 == 0 else None,
+            _at(i % 5 * 25 - 6) if i % 6 == 0 else None,
+        )
+        for i in range(60)
+    ]
+    names = ("contact_id", "campaign_id", KEY, "contacted_at", "arm", "channel", "opened_at", "responded_at")
+    moments = ("contacted_at", "opened_at", "responded_at")
+    return pl.DataFrame(rows, orient="row", schema=_schema(*names, moments=moments))
+
+
+def _at(days_ago: int) -> datetime:
+    day = AS_OF - timedelta(days=days_ago)
+    return datetime(day.year, day.month, day.day, 4, tzinfo=UTC)
+
+
+def _schema(*names: str, moments: tuple[str, ...]) -> dict[str, Any]:
+    import polars as pl
+
+    return {name: pl.Datetime("us", "UTC") if name in moments else pl.String for name in names}
 
 
 def _orders_schema() -> dict[str, Any]:

@@ -76,6 +76,7 @@ CHECKS: tuple[Check, ...] = (
     Check("row order and id renaming irrelevant", (*_ROWS, Feature), conformance.id_renaming_irrelevant),
     Check("one customer alone gets the same label", _ROWS, conformance.one_alone),
     Check("labels within the scheme", (Classifier,), conformance.labels_in_scheme),
+    Check("a confidence for each label", (Classifier,), conformance.confidence),
     Check("both languages present", (Estimator,), conformance.both_languages),
     Check("missing features named", _ROWS, conformance.missing_features_named),
     Check("nulls", _ROWS, conformance.nulls),

@@ -185,7 +185,21 @@ class TestClassifier:
     def test_reasons_in_both_languages(self) -> None:
         reasons = Big().fit(CUSTOMERS).explain(CUSTOMERS)
         assert reasons["zh"].to_list() == ["消费 5.0", "缺少所需数据", "消费 1.0", "消费 9.0"]
-        assert reasons["en"][1] == "the data it needs is missing"
+        assert reasons["en"][1] == "missing: the data it needs"
+
+    def test_confidence_is_one_by_default_and_none_without_data(self) -> None:
+        sure = Big().fit(CUSTOMERS).confidence(CUSTOMERS)
+        assert sure.name == "confidence"
+        assert sure.to_list() == [1.0, None, 1.0, 1.0]
+
+    @pytest.mark.parametrize("values", [[0.5], [0.5, 1.1, 0.2]])
+    def test_confidence_is_a_number_within_0_and_1_for_each(self, values: list[float]) -> None:
+        class Unsure(Big):
+            def _confidence(self, features: pl.DataFrame) -> pl.Series:
+                return pl.Series(values)
+
+        with pytest.raises(PluginContractError, match="a number within 0–1 for each of 3 customers"):
+            Unsure().fit(CUSTOMERS).confidence(CUSTOMERS)
 
     def test_nobody_known_and_nobody_at_all(self) -> None:
         unknown = CUSTOMERS.with_columns(spend=pl.lit(None, pl.Float64))

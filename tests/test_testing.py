@@ -35,6 +35,7 @@ RULES = (
     "row order and id renaming irrelevant",
     "one customer alone gets the same label",
     "labels within the scheme",
+    "a confidence for each label",
     "both languages present",
     "missing features named",
     "nulls",
@@ -178,6 +179,13 @@ class OffTheScheme(Recent):
         return super().predict(features).replace("no", "perhaps")
 
 
+class SurerAmongOthers(Recent):
+    """Is surer of a customer the more customers there are."""
+
+    def _confidence(self, features: pl.DataFrame) -> pl.Series:
+        return pl.repeat(1 - 1 / (1 + features.height), features.height, eager=True)
+
+
 class ChineseOnly(Recent):
     title: ClassVar[Text] = Text("近期购买", "近期购买")
 
@@ -268,6 +276,7 @@ BROKEN: list[tuple[type[Estimator], str]] = [
     (IdDecides, "id_renaming_irrelevant"),
     (RankInTheBatch, "one_alone"),
     (OffTheScheme, "labels_in_scheme"),
+    (SurerAmongOthers, "confidence"),
     (ChineseOnly, "both_languages"),
     (NamesNothing, "missing_features_named"),
     (FailsOnNulls, "nulls"),
@@ -325,9 +334,9 @@ def test_every_check_has_a_plugin_that_breaks_it() -> None:
 
 
 def test_the_suite_has_every_rule_of_the_contract() -> None:
-    assert len(RULES) == 16
+    assert len(RULES) == 17
     assert tuple(dict.fromkeys(check.rule for check in CHECKS)) == RULES
-    assert len({check.name for check in CHECKS}) == len(CHECKS) == 17  # order and renaming are two checks
+    assert len({check.name for check in CHECKS}) == len(CHECKS) == 18  # order and renaming are two checks
 
 
 def test_checks_apply_by_kind() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from itertools import pairwise, product
 from typing import Literal
 
@@ -109,11 +110,20 @@ def quantiles(values: Sequence[float], parts: int) -> list[float]:
 
     The position is computed in integers, so that a quantile that falls on a value is that value.
     """
+    return quantiles_at(values, [Fraction(part, parts) for part in range(1, parts)])
+
+
+def quantiles_at(values: Sequence[float], shares: Sequence[float | Fraction]) -> list[float]:
+    """Return the type-7 quantiles of ascending values at given shares; none from no value.
+
+    A share written as a decimal, such as 0.8, is taken as exactly that.
+    """
     cuts = []
-    for part in range(1, parts if values else 1):
-        at, rest = divmod(part * (len(values) - 1), parts)
+    for share in shares if values else ():
+        exact = Fraction(str(share)) if isinstance(share, float) else Fraction(share)
+        at, rest = divmod(exact * (len(values) - 1), 1)
         low = float(values[at])
-        cuts.append(low + (values[at + 1] - low) * (rest / parts) if rest else low)
+        cuts.append(low + (values[at + 1] - low) * float(rest) if rest else low)
     return cuts
 
 

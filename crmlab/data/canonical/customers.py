@@ -115,6 +115,14 @@ class Customers(Table):
     company_founded_on = dy.Date(nullable=True, metadata=named("成立日期", "Company founded on"))
     company_address = dy.String(nullable=True, metadata=named("公司地址", "Company address", "单位地址"))
     industry = dy.String(nullable=True, metadata=named("行业", "Industry", "1级行业", "所属行业"))
+    deal_stage = dy.String(
+        nullable=True,
+        metadata=named("购买阶段", "Buying stage", "销售阶段", "商机阶段", "商机状态", "Deal Stage", "Stage"),
+    )
+    referrer_id = dy.String(
+        nullable=True,
+        metadata=named("推荐人编号", "Referrer ID", "推荐人", "介绍人", "邀请人", sensitivity="code"),
+    )
     job_title = dy.String(nullable=True, metadata=named("职务", "Job title", "职位", "Title", "Designation"))
     interests = dy.String(nullable=True, metadata=named("兴趣爱好", "Interests", "偏好和兴趣", "爱好"))
     favourite_sport = dy.String(nullable=True, metadata=named("最喜欢的运动", "Favourite sport"))

@@ -98,6 +98,20 @@ class OrderLines(Table):
         nullable=True, metadata=named("商品编号", "Product ID", "商品编码", "SKU", "StockCode")
     )
     product = dy.String(nullable=True, metadata=named("商品名称", "Product", "商品", "品名", "产品名称"))
+    item_type = dy.String(
+        nullable=True,
+        metadata=named(
+            "商品类型",
+            "Item type",
+            "产品类型",
+            "类型",
+            "Product Type",
+            codes={
+                "goods": ("商品", "实物", "产品", "goods", "product", "physical"),
+                "service": ("服务", "虚拟", "服务类", "service", "services"),
+            },
+        ),
+    )
     quantity = dy.Float64(nullable=True, metadata=named("数量", "Quantity", "购买数量", "件数", "Qty"))
     unit_price = dy.Float64(nullable=True, metadata=named("单价", "Unit price", "价格", "UnitPrice", "Price"))
     customer_id = dy.String(nullable=True, metadata=_CUSTOMER)
