@@ -86,7 +86,7 @@ def export(
         if cell.cell_type == "markdown":
             cells.append(_Cell("prose", markdown.render(cell.source, headings)))
         elif cell.cell_type == "code":
-            cells.append(_code(cell, tags, count, language))
+            cells.append(_code(cell, tags, count, language, headings))
             failures += [
                 _Failure(count, outputs.plain(f"{output.get('ename')}: {output.get('evalue')}"))
                 for output in cell.outputs
@@ -120,8 +120,10 @@ def policy(scripts: list[str]) -> str:
     )
 
 
-def _code(cell: NotebookNode, tags: set[str], number: int, language: Language) -> _Cell:
-    shown = "\n".join(filter(None, (outputs.render(output, language) for output in cell.outputs)))
+def _code(
+    cell: NotebookNode, tags: set[str], number: int, language: Language, headings: list[markdown.Heading]
+) -> _Cell:
+    shown = "\n".join(filter(None, (outputs.render(output, language, headings) for output in cell.outputs)))
     if "injected-parameters" in tags:
         return _Cell("parameters", shown, _highlight(cell.source), _WORDS["parameters"].to(language), number)
     if "parameters" in tags:

@@ -26,12 +26,14 @@ from typing import Any
 from crmlab.labels import Language, Text
 from crmlab.report import markdown
 from crmlab.view import html as view
-from crmlab.view.findings import Findings, KeyFigures, Note, SourceBox
+from crmlab.view.cards import Cards
+from crmlab.view.findings import Findings, Heading, KeyFigures, Note, SourceBox
 from crmlab.view.html import View, escape
 from crmlab.view.tables import Table
 from crmlab.view.theme import describe, title_of
 
-VIEWS: dict[str, type[View]] = {cls.view: cls for cls in (Table, Findings, KeyFigures, Note, SourceBox)}
+_VIEWS = (Table, Findings, Heading, KeyFigures, Note, SourceBox, Cards)
+VIEWS: dict[str, type[View]] = {cls.view: cls for cls in _VIEWS}
 
 CHART = re.compile(r"application/vnd\.vegalite\.v\d+(?:\.\d+)*(?:\+json|\.json)")
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -53,8 +55,13 @@ _TEXT = {"b", "br", "code", "em", "h4", "h5", "h6", "hr", "i", "p", "pre", "smal
 _TAGS = _LISTS | _TABLES | _TEXT
 
 
-def render(output: Mapping[str, Any], language: Language) -> str:
-    """Return the markup of one output (nbformat 4), or nothing for an empty one."""
+def render(
+    output: Mapping[str, Any], language: Language, headings: list[markdown.Heading] | None = None
+) -> str:
+    """Return the markup of one output (nbformat 4), or nothing for an empty one.
+
+    Headings that our own code put there get ids and are added to ``headings``.
+    """
     kind = output["output_type"]
     if kind == "stream":
         text = f"<pre>{escape(plain(output['text']))}</pre>"
@@ -62,13 +69,18 @@ def render(output: Mapping[str, Any], language: Language) -> str:
     if kind == "error":
         lines = "\n".join(output.get("traceback") or [f"{output['ename']}: {output['evalue']}"])
         return _folded(_TRACEBACK, f"<pre>{escape(plain(lines))}</pre>", language, "traceback")
-    return _display(output.get("data", {}), language)
+    return _display(output.get("data", {}), language, headings)
 
 
-def _display(data: Mapping[str, Any], language: Language) -> str:
+def _display(data: Mapping[str, Any], language: Language, headings: list[markdown.Heading] | None) -> str:
     payload = data.get(view.MIME)
     if isinstance(payload, dict) and payload.get("view") in VIEWS:
         try:
+            if payload["view"] == Heading.view and headings is not None:
+                level, text = int(payload["level"]), escape(payload["text"])
+                heading = markdown.Heading(level, f"s{len(headings) + 1}", text)
+                headings.append(heading)
+                return Heading.render(payload, heading.id)
             return VIEWS[payload["view"]].render(payload)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError):
             return f"<pre>{escape(plain(data.get('text/plain', '')))}</pre>"

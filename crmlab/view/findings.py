@@ -1,9 +1,9 @@
-"""The texts that open a report: headline findings, key figures, notes, and what it stands on."""
+"""The texts of a report: headline findings, key figures, notes, headings, and what it stands on."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -110,6 +110,48 @@ class Note(View):
         """Return an ``<aside>``."""
         kind = "warning" if payload["kind"] == "warning" else "note"
         return f'<aside class="crm-aside {kind}"><p>{escape(payload["text"])}</p></aside>'
+
+
+@dataclass(frozen=True)
+class Heading(View):
+    """A heading of a part that code puts together; the report lists it among its contents."""
+
+    text: Text | str
+    language: Language = "zh"
+    level: Literal[3, 4] = 3
+
+    view: ClassVar[str] = "heading"
+
+    def payload(self) -> dict[str, Any]:
+        """Return the text and its level."""
+        return {"text": _in(self.text, self.language), "level": self.level}
+
+    def plain(self) -> str:
+        """Return the text."""
+        return _in(self.text, self.language)
+
+    @classmethod
+    def render(cls, payload: dict[str, Any], anchor: str | None = None) -> str:
+        """Return a heading, with an id to link to where ``anchor`` is given."""
+        level = 4 if payload["level"] == 4 else 3
+        place = f' id="{escape(anchor)}"' if anchor else ""
+        return f"<h{level}{place}>{escape(payload['text'])}</h{level}>"
+
+
+class Sections:
+    """Several results that one cell displays one below the other; None is left out."""
+
+    def __init__(self, parts: Iterable[object]) -> None:
+        self.parts = [part for part in parts if part is not None]
+
+    def __repr__(self) -> str:
+        return f"<Sections: {len(self.parts)} parts>"
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        for part in self.parts:
+            display(part)  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)

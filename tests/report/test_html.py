@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from crmlab.labels import Language, Text
 from crmlab.report import engine, markdown, outputs
 from crmlab.report.html import export
+from crmlab.view import html as view
 from crmlab.view import theme
-from crmlab.view.findings import Findings
+from crmlab.view.findings import Findings, Heading, Sections
 from crmlab.view.tables import Column, Table
 
 ENGINE = "window.vegaEmbed = null;"
@@ -327,3 +328,26 @@ def test_the_engine_is_cached_and_survives_a_folder_that_cannot_be_written(tmp_p
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     assert engine.bundle(blocked) == built
+
+
+def test_headings_that_code_puts_together_are_listed_and_escaped() -> None:
+    heading = v4.new_output("display_data", data=Heading(f"Status {ATTACK}", "en")._repr_mimebundle_())
+    markdown_heading = v4.new_output("display_data", data={"text/markdown": "### Of data"})
+    text = page(v4.new_markdown_cell("# Top\n\n## First"), code("x", heading, markdown_heading))
+    assert '<li class="level3"><a href="#s3">Status &lt;/script&gt;' in text
+    assert '<h3 id="s3">Status &lt;/script&gt;' in text
+    assert "<script>alert" not in text
+    assert "#s4" not in text, "a heading made of data is no part of the contents"
+
+
+def test_a_damaged_heading_stops_nothing() -> None:
+    broken = {"view": "heading", "text": "x", "level": "<b>"}
+    output = v4.new_output("display_data", data={view.MIME: broken, "text/plain": "Of <old>"})
+    assert "<pre>Of &lt;old&gt;</pre>" in page(code("x", output))
+
+
+def test_sections_display_each_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr("IPython.display.display", seen.append)
+    Sections(["a", None, "b"])._ipython_display_()
+    assert seen == ["a", "b"]

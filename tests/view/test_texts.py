@@ -16,6 +16,11 @@ SOURCE = "\n".join(
     path.read_text(encoding="utf-8") for path in sorted(Path(crmlab.__file__).parent.rglob("*.py"))
 )
 COMPUTED = {
+    "trait_": r".*",
+    "weekday_": r"[0-6]",
+    "daypart_": r".*",
+    "flow_": r".*",
+    "movers_listed_": r"down|up|any",
     # prefix of a key that the code puts together → what may follow
     "convention_": r".*",
     "measure_": r".*",

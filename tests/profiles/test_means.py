@@ -1,4 +1,4 @@
-"""What segments are like, and which customers to look at first, by hand."""
+"""Averages of segments, by hand."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from crmlab.errors import ParamsError
 from crmlab.intervals import z_value
 from crmlab.lab import Lab
-from crmlab.view.findings import Note
 
 MakeLab = Callable[..., Lab]
 Shop = dict[str, str]
@@ -119,37 +117,3 @@ def test_hardly_any_customers(
     profiles = lab.classify("rfm").profiles()
     check_chart(profiles.chart(), language)
     assert profiles.table().plain()
-    assert isinstance(lab.watch_list("status", ["dormant", "lost"]).table(), Note)
-
-
-def test_the_watch_list_by_hand(make_lab: MakeLab, shop: Shop) -> None:
-    lab = make_lab(shop, **OPEN)
-    assert lab.watch_list("status", ["dormant", "lost"]).customers.rows() == [
-        ("bob", "dormant", *lab.classify("status").explain().row(1)[2:], 50.0, 1, 121),
-        ("cai", "lost", *lab.classify("status").explain().row(2)[2:], 15.0, 1, 395),
-    ]
-    assert lab.watch_list("status", ["lost", "dormant", "active"], rows=2).customers[
-        "customer_id"
-    ].to_list() == [
-        "ann",
-        "bob",
-    ]
-
-
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_the_watch_list_shows_codes_unless_the_study_says_plain(
-    make_lab: MakeLab, shop: Shop, language: str
-) -> None:
-    masked = make_lab(shop, language=language, **OPEN).watch_list("status", ["dormant", "lost"])
-    rows = masked.table().payload()["rows"]
-    assert [row[0] for row in rows] == masked._lab.shown_ids(masked.customers["customer_id"]).to_list()
-    assert "bob" not in json.dumps(masked.table().payload())
-    plain = make_lab(shop, language=language, privacy={"ids": "plain"}, classifiers=OPEN["classifiers"])
-    assert [row[0] for row in plain.watch_list("status", ["dormant"]).table().payload()["rows"]] == ["bob"]
-
-
-def test_a_class_that_is_none(make_lab: MakeLab, shop: Shop) -> None:
-    with pytest.raises(
-        ParamsError, match=r"status has no class 'dorment'\. Did you mean 'dormant'\?.*active"
-    ):
-        make_lab(shop).watch_list("status", ["dorment"])

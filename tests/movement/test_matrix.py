@@ -1,26 +1,19 @@
-"""Movement between two days and sensitivity to a convention, by hand."""
+"""Movement between two days, by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
-from typing import Any
 
 import polars as pl
 import pytest
 
-from crmlab.comparison import Movement
-from crmlab.errors import ParamsError
 from crmlab.intervals import wilson
 from crmlab.lab import Lab
-from crmlab.view.findings import Note
+from crmlab.movement import NEWCOMER, Movement
+from tests.movement.histories import EARLIER, EVERYBODY, FIXED, OPEN, many
 
 MakeLab = Callable[..., Lab]
 Shop = dict[str, str]
-FIXED: dict[str, Any] = {"classifiers": {"status": {"method": "fixed_days"}}}
-OPEN: dict[str, Any] = {**FIXED, "privacy": {"smallest_group": 1}}
-EARLIER = date(2024, 3, 31)
-EVERYBODY = ("ann", "bob", "cai", "dan", "eve", "fay")
 
 
 def _movement(lab: Lab) -> Movement:
@@ -32,24 +25,15 @@ def test_the_matrix_by_hand(make_lab: MakeLab, shop: Shop) -> None:
     assert movement.matrix.rows() == [
         ("active", "dormant", 1, 1.0),
         ("lost", "lost", 1, 1.0),
-        ("new", "active", 2, 1.0),
+        (NEWCOMER, "active", 2, 1.0),
     ]
     assert movement.moved("active", {"dormant", "lost"}) == (1, 1)
     assert movement.moved("lost", {"active"}) == (0, 1)
     assert movement.moved("dormant", {"active"}) == (0, 0)
 
 
-def _many(n: int = 60) -> dict[str, str]:
-    lines = ["customer_id,ordered_at,amount"]
-    for i in range(n):
-        for order in range(1 + i % 4):
-            day = date(2024, 6, 30) - timedelta(days=(i * 37 + order * 53) % 400)
-            lines.append(f"c{i:03},{day},{5 + i}")
-    return {"orders": "\n".join(lines) + "\n"}
-
-
 def test_the_matrix_adds_up(make_lab: MakeLab) -> None:
-    lab = make_lab(_many(), **OPEN)
+    lab = make_lab(many(), **OPEN)
     movement = _movement(lab)
     matrix = movement.matrix
     assert matrix["customers"].sum() == 60
@@ -57,7 +41,7 @@ def test_the_matrix_adds_up(make_lab: MakeLab) -> None:
     after = matrix.group_by("after").agg(pl.col("customers").sum()).sort("after")
     assert after.rows() == now.sort("label").rows()
     then = lab.classify("status", as_of=EARLIER).summary.filter(pl.col("customers") > 0)
-    before = matrix.filter(pl.col("before") != "new").group_by("before").agg(pl.col("customers").sum())
+    before = matrix.filter(pl.col("before") != NEWCOMER).group_by("before").agg(pl.col("customers").sum())
     assert before.sort("before").rows() == then.select("label", "customers").sort("label").rows()
     shares = matrix.group_by("before").agg(pl.col("share").sum())["share"]
     assert shares.to_list() == pytest.approx([1.0] * shares.len())
@@ -87,7 +71,7 @@ def test_movement_is_shown(
 
 
 def test_more_classes_than_colours(make_lab: MakeLab, check_chart: Callable[..., None]) -> None:
-    lab = make_lab(_many(), **OPEN)
+    lab = make_lab(many(), **OPEN)
     movement = lab.classify("rfm").compare(lab.classify("rfm", as_of=EARLIER))
     spec = movement.shares_chart().to_dict()
     scale = spec["layer"][0]["encoding"]["color"]["scale"]
@@ -105,14 +89,11 @@ def test_hardly_any_customers(
     for chart in (movement.chart(), movement.shares_chart()):
         check_chart(chart, language)
     assert len(movement.table().payload()["rows"]) == movement.matrix.height
-    sensitivity = lab.classify("rfm").sensitivity("convention", ["nested"])
-    check_chart(sensitivity.chart(), language)
-    assert sensitivity.table().plain()
 
 
 def test_small_moves_are_hidden_and_cannot_be_computed(make_lab: MakeLab) -> None:
-    plain = _movement(make_lab(_many(), **OPEN))
-    movement = _movement(make_lab(_many(), language="en", **FIXED))
+    plain = _movement(make_lab(many(), **OPEN))
+    movement = _movement(make_lab(many(), language="en", **FIXED))
     both = plain.matrix.join(movement.matrix, on=["before", "after"], suffix="_shown")
     small = both.filter(pl.col("customers") < 5)
     assert small.height > 0
@@ -136,59 +117,3 @@ def test_small_classes_are_drawn_together(make_lab: MakeLab, shop: Shop) -> None
     assert movement.moved("active", {"dormant", "lost"}) is None
     assert "–" in movement.shares_chart().to_dict()["title"]["text"]
     assert movement.chart().to_dict()["title"]["text"] == "Migration matrix: Customer status"
-
-
-def test_few_changes_are_not_told(make_lab: MakeLab) -> None:
-    plain = make_lab(_many(), **OPEN).classify("rfm").sensitivity("convention", ["r_rfm", "nested"]).summary
-    lab = make_lab(_many(), language="en", privacy={"smallest_group": plain["changed"].max()})
-    shown = lab.classify("rfm").sensitivity("convention", ["r_rfm", "nested"])
-    for told, changed in zip(shown.summary["changed"], plain["changed"], strict=True):
-        assert told == (changed if changed == plain["changed"].max() or changed == 0 else None)
-    assert "fewer than" in shown.table().payload()["note"]
-
-
-def test_sensitivity_by_hand(make_lab: MakeLab) -> None:
-    lab = make_lab(_many(), language="en", **OPEN)
-    base = lab.classify("rfm").labels["label"]
-    summary = lab.classify("rfm").sensitivity("convention", ["value_quintile", "r_rfm", "nested"]).summary
-    assert summary.select("value", "customers").rows() == [("r_rfm", 60), ("nested", 60)]
-    for value, _, changed, share, low, high in summary.iter_rows():
-        other = lab.classify("rfm", convention=value).labels["label"]
-        assert changed == sum(a != b for a, b in zip(base, other, strict=True))
-        assert (share, low, high) == (changed / 60, *wilson(changed, 60))
-    assert summary["changed"].max() > 0
-
-
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_sensitivity_is_shown(make_lab: MakeLab, check_chart: Callable[..., None], language: str) -> None:
-    lab = make_lab(_many(), language=language)
-    sensitivity = lab.classify("rfm").sensitivity("convention", ["r_rfm", "nested"])
-    check_chart(sensitivity.chart(), language, most_rows=2)
-    table = sensitivity.table().payload()
-    assert len(table["columns"]) == 5
-    assert all(row[0] and row[1] for row in table["rows"])
-
-
-def test_sensitivity_to_any_parameter(make_lab: MakeLab, check_chart: Callable[..., None]) -> None:
-    lab = make_lab(_many(), **FIXED)
-    sensitivity = lab.classify("status").sensitivity("lost_after_days", [120, 365])
-    check_chart(sensitivity.chart(), "zh", most_rows=2)
-    table = sensitivity.table().payload()
-    assert [row[0] for row in table["rows"]] == ["120", "365"]
-    assert len(table["columns"]) == 4
-    with pytest.raises(ParamsError, match="has no parameter 'lost_after'"):
-        lab.classify("status").sensitivity("lost_after", [1])
-    with pytest.raises(ParamsError, match="lost_after_days: Input should be a valid"):
-        lab.classify("status").sensitivity("lost_after_days", ["soon"]).chart()
-
-
-def test_values_that_cannot_be_compared_have_no_row(make_lab: MakeLab) -> None:
-    lab = make_lab(_many(), **FIXED)
-    # Lost before dormant does not fit, two scores lead to other names.
-    for sensitivity in (
-        lab.classify("status").sensitivity("lost_after_days", [30]),
-        lab.classify("rfm").sensitivity("convention", ["median_binary"]),
-    ):
-        assert sensitivity.summary.is_empty()
-        assert isinstance(sensitivity.chart(), Note)
-        assert sensitivity.table() is None

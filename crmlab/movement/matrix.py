@@ -1,18 +1,16 @@
-"""Two segmentations side by side: movement in time, and sensitivity to a convention."""
+"""Movement between two days: the migration matrix by replaying history with frozen cut-points."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from crmlab.data.suppression import hidden, hidden_cells
-from crmlab.errors import ParamsError
 from crmlab.intervals import wilson
-from crmlab.labels import UNCLASSIFIED, Text
+from crmlab.labels import UNCLASSIFIED
 from crmlab.view import charts, theme
-from crmlab.view.findings import Note
 from crmlab.view.numbers import count, percent
 from crmlab.view.tables import MISSING, Column, Table
 from crmlab.view.texts import joined, say, texts
@@ -20,9 +18,13 @@ from crmlab.view.texts import joined, say, texts
 if TYPE_CHECKING:
     import altair as alt
 
-    from crmlab.lab import Lab
+    from crmlab.movement.alerts import Alerts
+    from crmlab.movement.movers import Direction, Movers
     from crmlab.results import Segmentation
 
+
+NEWCOMER = "(new)"
+"""Stands for the class of customers who have none on the earlier day; no label can have this id."""
 
 _JUDGED = (theme.GOOD, theme.PALETTE[1], theme.BAD)
 """Colours of schemes with two or three classes, best first."""
@@ -31,7 +33,7 @@ _JUDGED = (theme.GOOD, theme.PALETTE[1], theme.BAD)
 class Movement:
     """How customers moved between the classes of one scheme from an earlier day to a later one.
 
-    Both days use the same cut-points. Customers unknown on the earlier day come in as "new".
+    Both days use the same cut-points. Customers unknown on the earlier day come in as ``NEWCOMER``.
     """
 
     def __init__(self, before: Segmentation, after: Segmentation) -> None:
@@ -59,8 +61,13 @@ class Movement:
 
     @property
     def before_ids(self) -> list[str]:
-        """Label ids of the earlier day in order, ``new`` last."""
-        return [*self.after.scheme.ids, "new"]
+        """Label ids of the earlier day in order, ``NEWCOMER`` last."""
+        return [*self.after.scheme.ids, NEWCOMER]
+
+    @property
+    def row_totals(self) -> list[int]:
+        """Customers per class of the earlier day that are known on the later one, as ``before_ids``."""
+        return [sum(line) for line in self._counts]
 
     def moved(self, before: str, after: set[str]) -> tuple[int, int] | None:
         """Return how many went from one class to others, and how many there were.
@@ -79,14 +86,14 @@ class Movement:
 
     @cached_property
     def _counts(self) -> list[list[int]]:
-        """Customers per class of the earlier day (rows, new last) and of the later one (columns)."""
+        """Customers per class of the earlier day (rows, newcomers last) and of the later one (columns)."""
         earlier = self.before.labels.rename({"label": "before"})
         later = self.after.labels.rename({"label": "after"})
         both = later.join(earlier, on="customer_id", how="left").with_columns(
-            pl.col("before").fill_null("new")
+            pl.col("before").fill_null(NEWCOMER)
         )
         known = both.with_columns(
-            before=pl.when(pl.col("before") == UNCLASSIFIED.id).then(pl.lit("new")).otherwise("before")
+            before=pl.when(pl.col("before") == UNCLASSIFIED.id).then(pl.lit(NEWCOMER)).otherwise("before")
         ).filter(pl.col("after") != UNCLASSIFIED.id)
         sizes = {row[:2]: row[2] for row in known.group_by("before", "after").len().iter_rows()}
         ids = self.after.scheme.ids
@@ -99,6 +106,18 @@ class Movement:
         rows = [*(name in self.before.few for name in ids), False]
         columns = [name in self.after.few for name in ids]
         return hidden_cells(self._counts, self._smallest, rows, columns)
+
+    def movers(self, direction: Direction = "down", rows: int = 15) -> Movers:
+        """Say who moved and which input moved most; ``direction`` picks whom to list."""
+        from crmlab.movement.movers import Movers
+
+        return Movers(self, direction, rows)
+
+    def alerts(self, share_change: float = 0.02, best_left: float = 0.2) -> Alerts:
+        """Say what of the movement is larger than these shares, beyond chance."""
+        from crmlab.movement.alerts import Alerts
+
+        return Alerts(self, share_change, best_left)
 
     def shares_chart(self) -> alt.LayerChart:
         """Draw the shares of the classes on both days, one bar a day."""
@@ -139,7 +158,7 @@ class Movement:
         """Draw the migration matrix: rows are the earlier class, columns the later one."""
         language, scheme = self._language, self.after.scheme
         names = {label.id: label.text.to(language) for label in scheme.labels} | {
-            "new": texts()["newcomer"].to(language)
+            NEWCOMER: texts()["newcomer"].to(language)
         }
         frame = self.matrix.with_columns(
             pl.col("before", "after").replace_strict(names, return_dtype=pl.String),
@@ -179,8 +198,8 @@ class Movement:
     def table(self) -> Table:
         """Show the matrix as rows with 95 % Wilson intervals of the shares."""
         words, scheme = texts(), self.after.scheme
-        names = scheme.names(self._language) | {"new": words["newcomer"].to(self._language)}
-        totals = {name: sum(line) for name, line in zip(self.before_ids, self._counts, strict=True)}
+        names = scheme.names(self._language) | {NEWCOMER: words["newcomer"].to(self._language)}
+        totals = dict(zip(self.before_ids, self.row_totals, strict=True))
         bounds = [
             None if n is None else list(wilson(n, totals[before]))
             for before, n in self.matrix.select("before", "customers").iter_rows()
@@ -206,155 +225,9 @@ class Movement:
         )
 
 
-class Sensitivity:
-    """How many customers change their label when one parameter takes other values."""
-
-    def __init__(self, base: Segmentation, parameter: str, values: list[Any]) -> None:
-        base.classifier.clone(**{parameter: None})  # raises ParamsError for an unknown name
-        self.base = base
-        self.parameter = parameter
-        self.values = values
-        self._language = base.lab.language
-
-    @cached_property
-    def summary(self) -> pl.DataFrame:
-        """One row per other value: ``value``, ``customers``, ``changed``, ``share``, ``low``, ``high``.
-
-        Customers are those whom the base classifies. A value that the classifier's other parameters
-        exclude, or that leads to other labels, cannot be compared and has no row. The figures are null
-        where fewer customers than the study's ``privacy.smallest_group`` change, or stay.
-        """
-        smallest = self.base.lab.study.privacy.smallest_group
-        known, rows = _known(self.base.labels), list[tuple[Any, ...]]()
-        for value in self.values:
-            other = self._other(value)
-            if other is None:
-                continue
-            both = known.join(other.labels, on="customer_id", suffix="_other")
-            changed, n = both.filter(pl.col("label") != pl.col("label_other")).height, both.height
-            if any(hidden([changed, n - changed], smallest)):
-                rows.append((str(value), n, None, None, None, None))
-            else:
-                rows.append((str(value), n, changed, changed / n if n else None, *wilson(changed, n)))
-        return pl.DataFrame(rows, schema=_SENSITIVITY, orient="row")
-
-    def _other(self, value: Any) -> Segmentation | None:
-        classifier = self.base.classifier
-        if value == getattr(classifier, self.parameter):
-            return None
-        # Cut-points that were given belong to the base's value.
-        given = {name: None for name in classifier.parameter_names() if name.endswith("_cut_points")}
-        try:
-            other = self.base.lab.classify(
-                self.base.name, self.base.as_of, **given, **{self.parameter: value}
-            )
-        except ParamsError as error:
-            if error.problems:  # the value is none at all; others only do not fit the other parameters
-                raise
-            return None
-        return other if other.scheme.ids == self.base.scheme.ids else None
-
-    def chart(self) -> alt.LayerChart | Note:
-        """Draw the share of customers that change, per convention, or say that none can be compared."""
-        if not self.summary.height:
-            return Note(texts()["sensitivity_none"], self._language)
-        frame = self._named().with_columns(
-            label=pl.col("share").map_elements(percent, return_dtype=pl.String).fill_null(MISSING),
-            value=pl.col("share"),
-        )
-        shares = self.summary["share"].drop_nulls().to_list()
-        low, high = min(shares, default=None), max(shares, default=None)
-        words = texts()
-        return charts.bars(
-            frame,
-            say("sensitivity_title", low=percent(low), high=percent(high)),
-            say(
-                "sensitivity_subtitle",
-                base=self._name(str(getattr(self.base.classifier, self.parameter))),
-                n=count(_known(self.base.labels).height),
-            ),
-            words["changed_share"],
-            words["convention"],
-            self._language,
-            [("name", words["convention"]), ("changed", words["changed"]), ("label", words["changed_share"])],
-        )
-
-    def table(self) -> Table | None:
-        """Show the same with intervals and what each convention means; None without any."""
-        if not self.summary.height:
-            return None
-        words = texts()
-        meanings = [words.get(f"convention_{value}_meaning") for value in self.summary["value"]]
-        frame = self._named().with_columns(
-            interval=pl.concat_list("low", "high"),
-            meaning=pl.Series(
-                [text.to(self._language) if text else None for text in meanings], dtype=pl.String
-            ),
-        )
-        return Table(
-            frame,
-            [
-                Column("name", words["convention"]),
-                *([Column("meaning", words["meaning"])] if any(meanings) else []),
-                Column("changed", words["changed"], "integer"),
-                Column("share", words["changed_share"], "percent", bar=True),
-                Column("interval", words["interval_95"], "interval", of="percent"),
-            ],
-            caption=words["sensitivity_caption"],
-            note=say("privacy_rows", k=self.base.lab.study.privacy.smallest_group)
-            if self.summary["changed"].has_nulls()
-            else None,
-            language=self._language,
-        )
-
-    def _named(self) -> pl.DataFrame:
-        names = [self._name(value).to(self._language) for value in self.summary["value"]]
-        return self.summary.with_columns(name=pl.Series(names, dtype=pl.String))
-
-    @staticmethod
-    def _name(value: str) -> Text:
-        return texts().get(f"convention_{value}", Text(value, value))
-
-
 _MATRIX = {"before": pl.String, "after": pl.String, "customers": pl.Int64, "share": pl.Float64}
-_SENSITIVITY = {
-    "value": pl.String,
-    "customers": pl.Int64,
-    "changed": pl.Int64,
-    "share": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-}
 
 
 def _known(labels: pl.DataFrame) -> pl.DataFrame:
     """Leave out who has no class because data is missing."""
     return labels.filter(pl.col("label") != UNCLASSIFIED.id)
-
-
-def class_table(lab: Lab, segmentations: list[Segmentation]) -> Table:
-    """Show the classes of several classifiers under each other."""
-    words, language = texts(), lab.language
-    notes = dict.fromkeys(note for part in segmentations if (note := part.privacy_note()))
-    frame = pl.concat(
-        segmentation.named(segmentation.summary).with_columns(
-            scheme=pl.lit(segmentation.scheme.text.to(language)),
-            interval=pl.concat_list("share_low", "share_high"),
-        )
-        for segmentation in segmentations
-    )
-    return Table(
-        frame,
-        [
-            Column("scheme", words["classification"]),
-            Column("name", words["class"]),
-            Column("customers", words["customers"], "integer"),
-            Column("customer_share", words["customer_share"], "percent", bar=True),
-            Column("interval", words["interval_95"], "interval", of="percent"),
-            Column("revenue_share", words["revenue_share"], "percent", bar=True),
-        ],
-        caption=words["others_caption"],
-        note=joined(words["sizes_note"], *notes),
-        language=language,
-        currency=lab.study.currency,
-    )
