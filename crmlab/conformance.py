@@ -96,9 +96,8 @@ def id_renaming_irrelevant(plugin: Rows | Feature, sample: Sample) -> None:
     names = {old: f"z{len(everyone) - i:05}" for i, old in enumerate(sorted(set(everyone)))}
 
     def renamed(frame: pl.DataFrame) -> pl.DataFrame:
-        if key not in frame.columns:
-            return frame
-        return frame.with_columns(pl.col(key).replace_strict(names, default=pl.col(key)))
+        ids = [name for name in dict.fromkeys((key, "referrer_id")) if name in frame.columns]
+        return frame.with_columns(pl.col(name).replace_strict(names, default=pl.col(name)) for name in ids)
 
     there = replace(sample, tables={name: renamed(table) for name, table in sample.tables.items()})
     if isinstance(plugin, Feature):

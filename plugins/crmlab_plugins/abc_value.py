@@ -9,6 +9,8 @@ import polars as pl
 from crmlab.errors import ParamsError
 from crmlab.estimators import Classifier
 from crmlab.labels import Label, Scheme, Text
+from crmlab_plugins import pareto, wording
+from crmlab_plugins.metrics import measure_of
 
 
 class AbcValue(Classifier):
@@ -17,7 +19,8 @@ class AbcValue(Classifier):
     A customer is A while the running total, the customer included, is at most ``a_share`` of the
     whole, B while it is at most ``b_share``, and C after that. Customers of equal value stand
     together, at the end of their group; the largest ones are A even where they alone pass
-    ``a_share``. Zero and negative values are C and count for nothing in the whole.
+    ``a_share``. Zero and negative values (refunds beyond what was paid) are C and count for nothing in
+    the whole.
 
     ``metric`` names the column: total spend, or for example a margin. What is learned are the
     lowest values of A and of B, so later customers are placed by their own value.
@@ -27,6 +30,12 @@ class AbcValue(Classifier):
     """
 
     title: ClassVar[Text] = Text("ABC 价值分级", "ABC value tiers")
+    needs: ClassVar[Text] = Text("付款订单", "paid orders")
+    sureness: ClassVar[Text] = Text(
+        "离最近切分点越远越高（按比例）：在切分点上为 0.5，到所在等级正中为 1；不是概率",
+        "distance from the nearest cut-point, by ratio: 0.5 at it, 1 in the middle of the tier; no "
+        "probability",
+    )
     scheme: ClassVar[Scheme] = Scheme(
         id="abc",
         zh="ABC 价值分级",
@@ -50,7 +59,7 @@ class AbcValue(Classifier):
 
     def definition(self) -> Text:
         """Return the lines in words, with the lowest values of A and B once fitted."""
-        name = _METRICS.get(self.metric, Text(self.metric, self.metric))
+        name = measure_of(self.metric)
         zh = (
             f"按{name.zh}从高到低累计：累计占比不超过 {self.a_share:.0%} 为 A 类，"
             f"不超过 {self.b_share:.0%} 为 B 类，其余为 C 类；零和负值归入 C 类，数值相同的客户同级。"
@@ -60,10 +69,10 @@ class AbcValue(Classifier):
             f"B up to {self.b_share:.0%}, C the rest; zero and negative values are C, equal values share "
             "a tier."
         )
-        lowest: dict[str, float | None] = getattr(self, "thresholds_", {})
-        a, b = lowest.get("a"), lowest.get("b")
-        if a is None or b is None:
+        lowest: dict[str, float] = getattr(self, "thresholds_", {})
+        if not lowest:
             return Text(zh, en)
+        a, b = lowest["a"], lowest["b"]
         return Text(
             f"{zh}本次切分点：A 类不低于 {a:,.2f}，B 类不低于 {b:,.2f}。",
             f"{en} Cut-points: A from {a:,.2f}, B from {b:,.2f}.",
@@ -77,46 +86,25 @@ class AbcValue(Classifier):
             )
 
     def _fit(self, features: pl.DataFrame) -> None:
-        value = pl.col("value")
-        groups = (
-            features.select(value=pl.col(self.metric).cast(pl.Float64))
-            .filter(value > 0)
-            .group_by("value")
-            .agg(customers=pl.len())
-            .sort("value", descending=True)
-            .with_columns(running=(value * pl.col("customers")).cum_sum())
+        values = features[self.metric]
+        self.thresholds_ = dict(
+            zip("ab", pareto.lowest_values(values, (self.a_share, self.b_share)), strict=False)
         )
-        whole = groups["running"].max() or 0.0
-        assert isinstance(whole, float)
-        first = pl.int_range(pl.len()) == 0
-        # A hair above, for sums of decimal amounts that are one rounding past the line.
-        limit = whole * (1 + 1e-12)
-        lowest = {
-            name: groups.filter(first | (pl.col("running") <= share * limit))["value"].min()
-            for name, share in (("a", self.a_share), ("b", self.b_share))
-        }
-        self.thresholds_ = lowest
+        self.span_ = pareto.positive_span(values)
 
     def _predict(self, features: pl.DataFrame) -> pl.Series:
-        value = pl.col(self.metric)
-        label = pl.lit("c")
-        for name in ("b", "a"):
-            if (lowest := self.thresholds_[name]) is not None:
-                label = pl.when(value >= lowest).then(pl.lit(name)).otherwise(label)
-        return features.with_columns(label=label)["label"]
+        place = pareto.place(pl.col(self.metric), list(self.thresholds_.values()))
+        return pl.Series(self.scheme.ids[::-1], dtype=pl.String).gather(features.select(place).to_series())
+
+    def _confidence(self, features: pl.DataFrame) -> pl.Series:
+        clear = pareto.clearness(pl.col(self.metric), list(self.thresholds_.values()), self.span_)
+        return features.select(confidence=clear).to_series()
 
     def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
-        name = _METRICS.get(self.metric, Text(self.metric, self.metric))
-        tiers = {label.id: label.id.upper() for label in self.scheme.labels}
-        reasons = [
-            (f"{name.zh} {value:,.2f}，属 {tiers[tier]} 类", f"{name.en} {value:,.2f}, tier {tiers[tier]}")
-            for value, tier in zip(features[self.metric], self._predict(features), strict=True)
-        ]
-        return pl.DataFrame(reasons, schema={"zh": pl.String, "en": pl.String}, orient="row")
-
-
-_METRICS = {
-    "total_spend": Text("累计消费", "total spend"),
-    "order_count": Text("付款订单数", "number of paid orders"),
-    "average_order_value": Text("平均每单金额", "average order value"),
-}
+        name, value = measure_of(self.metric), wording.number(pl.col(self.metric), 2)
+        tier = self._predict(features).str.to_uppercase()
+        return wording.reasons(
+            features,
+            pl.format("{} {}，属 {} 类", pl.lit(name.zh), value, tier),
+            pl.format("{} {}, tier {}", pl.lit(name.en), value, tier),
+        )

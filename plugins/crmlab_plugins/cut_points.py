@@ -32,21 +32,20 @@ def learn(values: pl.Series, shares: Sequence[float]) -> list[float]:
 
 
 def span(values: pl.Series) -> list[float]:
-    """Return the lowest and the highest value, as state; empty from no value."""
-    known = values.drop_nulls().cast(pl.Float64)
-    return [float(known.min()), float(known.max())] if known.len() else []  # type: ignore[arg-type]
+    """Return the 1 % and the 99 % quantile, between which nearly all values lie; empty from no value."""
+    return learn(values, (0.01, 0.99))
 
 
 def tier(value: pl.Expr, cuts: Sequence[float]) -> pl.Expr:
     """Count the cut-points below a value (Int64, from 0): a value at a cut-point is in the lower tier."""
-    return pl.sum_horizontal([pl.lit(0), *((value > cut).cast(pl.Int64) for cut in cuts)]).cast(pl.Int64)
+    return pl.sum_horizontal(every(value, 0), *((value > cut).cast(pl.Int64) for cut in cuts)).cast(pl.Int64)
 
 
 def clearness(value: pl.Expr, cuts: Sequence[float], ends: Sequence[float]) -> pl.Expr:
     """Return how far a value is from the nearest cut-point: 0.5 at it, 1 in the middle of its tier.
 
-    Half the width of the tier is the yardstick; the outermost tiers end at ``ends``, the lowest and
-    highest value learned from, and beyond their middle all is 1. No probability.
+    Half the width of the tier is the yardstick; the outermost tiers end at ``ends``, the :func:`span` of
+    the values learned from, and beyond their middle all is 1. No probability.
     """
     sure = pl.when(value.is_not_null()).then(1.0).otherwise(None)
     if not cuts or not ends:
@@ -61,6 +60,11 @@ def clearness(value: pl.Expr, cuts: Sequence[float], ends: Sequence[float]) -> p
         clear = 0.5 + 0.5 * (pl.min_horizontal(*gaps) / half).clip(0, 1)
         answer = pl.when(at == place).then(clear).otherwise(answer)
     return answer
+
+
+def every(value: pl.Expr, constant: float) -> pl.Expr:
+    """Return a constant for each value: a literal would give one row where there are none, or many."""
+    return pl.when(value.is_null()).then(pl.lit(constant)).otherwise(pl.lit(constant))
 
 
 def raise_for(*problems: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Literal
 
 import polars as pl
@@ -9,11 +10,13 @@ import polars as pl
 from crmlab.errors import NotFittedError, ParamsError, did_you_mean
 from crmlab.estimators import KEY, Classifier
 from crmlab.labels import Label, Scheme, Text
+from crmlab_plugins import cut_points, wording
 from crmlab_plugins.rfm_maps import SegmentMap, load_map
 from crmlab_plugins.rfm_scoring import (
     COLUMNS,
     Convention,
     CutPoints,
+    by_cell,
     check_cut_points,
     learn,
     learn_cut_ids,
@@ -67,11 +70,20 @@ class Rfm(Classifier):
     ``frozen_cut_points`` takes the ``cut_points_`` of an earlier fit in place of learning them;
     loading a saved classifier keeps them as well.
 
+    Orders are counted one by one: an order split in two raises F and may change the label. Amounts in
+    another currency change none, unless cut-points are given.
+
     Sources: Hughes, Strategic Database Marketing (1994), for RFM; Hyndman & Fan, The American
     Statistician 50 (1996), for quantiles; the R package rfm for ``r_rfm`` and its maps.
     """
 
     title: ClassVar[Text] = Text("RFM 分群", "RFM segments")
+    needs: ClassVar[Text] = Text("付款订单", "paid orders")
+    sureness: ClassVar[Text] = Text(
+        "分群所用的各项得分中，离切分点最近的一项：在切分点上为 0.5，到所在分值正中为 1；不是概率",
+        "of the scores that the map looks at the one nearest to a cut-point: 0.5 at it, 1 in the middle of "
+        "the score; no probability",
+    )
     requires: ClassVar[tuple[str, ...]] = tuple(COLUMNS.values())
 
     convention: Convention = "value_quintile"
@@ -106,8 +118,11 @@ class Rfm(Classifier):
 
     def value_tags(self, features: pl.DataFrame) -> pl.Series:
         """Return one id of ``VALUE_TAGS`` per row from the monetary score; null where data is missing."""
+        return self.scores(features).select(self._value_tag().alias("value_tag")).to_series()
+
+    def _value_tag(self) -> pl.Expr:
         five = load_map("total_11").place(pl.col("monetary_score"), self.scores_per_dimension)
-        tag = (
+        return (
             pl.when(five >= 4)
             .then(pl.lit("high"))
             .when(five == 3)
@@ -115,7 +130,6 @@ class Rfm(Classifier):
             .when(five <= 2)
             .then(pl.lit("low"))
         )
-        return self.scores(features).select(tag.alias("value_tag")).to_series()
 
     def cells(self, features: pl.DataFrame) -> pl.DataFrame:
         """Return every cell of recency and frequency scores, for a heat map.
@@ -190,6 +204,7 @@ class Rfm(Classifier):
         top = self.scores_per_dimension
         self.cut_points_ = dict(given) if given else learn(self.convention, top, features)
         self.cut_ids_ = learn_cut_ids(top, features) if self.convention == "rank_first" else None
+        self.spans_ = {name: cut_points.span(features[column]) for name, column in COLUMNS.items()}
 
     def _score(self, features: pl.DataFrame) -> pl.DataFrame:
         if features.height and not self.cut_points_["recency"]:
@@ -203,29 +218,55 @@ class Rfm(Classifier):
     def _predict(self, features: pl.DataFrame) -> pl.Series:
         return self._score(features).select(self._labels().alias("label")).to_series()
 
+    def _confidence(self, features: pl.DataFrame) -> pl.Series:
+        used = "".join(self.segments.dimensions)
+        clear = [
+            by_cell(name, self.cut_points_, partial(self._clear, name)) for name in COLUMNS if name[0] in used
+        ]
+        rows = pl.concat([features.select(self.requires), self._score(features)], how="horizontal")
+        return rows.select(confidence=pl.min_horizontal(clear)).to_series()
+
+    def _clear(self, name: str, cuts: list[float]) -> pl.Expr:
+        return cut_points.clearness(pl.col(COLUMNS[name]), cuts, self.spans_[name])
+
     def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
         rows = pl.concat([features.select(self.requires), self._score(features)], how="horizontal")
-        reasons = [_reason(self.scores_per_dimension, *row) for row in rows.iter_rows()]
-        return pl.DataFrame(reasons, schema={"zh": pl.String, "en": pl.String}, orient="row")
+        days, orders, spend = (pl.col(column) for column in COLUMNS.values())
+        (r_zh, r), (f_zh, f), (m_zh, m) = (self._score_words(name) for name in COLUMNS)
+        today = days == 0
+        return wording.reasons(
+            rows,
+            pl.format(
+                "最近一次购买{}（{}），共 {} 单（{}），累计消费 {}（{}）",
+                pl.when(today)
+                .then(pl.lit("就在观察日当天"))
+                .otherwise(pl.format("在 {} 天前", wording.number(days))),
+                *(r_zh, wording.number(orders), f_zh, wording.number(spend, 2), m_zh),
+            ),
+            pl.format(
+                "last order {} ({}), {} in all ({}), total spend {} ({})",
+                pl.when(today)
+                .then(pl.lit("on the as-of day"))
+                .otherwise(wording.counted(days, "day") + " ago"),
+                *(r, wording.counted(orders, "order"), f, wording.number(spend, 2), m),
+            ),
+        )
 
-
-def _reason(top: int, days: int, orders: int, spend: float, *scores: int) -> Text:
-    high = {1: Text(" 低", " low"), 2: Text(" 高", " high")} if top == 2 else {}
-    (r_zh, r), (f_zh, f), (m_zh, m) = (
-        (name + high[value].zh, name + high[value].en) if high else (f"{name}{value}",) * 2
-        for name, value in zip("RFM", scores, strict=True)
-    )
-    ago = Text(f"在 {days:,} 天前", f"{_count(days, 'day')} ago")
-    if days == 0:
-        ago = Text("就在观察日当天", "on the as-of day")
-    return Text(
-        f"最近一次购买{ago.zh}（{r_zh}），共 {orders:,} 单（{f_zh}），累计消费 {spend:,.2f}（{m_zh}）",
-        f"last order {ago.en} ({r}), {_count(orders, 'order')} in all ({f}), total spend {spend:,.2f} ({m})",
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    def _score_words(self, name: str) -> tuple[pl.Expr, pl.Expr]:
+        """Return a score as a reader sees it: "R5", or "R 高" of two; with the value tag where it is M."""
+        score, letter = pl.col(f"{name}_score"), name[0].upper()
+        if self.scores_per_dimension == 2:
+            high = score == 2
+            return (
+                pl.when(high).then(pl.lit(f"{letter} 高")).otherwise(pl.lit(f"{letter} 低")),
+                pl.when(high).then(pl.lit(f"{letter} high")).otherwise(pl.lit(f"{letter} low")),
+            )
+        written = letter + score.cast(pl.String)
+        if letter != "M":
+            return written, written
+        tag = self._value_tag()
+        zh = tag.replace_strict({label.id: label.zh for label in VALUE_TAGS.labels}, return_dtype=pl.String)
+        return written + "，价值" + zh, written + ", " + tag + " value"
 
 
 def _spoken_cuts(cuts: CutPoints | None) -> Text:

@@ -163,20 +163,34 @@ def _learn_nested(bins: int, features: pl.DataFrame) -> CutPoints:
 
 
 def _score_nested(bins: int, cuts: CutPoints, features: pl.DataFrame) -> pl.DataFrame:
-    def scored(name: str, key: str) -> pl.Expr:
-        return _score(_past(pl.col(COLUMNS[name]), cuts[key]), bins)
+    def scored(name: str) -> pl.Expr:
+        return by_cell(name, cuts, lambda points: _score(_past(pl.col(COLUMNS[name]), points), bins))
 
-    r, f = pl.col("recency_score"), pl.col("frequency_score")
     recency = _score(_past(pl.col(COLUMNS["recency"]), cuts["recency"]), bins, reverse=True)
-    by_r = [(r == i, scored("frequency", f"frequency@R{i}")) for i in range(1, bins + 1)]
-    by_rf = [
-        ((r == i) & (f == j), scored("monetary", f"monetary@R{i}F{j}"))
-        for i, j in product(range(1, bins + 1), repeat=2)
-    ]
     return (
         features.with_columns(recency_score=recency)
-        .with_columns(frequency_score=_choose(by_r))
-        .select("recency_score", "frequency_score", monetary_score=_choose(by_rf))
+        .with_columns(frequency_score=scored("frequency"))
+        .select("recency_score", "frequency_score", monetary_score=scored("monetary"))
+    )
+
+
+def by_cell(name: str, cuts: CutPoints, of_cuts: Callable[[list[float]], pl.Expr]) -> pl.Expr:
+    """Return what ``of_cuts`` makes of a dimension's cut-points, or of those of the customer's cell.
+
+    With ``nested`` the columns ``recency_score`` and, for monetary, ``frequency_score`` name the cell.
+    """
+    if name in cuts:
+        return of_cuts(cuts[name])
+    r, f = pl.col("recency_score"), pl.col("frequency_score")
+    cells = {key: key.partition("@R")[2].split("F") for key in cuts if key.startswith(f"{name}@")}
+    return _choose(
+        [
+            (
+                pl.all_horizontal(score == int(value) for score, value in zip((r, f), place, strict=False)),
+                of_cuts(cuts[key]),
+            )
+            for key, place in cells.items()
+        ]
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
 
@@ -10,14 +12,9 @@ def number(value: pl.Expr, decimals: int = 0) -> pl.Expr:
 
     Null where the value is null or no number. Halves round to the even digit.
     """
-    scale = 10**decimals
-    scaled = (value.cast(pl.Float64) * scale).round(mode="half_to_even")
-    whole = pl.when(scaled.is_finite()).then(scaled.abs()).cast(pl.Int64)
-    sign = pl.when(scaled < 0).then(pl.lit("-")).otherwise(pl.lit(""))
-    body = _grouped(whole // scale)
-    if decimals:
-        body = pl.format("{}.{}", body, (whole % scale).cast(pl.String).str.zfill(decimals))
-    return sign + body
+    return value.map_batches(
+        partial(_written, decimals=decimals), return_dtype=pl.String, is_elementwise=True
+    )
 
 
 def short(value: pl.Expr, decimals: int = 1) -> pl.Expr:
@@ -42,11 +39,36 @@ def reasons(features: pl.DataFrame, zh: pl.Expr, en: pl.Expr) -> pl.DataFrame:
     return features.select(zh=zh.cast(pl.String), en=en.cast(pl.String))
 
 
-def _grouped(whole: pl.Expr) -> pl.Expr:
-    """Put commas between the thousands of whole numbers of 0 or more."""
-    written = whole.cast(pl.String)
-    for groups in range(2, 7):
-        padded = [((whole // 1000**at) % 1000).cast(pl.String).str.zfill(3) for at in range(groups - 1)]
-        grouped = pl.concat_str(whole // 1000 ** (groups - 1), *reversed(padded), separator=",")
-        written = pl.when(whole >= 1000 ** (groups - 1)).then(grouped).otherwise(written)
+def _written(values: pl.Series, decimals: int) -> pl.Series:
+    """Write whole series, because how many commas there can be is known from the largest number."""
+    scale = 10**decimals
+    scaled = (pl.col("value").cast(pl.Float64) * scale).round(mode="half_to_even")
+    frame = values.to_frame("value").select(
+        whole=pl.when(scaled.is_finite()).then(scaled.abs()).cast(pl.Int64), negative=scaled < 0
+    )
+    whole = pl.col("whole")
+    largest: int = frame.select(whole.max().fill_null(0)).item()
+    body = _grouped(whole // scale, largest // scale)
+    if decimals:
+        body = pl.concat_str(body, _padded(whole % scale, decimals), separator=".")
+    if frame["negative"].any():
+        body = pl.when("negative").then("-" + body).otherwise(body)
+    return frame.select(body.alias(values.name)).to_series()
+
+
+def _grouped(whole: pl.Expr, largest: int) -> pl.Expr:
+    """Put commas between the thousands of whole numbers from 0 to ``largest``."""
+    written, power = whole.cast(pl.String), 1000
+    groups = [_padded(whole % 1000, 3)]
+    while power <= largest:
+        grouped = pl.concat_str(whole // power, *reversed(groups), separator=",")
+        written = pl.when(whole >= power).then(grouped).otherwise(written)
+        groups.append(_padded(whole // power % 1000, 3))
+        power *= 1000
     return written
+
+
+def _padded(whole: pl.Expr, digits: int) -> pl.Expr:
+    """Write whole numbers of at most ``digits`` digits with zeros in front."""
+    above: int = 10**digits
+    return (whole + above).cast(pl.String).str.slice(1)

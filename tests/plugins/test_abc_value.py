@@ -69,7 +69,7 @@ def test_words() -> None:
     reasons = learned.explain(_table([1_234.5, None]))
     assert reasons.rows() == [
         ("累计消费 1,234.50，属 B 类", "total spend 1,234.50, tier B"),
-        ("缺少所需数据", "the data it needs is missing"),
+        ("缺少付款订单", "missing: paid orders"),
     ]
     assert learned.scheme.names("zh")["a"] == "A 类（高价值）"
 

@@ -336,16 +336,16 @@ class TestWhatAReaderSees:
         reasons = _rfm("fixed").fit(table).explain(table)
         assert reasons.rows() == [
             (
-                "最近一次购买在 12 天前（R5），共 34 单（F5），累计消费 1,234.50（M5）",
-                "last order 12 days ago (R5), 34 orders in all (F5), total spend 1,234.50 (M5)",
+                "最近一次购买在 12 天前（R5），共 34 单（F5），累计消费 1,234.50（M5，价值高）",
+                "last order 12 days ago (R5), 34 orders in all (F5), total spend 1,234.50 (M5, high value)",
             ),
             (
-                "最近一次购买就在观察日当天（R5），共 1 单（F1），累计消费 10.00（M1）",
-                "last order on the as-of day (R5), 1 order in all (F1), total spend 10.00 (M1)",
+                "最近一次购买就在观察日当天（R5），共 1 单（F1），累计消费 10.00（M1，价值低）",
+                "last order on the as-of day (R5), 1 order in all (F1), total spend 10.00 (M1, low value)",
             ),
             (
-                "最近一次购买在 1 天前（R5），共 2 单（F2），累计消费 20.00（M1）",
-                "last order 1 day ago (R5), 2 orders in all (F2), total spend 20.00 (M1)",
+                "最近一次购买在 1 天前（R5），共 2 单（F2），累计消费 20.00（M1，价值低）",
+                "last order 1 day ago (R5), 2 orders in all (F2), total spend 20.00 (M1, low value)",
             ),
         ]
         binary = _rfm("median_binary").fit(table).explain(table)

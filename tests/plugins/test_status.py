@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmlab.errors import MissingFeaturesError, ParamsError
+from crmlab.estimators import Estimator
+from crmlab.testing import parametrize_with_checks
 from crmlab_plugins.status import METHODS, Status
 
 GAPS = ("order_gap_count", "own_gap_days", "population_gap_days")
@@ -101,7 +104,7 @@ def test_reasons() -> None:
             "距最近一次购买 100 天，超过流失界限 75 天",
             "100 days since the last order, beyond the limit for lost, 75",
         ),
-        ("缺少所需数据", "the data it needs is missing"),
+        ("缺少付款订单", "missing: paid orders"),
     ]
 
 
@@ -139,3 +142,55 @@ def test_nobody_gets_better_by_waiting(method: str, gaps: int, own: int, populat
     order = ["active", "dormant", "lost"]
     first, second = (order.index(label) for label in _labels(method, table))
     assert first <= second
+
+
+def _touched(*rows: tuple[int | None, int | None, str | None, str | None]) -> pl.DataFrame:
+    """Rows of days since the last order, days since the last touch, its kind and channel."""
+    columns = {"days_since_last_order": pl.Int64, "days_since_last_touch": pl.Int64}
+    words = {"last_touch": pl.String, "last_touch_channel": pl.String}
+    frame = pl.DataFrame(rows, schema=columns | words, orient="row")
+    return frame.with_columns(customer_id=pl.format("c{}", pl.int_range(pl.len())))
+
+
+def test_by_touches_a_complaint_is_a_sign_of_life() -> None:
+    table = _touched(
+        (200, 10, "complaint", "微信"),
+        (200, 100, "feedback", None),
+        (200, 200, "order", None),
+        (None, 3, "interaction", "电话"),
+    )
+    status = Status(evidence="touches").fit(table)
+    assert status.predict(table).to_list() == ["active", "dormant", "lost", "unclassified"]
+    assert Status().fit(table).predict(table).to_list() == ["lost", "lost", "lost", "unclassified"]
+    assert status.explain(table).rows()[:2] == [
+        (
+            "距最近一次往来（投诉，微信）10 天，未超过休眠界限 90 天",
+            "10 days since the last touch (complaint, 微信), within the limit for dormant, 90",
+        ),
+        (
+            "距最近一次往来（反馈）100 天，超过休眠界限 90 天，未超过流失界限 180 天",
+            "100 days since the last touch (feedback), beyond the limit for dormant, 90, "
+            "not that for lost, 180",
+        ),
+    ]
+    assert "往来" in status.definition().zh
+    assert "touch" in status.definition().en
+
+
+def test_where_there_are_only_orders_both_kinds_of_evidence_agree() -> None:
+    table = _touched(*((days, days, "order", None) for days in (0, 90, 91, 180, 181)))
+    by_touches = Status(evidence="touches").fit(table)
+    assert by_touches.predict(table).equals(Status().fit(table).predict(table))
+    assert by_touches.confidence(table).equals(Status().fit(table).confidence(table))
+
+
+def test_a_label_is_surest_in_the_middle() -> None:
+    table = _table(*((days, 0, None) for days in (90, 45, 0, 135, 180, 225, 900)))
+    sure = Status().fit(table).confidence(table).to_list()
+    assert sure == [0.5, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0]
+    assert Status().fit(table).confidence(_table((100, 0, None)))[0] == pytest.approx(0.5 + 0.5 * 10 / 45)
+
+
+@parametrize_with_checks([Status(method="shrunk_gap", evidence="touches")])
+def test_contract(estimator: Estimator, check: Callable[[Estimator], None]) -> None:
+    check(estimator)

@@ -22,7 +22,8 @@ OLDEST = 120
 
 _WITH_DEGREE = r"大专|专科|本科|大学|硕士|研究生|博士|(?i:college|bachelor|master|doctor|phd)"
 _YOUNGEST_WITH_DEGREE = 16
-_DEFAULT_BIRTHS = ("1899-12-30", "1899-12-31", "1900-01-01", "1900-01-02", "1970-01-01")
+DEFAULT_BIRTHS = ("1899-12-30", "1899-12-31", "1900-01-01", "1900-01-02", "1970-01-01")
+"""What programs store for a date that nobody entered."""
 _BIRTHDAY = "birth_date"
 
 
@@ -46,7 +47,7 @@ def _check(column: str, valid: pl.Expr) -> pl.Expr:
 
 
 def _default_birth(_: Facts) -> pl.Expr:
-    return pl.col(_BIRTHDAY).dt.to_string("%Y-%m-%d").is_in(_DEFAULT_BIRTHS)
+    return pl.col(_BIRTHDAY).dt.to_string("%Y-%m-%d").is_in(DEFAULT_BIRTHS)
 
 
 def _educated_child(facts: Facts) -> pl.Expr:

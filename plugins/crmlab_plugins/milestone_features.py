@@ -1,0 +1,236 @@
+"""The milestones of a customer: the second, third … order, and orders that show growth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import narwhals as nw
+
+from crmlab.errors import ParamsError
+from crmlab.estimators import Feature
+from crmlab.labels import Measure, Text
+from crmlab.summary import day_number, until
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MILESTONES = range(2, 11)
+"""The orders whose days are kept."""
+PERIOD = 30
+"""Days of a period in which a customer bought or not."""
+
+GROWTH: dict[str, Text] = {
+    "spend": Text("消费增加", "spend grew"),
+    "orders": Text("订单增多", "more orders"),
+    "category": Text("购买了新品类", "a new category"),
+    "steady": Text("平稳", "steady"),
+}
+"""How the purchases of a repeat buyer go; of several the first counts."""
+
+
+class OrderMilestones(Feature):
+    """When a customer placed the second to the tenth paid order, and how regularly he buys.
+
+    Two orders on one day are two milestones on that day. ``active_period_share`` is the share of the
+    periods of 30 days since the first order, that of today included, in which there is a paid order.
+    """
+
+    title: ClassVar[Text] = Text("购买里程碑", "Order milestones")
+    tables: ClassVar[tuple[str, ...]] = ("orders",)
+    produces: ClassVar[tuple[str, ...]] = (
+        *(f"days_since_order_{place}" for place in MILESTONES),
+        "active_period_share",
+    )
+    measures: ClassVar[Mapping[str, Measure]] = {
+        **{
+            f"days_since_order_{place}": Measure(
+                f"距第 {place} 次购买的天数", f"days since order {place}", "days"
+            )
+            for place in MILESTONES
+        },
+        "active_period_share": Measure("有购买的月份占比", "share of 30-day periods with an order", "share"),
+    }
+
+    def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
+        """Return one row for everybody with a paid order."""
+        today = day_number(as_of)
+        paid = until(tables["orders"], as_of).filter(nw.col("amount_hundredths") > 0)
+        rows = paid.select("customer_id", "order_id", "day", one=nw.lit(1, nw.Int64)).with_columns(
+            place=nw.col("one").cum_sum().over("customer_id", order_by=["day", "order_id"]),
+            first=nw.col("day").min().over("customer_id"),
+        )
+        rows = rows.with_columns(period=(nw.col("day") - nw.col("first")) // PERIOD)
+        made = rows.group_by("customer_id").agg(
+            *(
+                nw.when(nw.col("place") == place)
+                .then(today - nw.col("day"))
+                .max()
+                .cast(nw.Int64)
+                .alias(f"days_since_order_{place}")
+                for place in MILESTONES
+            ),
+            nw.col("period").n_unique().cast(nw.Int64).alias("active"),
+            nw.col("first").min().cast(nw.Int64).alias("first"),
+        )
+        periods = (today - nw.col("first")) // PERIOD + 1
+        return made.with_columns(active_period_share=nw.col("active") / periods).drop("active", "first")
+
+
+class OrderGrowth(Feature):
+    """Whether a repeat buyer's purchases are growing or steady, and since when.
+
+    They grow where the spend, or the number of orders, of the last ``days`` days is at least ``growth``
+    (0.2 is 20 %) above that of the ``days`` days before, or where in the last ``days`` days the
+    customer first bought a category; else they are steady. The first day of a customer is no growth,
+    and without order lines no category is new. Seasons are not taken out.
+
+    ``growth_state`` is one of :data:`GROWTH`, null without orders on two days.
+    ``days_since_growth_changed`` says since when the customer has been growing, or steady, without a
+    break. A first steady order is a repeat order on a day without growth: a customer who falls silent
+    stops growing, but has not shown himself steady. ``growth_days`` is the parameter ``days``.
+    """
+
+    title: ClassVar[Text] = Text("购买增长", "Growth of orders")
+    tables: ClassVar[tuple[str, ...]] = ("orders",)
+    optional_tables: ClassVar[tuple[str, ...]] = ("order_lines",)
+    produces: ClassVar[tuple[str, ...]] = (
+        "growth_state",
+        "days_since_growth_changed",
+        "days_since_first_growth",
+        "days_since_first_steady_order",
+        "growth_days",
+    )
+    measures: ClassVar[Mapping[str, Measure]] = {
+        "growth_state": Measure("购买趋势", "trend of purchases", "text"),
+        "days_since_growth_changed": Measure("当前趋势持续天数", "days since growth began or ended", "days"),
+        "days_since_first_growth": Measure("距首次增长的天数", "days since the first growth", "days"),
+        "days_since_first_steady_order": Measure(
+            "距首次平稳复购的天数", "days since the first steady repeat order", "days"
+        ),
+        "growth_days": Measure("增长比较期", "days compared for growth", "days"),
+    }
+
+    days: int = 90
+    growth: float = 0.2
+
+    def _check_params(self) -> None:
+        problems = []
+        if self.days < 1:
+            problems.append(f"days is {self.days}; it must be 1 or more, for example 90.")
+        if not 0 <= self.growth < 100:
+            problems.append(f"growth is {self.growth:g}; it is a share from 0 on, for example 0.2 for 20 %.")
+        if problems:
+            raise ParamsError(" ".join(problems))
+
+    def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
+        """Return one row for everybody with paid orders on two days.
+
+        Collects in polars: rolling sums by days are beyond the common dialect.
+        """
+        import polars as pl
+
+        self._check_params()
+        paid = until(tables["orders"], as_of).filter(nw.col("amount_hundredths") > 0)
+        orders = _native(paid.select("customer_id", "order_id", "day", "amount_hundredths"))
+        lines = tables.get("order_lines")
+        new = (
+            _new_categories(orders, _native(lines.select("order_id", "category")))
+            if lines is not None
+            else None
+        )
+        days = (
+            orders.group_by("customer_id", "day")
+            .agg(spend=pl.col("amount_hundredths").sum(), orders=pl.len().cast(pl.Int64))
+            .sort("customer_id", "day")
+        )
+        if new is None:
+            days = days.with_columns(new=pl.lit(0, pl.Int64))
+        else:
+            days = days.join(new, on=["customer_id", "day"], how="left", maintain_order="left").with_columns(
+                pl.col("new").fill_null(0)
+            )
+        today = day_number(as_of)
+        return nw.from_native(self._summary(self._judged(days, today), today).lazy())
+
+    def _judged(self, days: pl.DataFrame, today: int) -> pl.DataFrame:
+        """Return the ``state`` of repeat buyers on each day on which it can change.
+
+        These are the days with orders, and those on which an order leaves the last or the earlier
+        ``days`` days. ``orders`` is 0 on the latter.
+        """
+        import polars as pl
+
+        names = ("spend", "orders", "new")
+        leaving = [
+            days.with_columns(pl.col("day") + after, *(pl.lit(0, pl.Int64).alias(name) for name in names))
+            for after in (self.days, 2 * self.days)
+        ]
+        grid = pl.concat([days, *leaving]).filter(pl.col("day") <= today)
+        grid = grid.group_by("customer_id", "day").agg(pl.col(names).sum()).sort("customer_id", "day")
+        # One sorted axis on which customers are too far apart for a window to hold two: many times
+        # quicker than windows of each.
+        apart = int((grid["day"].max() or 0) - (grid["day"].min() or 0)) + 2 * self.days + 1  # type: ignore[operator,arg-type]
+        customer = (pl.col("customer_id") != pl.col("customer_id").shift(1)).fill_null(value=False)
+        axis = grid.with_columns(axis=customer.cum_sum().cast(pl.Int64) * apart + pl.col("day"))
+        sums = axis.select(
+            pl.col(name).rolling_sum_by("axis", window_size=f"{width}i").alias(f"{name}_{width}")
+            for name in names
+            for width in (self.days, 2 * self.days)
+        )
+        now, both = (
+            {name: sums[f"{name}_{width}"] for name in names} for width in (self.days, 2 * self.days)
+        )
+        grown = {}
+        for name in ("spend", "orders"):
+            before = both[name] - now[name]
+            grown[name] = (now[name] > before) & (now[name] >= before * (1 + self.growth))
+        state = (
+            pl.when(grown["spend"])
+            .then(pl.lit("spend"))
+            .when(grown["orders"])
+            .then(pl.lit("orders"))
+            .when(now["new"] > 0)
+            .then(pl.lit("category"))
+            .otherwise(pl.lit("steady"))
+        )
+        repeat = (pl.col("orders") > 0).cum_sum().over("customer_id") > 1
+        judged = grid.select("customer_id", "day", "orders", state=state, repeat=repeat)
+        return judged.filter("repeat")
+
+    def _summary(self, states: pl.DataFrame, today: int) -> pl.DataFrame:
+        """Return the columns of the feature, for everybody with a repeat order."""
+        import polars as pl
+
+        day, steady = pl.col("day"), pl.col("state") == "steady"
+        changed = steady != steady.shift(1).over("customer_id")
+        return (
+            states.with_columns(begins=changed.fill_null(value=True))
+            .group_by("customer_id")
+            .agg(
+                growth_state=pl.col("state").last(),
+                days_since_growth_changed=today - day.filter("begins").last(),
+                days_since_first_growth=today - day.filter(~steady).first(),
+                days_since_first_steady_order=today - day.filter(steady, pl.col("orders") > 0).first(),
+                growth_days=pl.lit(self.days, pl.Int64),
+            )
+            .sort("customer_id")
+        )
+
+
+def _new_categories(orders: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Return how many categories a customer first bought on a day (``new``), the first day excepted."""
+    import polars as pl
+
+    bought = orders.select("customer_id", "order_id", "day").join(lines.drop_nulls(), on="order_id")
+    first = bought.group_by("customer_id", "category").agg(pl.col("day").min())
+    begun = orders.group_by("customer_id").agg(begun=pl.col("day").min())
+    later = first.join(begun, on="customer_id").filter(pl.col("day") > pl.col("begun"))
+    return later.group_by("customer_id", "day").agg(new=pl.len().cast(pl.Int64))
+
+
+def _native(frame: nw.LazyFrame[Any]) -> pl.DataFrame:
+    """Return the rows as a polars frame, whatever engine they come from."""
+    collected: pl.DataFrame = frame.collect("polars").to_native()
+    return collected
