@@ -11,6 +11,7 @@ from crmlab import __version__
 from crmlab.commands.identity import identity
 from crmlab.commands.intake import import_, inspect
 from crmlab.commands.sample import sample
+from crmlab.commands.schemes import schemes
 from crmlab.commands.template import template
 
 
@@ -167,7 +168,7 @@ def schema(output: Path | None) -> None:
         raise click.FileError(str(output), error.strerror) from None
 
 
-for command in (inspect, import_, template, identity, sample):
+for command in (inspect, import_, template, identity, sample, schemes):
     main.add_command(command)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -28,20 +28,24 @@ from crmlab.errors import (
 from crmlab.labels import Measure, Text
 from crmlab.params import Study, prepare
 from crmlab.results import Annotation, Scores, Segmentation
+from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
     from crmlab.estimators import Classifier, Feature, Source
+    from crmlab.movement.flow import Every, Flow
     from crmlab.overview import Overview
+    from crmlab.playbook import Playbook
     from crmlab.profiles import WatchList
     from crmlab.quality import Quality
     from crmlab.results import Finding
     from crmlab.revenue import Concentration
+    from crmlab.schemes import Schemes
+    from crmlab.segments.backtest import Backtest
+    from crmlab.view.explorer import Explorer
     from crmlab.view.findings import Findings, Note
     from crmlab.view.tables import Table
     from crmlab.voice import Voice
 
-_REPORTED = ("rfm", "abc", "status")
-"""Classifiers that have sections of their own in the segmentation report."""
 _IDENTIFIED = ("customers", "orders", "feedback")
 _TERMS = {
     "orders": ("revenue", "order", "interval", "codes"),
@@ -126,9 +130,7 @@ class Lab:
             )
         makers = self._feature_makers
         wanted = columns or tuple(
-            column
-            for column, (_, maker) in makers.items()
-            if all(table in self.tables for table in maker.tables)
+            column for column, (_, maker) in makers.items() if self._has_tables_of(maker)
         )
         have = self._features.get(day)
         if have is None:
@@ -167,9 +169,9 @@ class Lab:
         day = as_of or self.study.as_of
         key = _key(name, day, params) + (f" learned on {learned_on}" if learned_on else "")
         if key not in self.results:
-            classifier = self._fitted(name, params, learned_on)
+            classifier, learned = self._fitted(name, params, learned_on)
             features = self.features(*classifier.requires, as_of=day)
-            self.results[key] = Segmentation(self, name, classifier, features, day)
+            self.results[key] = Segmentation(self, name, classifier, features, day, learned)
         result = self.results[key]
         assert isinstance(result, Segmentation)
         return result
@@ -225,13 +227,46 @@ class Lab:
 
         return Overview(self, tables or self.tables.loaded)
 
-    def other_classes(self) -> Table | None:
-        """Show the classes of every further classifier that the study names; None if there is none."""
-        from crmlab.comparison import class_table
+    @cached_property
+    def schemes(self) -> Schemes:
+        """The classifications that the study chooses, side by side."""
+        from crmlab.schemes import Schemes
 
-        shown = {key.split(" ")[0] for key in self.results}
-        named = [name for name in self.study.classifiers if name not in {*shown, *_REPORTED}]
-        return class_table(self, [self.classify(name) for name in named]) if named else None
+        return Schemes(self)
+
+    @cached_property
+    def playbook(self) -> Playbook:
+        """What to do for each class."""
+        from crmlab.playbook import Playbook
+
+        return Playbook.read(Path(self.study.playbook) if self.study.playbook else None)
+
+    def flow(self, every: Every = "month", periods: int = 12) -> Flow:
+        """Say how many customers were new, returning, resurrected and dormant in each period."""
+        from crmlab.movement.flow import Flow
+
+        return Flow(self, every, periods)
+
+    def backtest(self, horizons: Sequence[int] = (30, 60, 90, 180)) -> Backtest:
+        """Say how well the thresholds of status would have told, on the study's own history."""
+        from crmlab.segments.backtest import Backtest
+
+        return Backtest(self, horizons)
+
+    def explore(self, scheme: str | None = None) -> Explorer | Note:
+        """Return controls to explore the classifications with, in JupyterLab; a note in a headless run."""
+        from crmlab.view.explorer import explore
+
+        return explore(self, scheme)
+
+    def lacks(self, name: str) -> Text | None:
+        """Say which data the classifier ``name`` needs and the study does not have; None if it has it."""
+        classifier: Classifier = self._plugin(registry.classifiers, self.study.classifiers, name, {})
+        for column in classifier.requires:
+            maker = self._feature_makers.get(column)
+            if not (self._has_tables_of(maker[1]) if maker else column in self._attributes):
+                return classifier.needs
+        return None
 
     def watch_list(self, name: str, labels: list[str], rows: int = 15) -> WatchList:
         """Return the most valuable customers among some classes of the classifier ``name``."""
@@ -263,15 +298,16 @@ class Lab:
     def definitions(self) -> Table:
         """Show how every figure of this report is defined, with what was learned."""
         from crmlab.view.tables import Column, Table
-        from crmlab.view.texts import texts
 
-        used = [result for key, result in self.results.items() if self.is_own(key)]
-        plugins = [
-            result.classifier if isinstance(result, Segmentation) else result.annotator
-            for result in used
-            if not isinstance(result, Scores)
-        ]
-        entries = [(plugin.title, plugin.definition()) for plugin in plugins]
+        entries = []
+        for key, result in self.results.items():
+            if not self.is_own(key) or isinstance(result, Scores):
+                continue
+            if isinstance(result, Segmentation):
+                plugin = result.classifier
+                entries.append((plugin.title, joined(plugin.definition(), result.learned)))
+            else:
+                entries.append((result.annotator.title, result.annotator.definition()))
         about = "feedback" if self.report == "feedback" else "orders"
         entries += [(texts()[f"term_{name}"], texts()[f"term_{name}_text"]) for name in _TERMS[about]]
         rows = [{"term": term.to(self.language), "text": text.to(self.language)} for term, text in entries]
@@ -304,7 +340,6 @@ class Lab:
         """
         from crmlab.saving import save
         from crmlab.view.findings import Note
-        from crmlab.view.texts import say, texts
 
         target = folder or os.environ.get(RUN_FOLDER)
         if target is None:
@@ -349,24 +384,40 @@ class Lab:
 
         return findings(self)
 
-    def _fitted(self, name: str, params: Mapping[str, Any], learned_on: date | None = None) -> Classifier:
-        """Return the classifier as learned on the study's day, or as the baseline learned it."""
-        if self.study.baseline and not params and not learned_on:
-            folder = Path(self.study.baseline) / "state" / self.output_name / name
-            loaded = registry.classifiers[name].load(folder)
-            wanted = self._plugin(registry.classifiers, self.study.classifiers, name, {}).get_params()
-            for parameter in self.study.classifiers.get(name, {}):
-                given = loaded.get_params()[parameter]
-                if wanted[parameter] != given:
-                    raise ParamsError(
-                        f"The baseline was made with {name}.{parameter} = {given!r}, the study asks for "
-                        f"{wanted[parameter]!r}. Leave the parameter out to go on with the "
-                        "baseline's, or leave `baseline` out to learn anew."
-                    )
-            return loaded
-        classifier = self._plugin(registry.classifiers, self.study.classifiers, name, params)
-        fitted: Classifier = classifier.fit(self.features(*classifier.requires, as_of=learned_on))
-        return fitted
+    def _fitted(
+        self, name: str, params: Mapping[str, Any], learned_on: date | None = None
+    ) -> tuple[Classifier, Text]:
+        """Return the classifier, and in words when its cut-points were learned."""
+        wanted: Classifier = self._plugin(registry.classifiers, self.study.classifiers, name, params)
+        if self.study.baseline and self.study.recalculate != "always" and not params and not learned_on:
+            if self.study.baseline == "latest":
+                raise ParamsError(
+                    "baseline: `latest` is found by `crmlab run`; in a notebook give the folder of the run, "
+                    "for example ../runs/demo/20240630T010000Z-1a2b3c."
+                )
+            states = Path(self.study.baseline) / "state"
+            folder, run = states / self.output_name / name, states.resolve().parent.name
+            if folder.is_dir() or not states.is_dir() or self.study.recalculate == "never":
+                return self._as_in(folder, name, wanted), say("learned_baseline", run=run)
+            learned = say("learned_anew", run=run, day=self.study.as_of)
+        else:
+            learned = say("learned", day=learned_on or self.study.as_of)
+        fitted: Classifier = wanted.fit(self.features(*wanted.requires, as_of=learned_on))
+        something = any(value is not None for name, value in fitted.learned.items() if name != "fitted_")
+        return fitted, learned if something else say("learned_nothing")
+
+    def _as_in(self, folder: Path, name: str, wanted: Classifier) -> Classifier:
+        """Return the classifier as the baseline learned it; raise ParamsError where it was another one."""
+        loaded = registry.classifiers[name].load(folder)
+        for parameter in self.study.classifiers.get(name, {}):
+            asked, given = wanted.get_params()[parameter], loaded.get_params()[parameter]
+            if asked != given:
+                raise ParamsError(
+                    f"The baseline was made with {name}.{parameter} = {given!r}, the study asks for "
+                    f"{asked!r}. Leave the parameter out to go on with the baseline's, or set "
+                    "`recalculate: always` to learn anew."
+                )
+        return loaded
 
     def _plugin(self, plugins: Any, chosen: Mapping[str, Any], name: str, params: Mapping[str, Any]) -> Any:
         return plugins[name].from_params({**chosen.get(name, {}), **params})
@@ -382,6 +433,12 @@ class Lab:
                 continue
             makers |= {column: (name, feature) for column in feature.produces if column not in makers}
         return makers
+
+    def _has_tables_of(self, feature: Feature) -> bool:
+        """Say whether the study has the tables that a feature needs: all, or one of those it can do with."""
+        enough = feature.tables or feature.optional_tables
+        some = all if feature.tables else any
+        return not enough or some(table in self.tables for table in enough)
 
     def _maker(self, column: str) -> tuple[str, Feature]:
         makers = self._feature_makers
@@ -431,7 +488,7 @@ class Lab:
         import narwhals as nw
 
         names = [*feature.tables, *(name for name in feature.optional_tables if name in self.tables)]
-        if not names:
+        if not names and feature.optional_tables:
             raise DataError(
                 f"{type(feature).__name__} needs one of the tables {', '.join(feature.optional_tables)}, and "
                 "this study has none of them. Add a source that provides one under `data`."

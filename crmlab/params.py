@@ -146,8 +146,14 @@ class Study(_Strict):
     """Parameters of models, by name. 模型的参数。"""
     features: PluginParams = {}
     """Parameters of features, by name. 特征的参数。"""
+    schemes: tuple[str, ...] = ("rfm", "abc", "status")
+    """Classifiers that the segmentation report shows, the leading one first. 分类方案，主方案在前。"""
+    playbook: str | None = None
+    """YAML with what to do for each class; ours unless given. 各类客户的策略表（YAML）。"""
     baseline: str | None = None
-    """Folder of an earlier run whose learned cut-points are used again. 沿用其切分点的历史运行目录。"""
+    """Run whose cut-points are used again: its folder, or `latest`. 沿用其切分点的历史运行，或 latest。"""
+    recalculate: Literal["never", "if_needed", "always"] = "if_needed"
+    """When cut-points are learned anew in spite of a baseline. 有基线时何时重新学习切分点。"""
     plugin_folder: str | None = None
     """Folder with plugin files (.py) of this study. 本研究自带插件的目录。"""
     reports: dict[Slug, dict[str, Any] | None] = {"segmentation": None, "feedback": None}
@@ -162,6 +168,19 @@ class Study(_Strict):
         if value not in known:
             hint = did_you_mean(value, known)
             raise ValueError(f"no time zone of that name.{hint} Use an IANA name such as Asia/Shanghai")
+        return value
+
+    @field_validator("schemes")
+    @classmethod
+    def _known_schemes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("name at least one classifier, for example [rfm]")
+        for name in value:
+            if name not in classifiers:
+                hint = did_you_mean(name, classifiers)
+                raise ValueError(f"no classifier is named {name!r}.{hint} `crmlab schemes` lists them")
+        if len(set(value)) < len(value):
+            raise ValueError("a classifier is named twice")
         return value
 
     @field_validator("compare_as_of")
@@ -232,6 +251,11 @@ def prepare(
 
     ``plugin_folder`` is relative to ``folder``. Raises ParamsError like :func:`check`.
     """
+    playbook = values.get("playbook")
+    if isinstance(playbook, str):
+        from crmlab.playbook import Playbook
+
+        Playbook.read(folder / playbook)
     name = values.get("plugin_folder")
     if not isinstance(name, str):
         return check(values, document), []

@@ -35,6 +35,8 @@ _SHEET_ROWS = 100_000
 """A workbook that a manager opens holds no more rows a sheet; the Parquet file has them all."""
 _CODES = {column.column for table in TABLES for column in columns(table) if column.sensitivity == "code"}
 _EPOCH = datetime(2000, 1, 1)  # a workbook's time has no zone; fixed, so that bytes repeat
+_CUSTOMERS, _STAGES = "_customers", "_stages"
+"""Ends of the names of tables that list customers: with their class, with the days of their stages."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -76,16 +78,23 @@ def _tables(lab: Lab) -> dict[str, pl.DataFrame]:
     for plugin, result in _last_results(lab).items():
         if isinstance(result, Segmentation):
             tables[f"{plugin}_summary"] = result.summary
-            tables[f"{plugin}_customers"] = result.explain().join(
+            tables[f"{plugin}{_CUSTOMERS}"] = result.explain().join(
                 result.features, on="customer_id", maintain_order="left"
             )
+            if hasattr(result.classifier, "reached_on"):
+                tables[f"{plugin}{_STAGES}"] = result.funnel().entries
         elif isinstance(result, Scores):
             tables[f"{plugin}_summary"] = result.summary
-            tables[f"{plugin}_customers"] = result.scores
+            tables[f"{plugin}{_CUSTOMERS}"] = result.scores
         else:
             tables[f"{plugin}_texts"] = result.added
     tables |= lab.extra_tables()
     return tables
+
+
+def _plugin_of(table: str) -> str:
+    """Return the name of the plugin whose customers a table lists."""
+    return table.removesuffix(_CUSTOMERS).removesuffix(_STAGES)
 
 
 def _last_results(lab: Lab) -> dict[str, _Result]:
@@ -114,7 +123,7 @@ def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> No
     workbook.set_properties({"created": _EPOCH, "title": lab.study.heading.to(lab.language)})
     for name, frame in tables.items():
         shown = safe_frame(
-            _shareable(lab, results.get(name.removesuffix("_customers")), frame, alone).head(_SHEET_ROWS)
+            _shareable(lab, results.get(_plugin_of(name)), frame, alone).head(_SHEET_ROWS)
         )
         shown.write_excel(
             workbook,
@@ -154,7 +163,9 @@ def _shareable(lab: Lab, result: _Result | None, frame: pl.DataFrame, alone: pl.
     if isinstance(result, Segmentation) and "customer_id" in frame.columns:
         small = pl.col("label").is_in(result.few)
         figures = [name for name in frame.columns if name not in ("customer_id", "label", *attributes)]
-        frame = mask_reasons(frame, customers).with_columns(
+        if "zh" in frame.columns:
+            frame = mask_reasons(frame, customers)
+        frame = frame.with_columns(
             pl.when(~pl.col("customer_id").is_in(alone.implode())).then(pl.col(figures)),
             label=pl.when(small).then(pl.lit(FEW)).otherwise("label"),
         )

@@ -13,6 +13,7 @@ import pytest
 
 import crmlab
 from crmlab import Feature, features
+from crmlab import registry
 from crmlab.errors import (
     DataError,
     MissingFeaturesError,
@@ -59,7 +60,8 @@ def test_only_what_is_asked_for_is_read_and_computed(make_lab: MakeLab, shop: Sh
 def test_all_features_that_the_tables_allow(make_lab: MakeLab, shop: Shop) -> None:
     features = make_lab(shop).features()
     assert {"customer_id", "average_days_between_orders", "population_gap_days"} <= set(features.columns)
-    assert make_lab({"customers": shop["customers"]}).features().columns == ["customer_id"]
+    bare = set(make_lab({"customers": shop["customers"]}).features().columns)
+    assert not bare & set(registry.features["order-summary"].produces)
 
 
 def test_attributes_of_customers_are_features(make_lab: MakeLab, shop: Shop) -> None:
@@ -126,6 +128,40 @@ def test_a_baseline_freezes_what_was_learned(make_lab: MakeLab, shop: Shop, tmp_
     lost = make_lab({"orders": shop["orders"]}, "segmentation", baseline=str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match="No state of Rfm can be read"):
         lost.classify("rfm")
+
+
+def test_recalculate_says_when_to_learn_in_spite_of_a_baseline(
+    make_lab: MakeLab, shop: Shop, tmp_path: Path
+) -> None:
+    first = make_lab(shop, as_of="2024-03-31")
+    frozen = first.classify("rfm").classifier.learned
+    first.save(tmp_path / "run")
+    given = {"baseline": str(tmp_path / "run")}
+    kept = make_lab(shop, **given).classify("rfm")
+    assert kept.classifier.learned == frozen
+    assert kept.learned.en == "Cut-points of the baseline run."
+    anew = make_lab(shop, **given, recalculate="always").classify("rfm")
+    assert anew.classifier.learned != frozen
+    assert anew.learned.en == "Cut-points learned on 2024-06-30."
+    absent = make_lab(shop, **given).classify("abc")
+    assert (
+        absent.learned.en
+        == "The baseline run lacks this scheme; its cut-points were learned anew on 2024-06-30."
+    )
+    with pytest.raises(DataError, match="No state of AbcValue can be read"):
+        make_lab(shop, **given, recalculate="never").classify("abc")
+    with pytest.raises(ParamsError, match="`latest` is found by `crmlab run`"):
+        make_lab(shop, baseline="latest").classify("rfm")
+
+
+def test_where_cut_points_come_from(make_lab: MakeLab, shop: Shop) -> None:
+    lab = make_lab(shop)
+    assert lab.classify("status").learned.zh == "固定规则，没有要学习的切分点。"
+    assert lab.classify("rfm").learned.zh == "切分点在 2024-06-30 学习。"
+    earlier = lab.classify("rfm", as_of=date(2024, 3, 31), learned_on=date(2024, 3, 31))
+    assert earlier.learned.zh == "切分点在 2024-03-31 学习。"
+    assert earlier.classifier.learned != lab.classify("rfm").classifier.learned
+    assert earlier is not lab.classify("rfm", as_of=date(2024, 3, 31))
 
 
 def test_a_baseline_without_a_report(make_lab: MakeLab, shop: Shop, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -65,8 +66,9 @@ def run(
     path = Path(study)
     checked, warnings = read_study(path, overrides, language)
     names = _chosen(checked, reports)
-    plans = {name: _plan(name, checked, path.parent) for name in names}
     home = Path(runs).resolve() / checked.study
+    plans = {name: _plan(name, checked, path.parent, home) for name in names}
+    warnings += [plan.warning for plan in plans.values() if plan.warning]
     started = datetime.now(UTC)
     clock = time.perf_counter()
     staging = _claim(home, f"{started:%Y%m%dT%H%M%SZ}-{_fingerprint(checked)}")
@@ -87,8 +89,7 @@ def run(
         for place, (name, plan) in enumerate(plans.items())
     ]
     outcomes = execute_all(batch, jobs)
-    titles = {name: plan.title for name, plan in plans.items()}
-    record = _record(checked, titles, started, time.perf_counter() - clock, outcomes, staging)
+    record = _record(checked, plans, started, time.perf_counter() - clock, outcomes, staging)
     folder = _publish(staging, record)
     try:
         page = _list_runs(home.parent, checked.language)
@@ -106,6 +107,7 @@ class _Plan:
     parameters: dict[str, Any]
     study: Study
     title: dict[str, str]
+    warning: str | None = None
 
 
 def _chosen(study: Study, reports: Sequence[str]) -> list[str]:
@@ -120,7 +122,7 @@ def _chosen(study: Study, reports: Sequence[str]) -> list[str]:
     return list(reports) or list(study.reports)
 
 
-def _plan(name: str, study: Study, folder: Path) -> _Plan:
+def _plan(name: str, study: Study, folder: Path, home: Path) -> _Plan:
     path = notebooks.find(name, folder)
     notebook = notebooks.read(path)
     names = notebooks.declared(notebook, path.name)
@@ -131,20 +133,39 @@ def _plan(name: str, study: Study, folder: Path) -> _Plan:
                 f"reports.{name}.{key}: neither the study nor {path.name} knows this name."
                 f"{did_you_mean(key, names)} The notebook declares: {', '.join(names)}."
             )
-    effective = study.for_report(name)
+    effective, warning = _with_baseline(name, study.for_report(name), folder, home)
     if effective.baseline and not (folder / effective.baseline / "state").is_dir():
         raise ParamsError(
             f"baseline: {effective.baseline} is no folder of a finished run: it has no folder `state`. "
-            f"Give one such as ../runs/{study.study}/<run>, relative to the folder of the study."
+            f"Give one such as ../runs/{study.study}/<run>, relative to the folder of the study, or `latest`."
         )
     given = {**effective.settings(), **own}
     title = {language: notebooks.heading(notebook, language) or name for language in ("zh", "en")}
-    return _Plan(path, {key: value for key, value in given.items() if key in names}, effective, title)
+    parameters = {key: value for key, value in given.items() if key in names}
+    return _Plan(path, parameters, effective, title, warning)
+
+
+def _with_baseline(name: str, study: Study, folder: Path, home: Path) -> tuple[Study, str | None]:
+    """Put the last finished run that has state of the report where the study says ``baseline: latest``.
+
+    Its path is relative to ``folder``, that of the study. Without such a run the report learns, and a
+    sentence says so.
+    """
+    if study.baseline != "latest":
+        return study, None
+    for path in sorted(home.glob("*/manifest.json"), reverse=True):
+        with contextlib.suppress(OSError, ValueError):
+            done = json.loads(path.read_text(encoding="utf-8"))["status"] == "done"
+            if done and (path.parent / "state" / name).is_dir():
+                place = Path(os.path.relpath(path.parent, folder.resolve())).as_posix()
+                return study.model_copy(update={"baseline": place}), None
+    said = f"{name}: baseline is latest, and there is no finished run yet; the cut-points are learned."
+    return study.model_copy(update={"baseline": None}), said
 
 
 def _record(
     study: Study,
-    titles: dict[str, dict[str, str]],
+    plans: dict[str, _Plan],
     started: datetime,
     seconds: float,
     outcomes: Sequence[Outcome],
@@ -172,7 +193,8 @@ def _record(
         "reports": [
             {
                 "name": outcome.name,
-                "title": titles[outcome.name],
+                "title": plans[outcome.name].title,
+                "baseline": plans[outcome.name].study.baseline,
                 "status": outcome.status,
                 "seconds": outcome.seconds,
                 "error": outcome.error,

@@ -426,6 +426,35 @@ def test_parquet_keeps_ids_and_the_workbook_masks_them(twice: list[Run]) -> None
         assert not any(customer in text for customer in plain["customer_id"] if customer.startswith("客户"))
 
 
+def test_the_latest_run_is_found_as_baseline(
+    tmp_path: Path, manifest_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = nbformat.v4.new_notebook()
+    source = "schemes = ['status']\nbaseline = None"
+    notebook.cells = [
+        nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("print(baseline)"),
+    ]
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(notebook, tmp_path / "notebooks" / "tiny.ipynb")
+    write_tables(tmp_path)
+    study = tmp_path / "s.yaml"
+    study.write_text(
+        "data: [{source: files, files: {orders: {path: orders.csv}}}]\nas_of: 2024-06-30\n"
+        "baseline: latest\nreports: {tiny: }\n"
+    )
+    options: dict[str, Any] = {"runs": tmp_path / "runs", "progress": False}
+    first = run(study, **options)
+    assert first.warnings == (
+        "tiny: baseline is latest, and there is no finished run yet; the cut-points are learned.",
+    )
+    assert manifest_of(first.folder)["reports"][0]["baseline"] is None
+    (first.folder / "state" / "tiny").mkdir(parents=True)
+    second = run(study, **options)
+    assert second.warnings == ()
+    assert manifest_of(second.folder)["reports"][0]["baseline"] == f"runs/s/{first.folder.name}"
+
+
 @pytest.mark.parametrize("name", ["segmentation", "feedback"])
 def test_workbook_runs_nothing(twice: list[Run], name: str) -> None:
     for done in twice:
