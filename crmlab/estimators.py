@@ -135,6 +135,7 @@ def _unfit(name: str) -> str | None:
 
 _DECLARATIONS = {
     *("title", "plugin_api", "requires", "accepts_nulls", "scheme", "needs", "alias_of", "sureness"),
+    *("watch", "pipeline", "pipeline_lost", "matrix", "matrix_axes", "shows_confidence"),
     *("scores", "adds", "tables", "optional_tables", "produces", "measures", "origin"),
 }
 

@@ -59,7 +59,7 @@ def test_help_is_in_both_languages(command: tuple[str, ...]) -> None:
     ]
 
 
-COMMANDS = ("identity", "import", "inspect", "plugins", "run", "sample", "schema", "template")
+COMMANDS = ("identity", "import", "inspect", "plugins", "run", "sample", "schema", "schemes", "template")
 
 
 def test_commands_are_listed_in_both_languages() -> None:
@@ -80,9 +80,8 @@ def test_version() -> None:
 
 def test_plugins_are_listed_with_their_owners() -> None:
     lines = crmlab("plugins").stdout.splitlines()
-    assert re.match(
-        r"classifiers +rfm +crmlab [\d.]+ +crmlab_plugins\.rfm:Rfm$", lines[[*map(_name, lines)].index("rfm")]
-    )
+    rfm = lines[[*map(_name, lines)].index("rfm")]
+    assert re.match(r"classifiers +rfm +crmlab [\d.]+ +crmlab_plugins\.schemes\.rfm:Rfm$", rfm)
     assert {"rfm", "abc", "status", "sentiment", "themes", "files", "complete-journey"} <= {
         *map(_name, lines)
     }

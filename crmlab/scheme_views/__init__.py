@@ -62,7 +62,7 @@ _OWN: dict[type, Callable[[Segmentation], list[object]]] = {
     offers.Scored: lambda found: [found.grid().chart(), found.grid().table()],
     offers.Staged: lambda found: [found.funnel().chart(), found.funnel().table()],
     offers.Pipelined: lambda found: [Pipeline(found).chart()],
-    offers.CutsNumber: lambda found: [Distribution(found).chart()],
+    offers.CutsNumber: lambda found: Distribution(found).parts(),
     offers.TwoAxed: lambda found: [TwoAxes(found).chart()],
     offers.ShowsConfidence: lambda found: [ConfidenceView(found).chart()],
     offers.Interested: lambda found: [Interests(found).table()],

@@ -13,7 +13,7 @@ Kind = Literal["linear", "log", "symlog"]
 SKEWED = 1.0
 """Skewness above which a logarithm is drawn (Bulmer 1979, Principles of Statistics: highly skewed)."""
 _TAILS = (0.01, 0.99)
-_MOST_TICKS = 6
+_MOST_TICKS = 5
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Axis:
             shown = [mark for mark in marks if least * 0.999 <= mark <= high * 1.001]
             if len(shown) <= _MOST_TICKS:
                 break
-        return shown if self.kind == "log" else [0.0, *(mark for mark in shown if mark >= self.constant)]
+        return shown if self.kind == "log" else [0.0, *(mark for mark in shown if mark >= 5 * self.constant)]
 
     def _value(self, place: float) -> float:
         if self.kind == "linear":
@@ -70,7 +70,8 @@ def axis_of(values: pl.Series, linear: bool = False) -> Axis:
     """Return the axis for finite values; linear where they are not skewed, or ``linear`` says so."""
     low, high = (float(end or 0) for end in (values.min(), values.max()))  # type: ignore[arg-type]
     held = values.clip(*(values.quantile(tail) for tail in _TAILS))
-    if linear or (held.skew() or 0) <= SKEWED:
+    skewness = held.skew() or 0.0
+    if linear or not skewness > SKEWED:  # it is NaN where all are equal
         return Axis("linear", _apart(_down(low), -_down(-high)))
     if low > 0:
         return Axis("log", _apart(_down(low), -_down(-high)))

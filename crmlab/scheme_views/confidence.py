@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from crmlab.results import Segmentation
 
 SURE = 0.8
-"""Confidence from which the title counts a label as sure."""
+"""Confidence from which a label counts as sure."""
 
 
 class ConfidenceView:
@@ -37,7 +37,8 @@ class ConfidenceView:
         """One row per class with customers, largest first, and one ``few`` of those too small to be shown.
 
         ``label``, ``customers``, ``share`` of those with a class, ``confidence`` (mean) with its 95 %
-        interval ``low``–``high`` (normal approximation, within 0–1), ``sure`` (share of at least 0.8).
+        interval ``low``–``high`` (normal approximation, within 0–1), ``sure`` (share of at least 0.8; null
+        where it would tell of fewer customers than the study's ``privacy.smallest_group``).
         """
         ids = list(self.segmentation.scheme.ids)
         sizes = dict(self._known.group_by("label").len().iter_rows())
@@ -45,6 +46,7 @@ class ConfidenceView:
         gone = hidden([sizes.get(label, 0) for label in ids], self._smallest, few)
         small = [label for label, off in zip(ids, gone, strict=True) if off]
         merged = pl.when(pl.col("label").is_in(small)).then(pl.lit(FEW)).otherwise("label")
+        sure, people, least = pl.col("sure"), pl.col("customers"), self._smallest
         reach = z_value(0.95) * pl.col("confidence").std() / pl.len().sqrt()
         return (
             self._known.with_columns(label=merged)
@@ -55,7 +57,7 @@ class ConfidenceView:
                 share=pl.len() / self._known.height,
                 mean=pl.col("confidence").mean(),
                 reach=reach,
-                sure=(pl.col("confidence") >= SURE).mean(),
+                sure=(pl.col("confidence") >= SURE).sum(),
             )
             .filter(pl.col("customers") >= max(self._smallest, 2))
             .sort(pl.col("label") == FEW, "customers", "label", descending=[False, True, False])
@@ -64,7 +66,9 @@ class ConfidenceView:
                 confidence="mean",
                 low=(pl.col("mean") - pl.col("reach")).clip(0, 1),
                 high=(pl.col("mean") + pl.col("reach")).clip(0, 1),
-                sure="sure",
+                sure=pl.when(sure.is_between(least, people - least) | (sure == 0) | (sure == people)).then(
+                    sure / people
+                ),
             )
         )
 
@@ -75,7 +79,8 @@ class ConfidenceView:
             return Note(words["privacy_all_few"], language)
         people = pl.col("customers").map_elements(count, return_dtype=pl.String)
         frame = self.segmentation.named(self.summary).select(
-            name=pl.format("{} ({})", "name", people),
+            name="name",
+            customers=people,
             value="confidence",
             low="low",
             high="high",
@@ -88,7 +93,7 @@ class ConfidenceView:
         )
         return dots(
             frame,
-            float(self._known["confidence"].sort().mean()),  # type: ignore[arg-type]
+            self._everybody,
             self._title(),
             joined(
                 say("confidence_subtitle", n=count(self._known.height), day=self.segmentation.as_of),
@@ -101,6 +106,7 @@ class ConfidenceView:
                 ("name", words["class"]),
                 ("label", words["confidence_axis"]),
                 ("interval", words["interval_95"]),
+                ("customers", words["customers"]),
                 ("certain", words["confidence_sure"]),
             ],
             percent_axis=True,
@@ -108,17 +114,20 @@ class ConfidenceView:
 
     def _title(self) -> Text:
         named = self.summary.filter(pl.col("label") != FEW)
-        sure = float((self._known["confidence"] >= SURE).mean())  # type: ignore[arg-type]
         if not named.height:
-            return say("confidence_title_all", sure=percent(sure))
+            return say("confidence_title_all", everybody=percent(self._everybody))
         top = named.row(0, named=True)
         return say(
             "confidence_title",
             label=self.segmentation.scheme[top["label"]].text,
             share=percent(top["share"]),
             mean=percent(top["confidence"]),
-            sure=percent(sure),
+            everybody=percent(self._everybody),
         )
+
+    @property
+    def _everybody(self) -> float:
+        return float(self._known["confidence"].sort().mean())  # type: ignore[arg-type]
 
     @cached_property
     def _known(self) -> pl.DataFrame:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from crmlab.data.suppression import FEW, hidden_cells
 from crmlab.labels import UNCLASSIFIED, Measure, Text
 from crmlab.scheme_views.axis import Axis, axis_of
 from crmlab.view.findings import Note
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST = 24
 """Bars, of equal width on the axis where none are merged."""
+_LEAST_BARS = 0.6
+"""Share of the bars that must be left for classes to be told apart in them."""
 
 
 class Distribution:
@@ -56,86 +57,87 @@ class Distribution:
     def summary(self) -> pl.DataFrame:
         """One row per bar and class: ``low``, ``high``, ``label``, ``customers``, ``height``.
 
-        Bars never reach over a cut-point. ``height`` is the number of customers per bar of full width, so
-        that areas are customers. Neighbouring bars are one where a class would have fewer than the
-        study's ``privacy.smallest_group`` in one; classes too small for that are together as ``few``.
+        ``height`` is the number of customers per bar of full width, so that areas are customers.
+        Neighbouring bars are one where a class would have fewer than the study's
+        ``privacy.smallest_group`` in one, and never reach over a cut-point. Where classes are too small
+        or too mixed for that, ``label`` is null: bars are of all customers together.
         """
-        rows = []
-        placed, tiers = self._placed, self._tiers
-        full = self.axis.reach(tiers[0][0], tiers[-1][1]) / MOST
-        for at, (low, high) in enumerate(tiers):
-            inside = placed.filter(pl.col("tier") == at)
-            edges = self._edges(low, high, full)
-            bars = inside.with_columns(bar=self._bar(edges))
-            cells: dict[tuple[int, str], int] = {
-                (bar, label): n for bar, label, n in bars.group_by("bar", "label").len().iter_rows()
-            }
-            for first, last in _merged(cells, len(edges) - 1, self._smallest):
-                start, end = edges[first], edges[last + 1]
-                part = self.axis.reach(start, end) / full
-                for label in [*self.segmentation.scheme.ids, FEW]:
-                    if n := sum(cells.get((bar, label), 0) for bar in range(first, last + 1)):
-                        rows.append((start, end, label, n, n / part))
-        return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+        together = self._bars(self._known.with_columns(tier=pl.lit(0, pl.Int64), label=pl.lit("")), [])
+        together = together.with_columns(label=pl.lit(None, pl.String))
+        if not self._tellable:
+            return together
+        apart = self._bars(self._placed, self.cuts)
+        enough = apart["low"].n_unique() >= _LEAST_BARS * together["low"].n_unique()
+        return apart if enough else together
+
+    def parts(self) -> list[object]:
+        """Return the chart; nothing where nobody has the number."""
+        return [self.chart()] if self._known.height else []
 
     def chart(self) -> alt.LayerChart | Note:
         """Draw the bars, coloured by class in the order of the scheme, and the cut-points as lines."""
         if not self.summary.height:
             return Note(texts()["privacy_all_few"], self._lab.language)
-        language = self._lab.language
-        used = set(self.summary["label"])
-        order = [name for name in (*self.segmentation.scheme.ids, FEW) if name in used]
-        frame = self.segmentation.named(self.summary).with_columns(
+        used = set(self.summary["label"].drop_nulls())
+        order = [name for name in self.segmentation.scheme.ids if name in used]
+        names = self.segmentation.scheme.names(self._lab.language)
+        frame = self.summary.with_columns(
+            name=pl.col("label").replace_strict(names, default=None, return_dtype=pl.String),
             start=pl.col("low").map_elements(self._written, return_dtype=pl.String),
             end=pl.col("high").map_elements(self._written, return_dtype=pl.String),
         )
-        names = self.segmentation.named(pl.DataFrame({"label": order}))["name"].to_list()
         subtitle = say("distribution_subtitle", n=count(self._known.height), day=self.segmentation.as_of)
         return cut_histogram(
             frame,
             [(cut, self._written(cut)) for cut in self.cuts],
-            names,
+            [names[label] for label in order],
             self.axis,
             self._title(),
-            joined(subtitle, texts()["distribution_log"] if self.axis.kind != "linear" else None),
+            joined(
+                subtitle,
+                texts()["distribution_lines"] if self.cuts else None,
+                texts()["distribution_log"] if self.axis.kind != "linear" else None,
+            ),
             self._name,
-            language,
+            self._lab.language,
             percent_axis=self.measure.unit == "share",
-            few=FEW in used,
         )
 
-    @cached_property
-    def _tiers(self) -> list[tuple[float, float]]:
+    def _bars(self, placed: pl.DataFrame, cuts: list[float]) -> pl.DataFrame:
+        """Return the bars of ``value``, ``label`` and ``tier``, the place between the cuts."""
         low, high = self.axis.ends
-        return list(pairwise([low, *self.cuts, high]))
+        full = self.axis.reach(low, high) / MOST
+        rows = []
+        for at, (start, end) in enumerate(pairwise([low, *cuts, high])):
+            edges = self._edges(start, end, full)
+            inside = placed.filter(pl.col("tier") == at).with_columns(bar=self._bar(edges))
+            cells: dict[tuple[int, str], int] = {
+                (bar, label): n for bar, label, n in inside.group_by("bar", "label").len().iter_rows()
+            }
+            labels = sorted({label for _, label in cells})
+            for first, last in _merged(cells, len(edges) - 1, self._smallest):
+                part = self.axis.reach(edges[first], edges[last + 1]) / full
+                for label in labels:
+                    if n := sum(cells.get((bar, label), 0) for bar in range(first, last + 1)):
+                        rows.append((edges[first], edges[last + 1], label, n, n / part))
+        return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
     @cached_property
     def _placed(self) -> pl.DataFrame:
-        """``value``, ``label`` (``few`` where too small) and ``tier``: the place between the lines."""
+        """``value``, ``label`` and ``tier``: the place between the lines, from 0."""
         column = pl.col("value")
         # Some rules put a value at a line below it and some above; the labels tell which.
         sides = [
-            self._known.with_columns(tier=pl.sum_horizontal(pl.lit(0), *(beyond for beyond in beyonds)))
-            for beyonds in ([column > cut for cut in self.cuts], [column >= cut for cut in self.cuts])
+            self._known.with_columns(tier=pl.sum_horizontal(pl.lit(0), *beyond).cast(pl.Int64))
+            for beyond in ([column > cut for cut in self.cuts], [column >= cut for cut in self.cuts])
         ]
-        placed = min(sides, key=lambda side: side.select("tier", "label").n_unique())
-        ids = list(self.segmentation.scheme.ids)
-        sizes: dict[tuple[int, str], int] = {
-            (tier, label): n for tier, label, n in placed.group_by("tier", "label").len().iter_rows()
-        }
-        counts = [[sizes.get((tier, label), 0) for label in ids] for tier in range(len(self._tiers))]
-        few = [label in self.segmentation.few for label in ids]
-        gone = hidden_cells(counts, self._smallest, [False] * len(counts), few)
-        cells = [
-            (tier, label)
-            for tier, line in enumerate(gone)
-            for label, off in zip(ids, line, strict=True)
-            if off
-        ]
-        off = pl.DataFrame(cells, schema={"tier": pl.Int64, "label": pl.String}, orient="row")
-        return placed.with_columns(pl.col("tier").cast(pl.Int64)).join(
-            off.with_columns(few=pl.lit(FEW)), on=["tier", "label"], how="left", maintain_order="left"
-        ).select("value", "tier", label=pl.coalesce("few", "label"))  # fmt: skip
+        return min(sides, key=lambda side: side.select("tier", "label").n_unique())
+
+    @cached_property
+    def _tellable(self) -> bool:
+        """Whether each class between each two lines has enough customers, or none."""
+        sizes = self._placed.group_by("tier", "label").len()["len"]
+        return bool((sizes >= self._smallest).all())
 
     def _edges(self, low: float, high: float, full: float) -> list[float]:
         """Return the ends of the bars between two lines: of equal width, whole numbers where values are."""
@@ -150,17 +152,17 @@ class Distribution:
         return pl.sum_horizontal(pl.lit(0), *inner).cast(pl.Int64)
 
     def _title(self) -> Text:
-        values, top = self._known["value"], self._tiers[-1][0]
+        values = self._known["value"]
         middle = self._text(float(values.median()))  # type: ignore[arg-type]
-        best = self.summary.filter(pl.col("low") >= top)["customers"].sum()
-        if not self.cuts or not best:
+        if not self.cuts or not self._tellable:
             return say("distribution_median", measure=self._name, median=middle)
+        top = self._placed.filter(pl.col("tier") == len(self.cuts)).height
         return say(
             "distribution_title",
             measure=self._name,
             median=middle,
-            cut=self._text(top),
-            share=percent(best / len(values)),
+            cut=self._text(self.cuts[-1]),
+            share=percent(top / len(values)),
         )
 
     def _written(self, value: float) -> str:

@@ -11,7 +11,7 @@ from crmlab.data.privacy import mask_text
 from crmlab.intervals import wilson
 from crmlab.labels import UNCLASSIFIED, Text
 from crmlab.view.findings import Note
-from crmlab.view.numbers import count, decimal, percent
+from crmlab.view.numbers import count, decimal
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import joined, say, texts
 
@@ -95,12 +95,10 @@ class Interests:
         )
 
     def _caption(self) -> Text:
-        several = self._held.group_by("customer_id").len().filter(pl.col("len") > 1).height
         with_any = self._held["customer_id"].n_unique()
         return say(
             "interests_caption",
             n=count(self._customers),
             mean=decimal(self._held.height / with_any if with_any else 0.0, 1),
-            several=percent(several / self._customers if self._customers else 0.0),
             day=self.segmentation.as_of,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from crmlab.labels import UNCLASSIFIED, Text
+from crmlab.scheme_views import offers
 from crmlab.segments.agreement import Agreement
 from crmlab.view import charts
 from crmlab.view.findings import Note
@@ -175,19 +176,20 @@ class ValueMatrix:
         )
 
     def _title(self) -> Text:
-        """Speak of the valuable customers in the worst class: they are to be looked at first."""
-        best = self.value.scheme.ids[0]
-        known = self.summary.drop_nulls("customers").filter(pl.col("tier") == best)
-        watched: tuple[str, ...] = getattr(self.segmentation.classifier, "watch", ())
-        worst = [label for label in self.segmentation.scheme.ids if label in set(known["label"])]
-        worst = [label for label in worst if label in watched] or worst[-1:]
-        if not worst:
-            return say("matrix_title_none", scheme=self.segmentation.scheme.text)
-        row = known.filter(pl.col("label") == worst[-1]).row(0, named=True)
+        """Speak of the valuable customers in the class to watch, else of the cell with most revenue."""
+        known = self.summary.drop_nulls("customers").sort(
+            "revenue_share", descending=True, nulls_last=True, maintain_order=True
+        )
+        classifier = self.segmentation.classifier
+        watched = classifier.watch if isinstance(classifier, offers.Watched) else ()
+        valuable = known.filter(
+            pl.col("tier") == self.value.scheme.ids[0], pl.col("label").is_in(list(watched))
+        )
+        row = (valuable if valuable.height else known).row(0, named=True)
         return say(
-            "matrix_title",
+            "matrix_title" if valuable.height else "matrix_title_most",
             label=self.segmentation.scheme[row["label"]].text,
-            tier=self.value.scheme[best].text,
+            tier=self.value.scheme[row["tier"]].text,
             n=count(row["customers"]),
             share=percent(row["share"]),
             revenue=percent(row["revenue_share"]),
@@ -208,7 +210,7 @@ def _heat_map(
 ) -> alt.LayerChart:
     """Draw ``row`` × ``column`` with ``customers`` and ``revenue_share`` in the cells."""
     people = pl.col("customers").map_elements(count, return_dtype=pl.String)
-    money = pl.col("revenue_share").map_elements(percent, return_dtype=pl.String).fill_null(MISSING)
+    money = pl.col("revenue_share").map_elements(_short, return_dtype=pl.String).fill_null(MISSING)
     return charts.heat_map(
         frame.with_columns(text=pl.format("{} · {}", people, money).fill_null(MISSING)),
         "column",
@@ -225,3 +227,11 @@ def _heat_map(
         value_format=".1%",
         tooltips=[("customers", texts()["customers"])],
     )
+
+
+def _short(share: float) -> str:
+    """Write a share so that it fits a cell on a phone."""
+    return percent(share, 0 if share >= _WHOLE else 1)
+
+
+_WHOLE = 0.0995

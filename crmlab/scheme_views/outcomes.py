@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from crmlab.data.suppression import FEW, hidden
+from crmlab.data.suppression import FEW, hidden, hidden_cells
 from crmlab.intervals import wilson, z_value
 from crmlab.labels import UNCLASSIFIED, Text
 from crmlab.view.findings import Note
@@ -42,8 +42,9 @@ class ClassOutcomes:
 
         ``label`` (``others`` for the smaller classes together, ``few`` for those too small to be shown),
         ``customers`` who ever bought, ``spend`` (mean of the last 365 days, currency units) with
-        ``spend_low``–``spend_high`` (normal approximation), ``lapsed`` (share whose last paid order is more
-        than 90 days ago) with ``lapsed_low``–``lapsed_high`` (Wilson). No row where too few ever bought.
+        ``spend_low``–``spend_high`` (Student's t), ``lapsed`` (share whose last paid order is more
+        than 90 days ago) with ``lapsed_low``–``lapsed_high`` (Wilson), null where it would tell of fewer
+        customers than the study's ``privacy.smallest_group``. No row where too few ever bought.
         """
         groups = self._groups()
         rows = [
@@ -51,16 +52,22 @@ class ClassOutcomes:
             for label, members in groups.items()
         ]
         frame = pl.DataFrame(rows, schema=_SCHEMA).filter(pl.col("customers") >= max(self._smallest, 2))
+        counts = [[gone, n - gone] for gone, n in frame.select("gone", "customers").iter_rows()]
+        cells = hidden_cells(counts, self._smallest, [False] * frame.height, [False, False])
+        off = pl.Series([any(line) for line in cells], dtype=pl.Boolean)
+        shares = [pl.when(~off).then(name).alias(name) for name in ("lapsed", "lapsed_low", "lapsed_high")]
         last = pl.col("label").is_in([_OTHERS, FEW])
-        return frame.sort(last, "spend", "label", descending=[False, True, False])
+        shown = frame.with_columns(shares).drop("gone")
+        return shown.sort(last, "spend", "label", descending=[False, True, False])
 
     def parts(self) -> list[object]:
-        """Return both charts; a note where classes are too small, nothing without orders."""
+        """Return both charts, that of the lapsed if it compares classes; a note where all are too small."""
         if "orders" not in self._lab.tables or not self._buyers.height:
             return []
         if not self.summary.height:
             return [Note(texts()["privacy_all_few"], self._lab.language)]
-        return [self.spend_chart(), self.lapse_chart()]
+        charts: list[object] = [self.spend_chart()]
+        return [*charts, self.lapse_chart()] if self.summary["lapsed"].count() > 1 else charts
 
     def spend_chart(self) -> alt.LayerChart:
         """Draw the mean spend per class with its interval; the dashed line is that of all of them."""
@@ -77,8 +84,10 @@ class ClassOutcomes:
 
     def _chart(self, name: str, written: Any, axis: Text, *, percent_axis: bool) -> alt.LayerChart:
         words, language = texts(), self._lab.language
-        frame = self._named().select(
-            name=pl.format("{} ({})", "name", pl.col("customers").map_elements(count, pl.String)),
+        last = pl.col("label").is_in([_OTHERS, FEW])
+        ranked = self._named().drop_nulls(name).sort(last, name, "label", descending=[False, True, False])
+        frame = ranked.select(
+            name="name",
             value=name,
             low=f"{name}_low",
             high=f"{name}_high",
@@ -100,7 +109,7 @@ class ClassOutcomes:
             frame,
             everybody,
             self._title(name, written),
-            joined(subtitle, self._rest_note()),
+            joined(subtitle, self._hidden_note(name), self.segmentation.privacy_note()),
             axis,
             self.segmentation.scheme.text,
             language,
@@ -114,14 +123,16 @@ class ClassOutcomes:
         )
 
     def _title(self, name: str, written: Any) -> Text:
-        """Name the highest and the lowest class where their intervals are apart; else say there is none."""
-        own = self.summary.filter(~pl.col("label").is_in([_OTHERS, FEW])).sort(
-            name, "label", descending=[True, False]
+        """Name the highest and the lowest class where they differ beyond chance; else say that none do."""
+        own = (
+            self.summary.drop_nulls(name)
+            .filter(~pl.col("label").is_in([_OTHERS, FEW]))
+            .sort(name, "label", descending=[True, False])
         )
         if own.height < 2:
             return say(_KEYS[name].same, scheme=self.segmentation.scheme.text)
         top, low = own.row(0, named=True), own.row(-1, named=True)
-        if top[f"{name}_low"] <= low[f"{name}_high"]:
+        if not _apart(top, low, name, own.height):
             return say(_KEYS[name].same, scheme=self.segmentation.scheme.text)
         names = self.segmentation.scheme
         currency = self._lab.study.currency
@@ -134,12 +145,9 @@ class ClassOutcomes:
             least=values[1],
         )
 
-    def _rest_note(self) -> Text | None:
-        return (
-            self.segmentation.privacy_note()
-            if (self.summary["label"] == FEW).any() or self.segmentation.few
-            else None
-        )
+    def _hidden_note(self, name: str) -> Text | None:
+        off = self.summary[name].null_count()
+        return say("outcomes_hidden", n=off, k=self._smallest) if off else None
 
     def _named(self) -> pl.DataFrame:
         scheme, language = self.segmentation.scheme, self._lab.language
@@ -178,12 +186,14 @@ class ClassOutcomes:
 
 
 def _figures(buyers: pl.DataFrame) -> dict[str, Any]:
+    from scipy.special import stdtrit
+
     n = buyers.height
     if not n:
         return {"customers": 0}
     spend = buyers["spend"].sort()
     mean, deviation = float(spend.mean() or 0.0), float(spend.std() or 0.0)  # type: ignore[arg-type]
-    reach = z_value(0.95) * deviation / n**0.5
+    reach = float(stdtrit(n - 1, 0.975)) * deviation / n**0.5 if n > 1 else 0.0
     gone = int((buyers["days"] > LAPSED_AFTER).sum())
     low, high = wilson(gone, n)
     return {
@@ -191,10 +201,18 @@ def _figures(buyers: pl.DataFrame) -> dict[str, Any]:
         "spend": mean,
         "spend_low": mean - reach,
         "spend_high": mean + reach,
+        "gone": gone,
         "lapsed": gone / n,
         "lapsed_low": low,
         "lapsed_high": high,
     }
+
+
+def _apart(top: dict[str, Any], low: dict[str, Any], name: str, classes: int) -> bool:
+    """Say whether two classes differ, given that they were picked from all pairs (Bonferroni)."""
+    squares = sum(((row[f"{name}_high"] - row[f"{name}_low"]) / 2 / z_value(0.95)) ** 2 for row in (top, low))
+    pairs = classes * (classes - 1) / 2
+    return bool(top[name] - low[name] > z_value(1 - 0.05 / pairs) * squares**0.5)
 
 
 class _Keys(NamedTuple):
@@ -213,6 +231,7 @@ _ENDS = ("low", "high")
 _SCHEMA = {
     "label": pl.String,
     "customers": pl.Int64,
+    "gone": pl.Int64,
     **dict.fromkeys(("spend", "spend_low", "spend_high"), pl.Float64),
     **dict.fromkeys(("lapsed", "lapsed_low", "lapsed_high"), pl.Float64),
 }

@@ -84,18 +84,21 @@ class Pipeline:
         sizes = dict(self.summary.select("label", "customers").iter_rows())
         stages = self._classifier.pipeline
         won, lost = sizes.get(stages[-1]), sizes.get(self._classifier.pipeline_lost)
-        open_ = sum(sizes.get(stage, 0) for stage in stages[:-1])
-        if won is None or lost is None or not won + lost:
-            return say("pipeline_title_open", n=count(open_))
-        low, high = wilson(won, won + lost)
-        return say(
-            "pipeline_title",
-            n=count(won + lost),
-            share=percent(won / (won + lost)),
-            low=percent(low),
-            high=percent(high),
-            open=count(open_),
+        shown = all(stage in sizes for stage in stages[:-1])
+        underway = (
+            say("pipeline_open", n=count(sum(sizes[stage] for stage in stages[:-1]))) if shown else None
         )
+        decided = None
+        if won is not None and lost is not None and won + lost:
+            low, high = wilson(won, won + lost)
+            decided = say(
+                "pipeline_decided",
+                n=count(won + lost),
+                share=percent(won / (won + lost)),
+                low=percent(low),
+                high=percent(high),
+            )
+        return joined(decided, underway) if decided or underway else texts()["privacy_all_few"]
 
     @property
     def _staged(self) -> int:

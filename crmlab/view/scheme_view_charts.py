@@ -35,31 +35,30 @@ def cut_histogram(
     language: Language,
     *,
     percent_axis: bool = False,
-    few: bool = False,
 ) -> alt.LayerChart:
     """Draw customers per bar, stacked by class, and the cut-points as lines with their values.
 
     ``frame``: ``low``, ``high``, ``start``, ``end`` (the same as texts), ``name``, ``customers``,
-    ``height``. ``names`` are the classes in order; with ``few`` the last of them gathers small ones.
+    ``height``. ``names`` are the classes in order; without any, bars have one colour.
     """
     import altair as alt
 
     words = words_in(language)
     order = {name: at for at, name in enumerate(names)}
+    class_tip = [alt.Tooltip("name:N", title=texts()["class"].to(language))] if names else []
     stacked = (
-        frame.with_columns(place=pl.col("name").replace_strict(order, return_dtype=pl.Int64))
+        frame.with_columns(place=pl.col("name").replace_strict(order, default=0, return_dtype=pl.Int64))
         .sort("low", "place")
         .with_columns(top=pl.col("height").cum_sum().over("low"))
         .with_columns(bottom=pl.col("top") - pl.col("height"))
     )
     highest = float(stacked["top"].max() or 1)  # type: ignore[arg-type]
     rows = min(len(cuts), 3)
-    colours = ramp(len(names) - few) + [theme.NEUTRAL] * few
     scale: dict[str, Any] = {"type": axis.kind, "domain": list(axis.ends), "nice": False}
     if axis.kind == "symlog":
         scale["constant"] = axis.constant
     ticks: dict[str, Any] = {"values": marks} if (marks := axis.ticks()) else {"tickCount": 6}
-    label = {"format": ".0%"} if percent_axis else {"labelExpr": theme.number_label(language)}
+    label: dict[str, Any] = {"format": ".0%"} if percent_axis else {"labelExpr": theme.number_label(language)}
     base = alt.Chart(_data(stacked))
     bars = base.mark_bar(cornerRadius=0, stroke="#ffffff", strokeWidth=0.6).encode(
         x=alt.X(
@@ -80,11 +79,13 @@ def cut_histogram(
             "name:N",
             sort=list(names),
             title=None,
-            scale=alt.Scale(domain=list(names), range=colours),
-            legend=alt.Legend(orient="top", columns=3),
-        ),
+            scale=alt.Scale(domain=list(names), range=ramp(len(names))),
+            legend=alt.Legend(orient="top"),
+        )
+        if names
+        else alt.value(theme.ACCENT),
         tooltip=[
-            alt.Tooltip("name:N", title=texts()["class"].to(language)),
+            *class_tip,
             alt.Tooltip("start:N", title=words["from"]),
             alt.Tooltip("end:N", title=words["to"]),
             alt.Tooltip("customers:Q", title=words["customers"], format=",d"),
@@ -92,17 +93,21 @@ def cut_histogram(
     )
     layers: Any = bars
     for at, (cut, written) in enumerate(cuts):
-        line = alt.Chart(alt.Data(values=[{"cut": cut, "label": written}]))
+        line = alt.Chart(pl.DataFrame({"cut": [cut], "label": [written]}))
         place = alt.X("cut:Q", scale=alt.Scale(**scale))
         layers += line.mark_rule(strokeDash=[4, 3], strokeWidth=1.4, color=theme.INK).encode(x=place)
-        left = axis.reach(axis.ends[0], cut) > axis.reach(axis.ends[0], axis.ends[1]) / 2
-        layers += line.mark_text(
-            align="right" if left else "left",
-            dx=-5 if left else 5,
-            baseline="top",
-            fontSize=11.5,
-            fontWeight=600,
-        ).encode(x=place, y=alt.value(2 + _LINE * (at % 3)), text="label:N")
+        # Away from the other lines, unless the edge of the chart is near.
+        way = axis.reach(axis.ends[0], cut) / axis.reach(*axis.ends)
+        left = way > (0.75 if at else 0.25) if len(cuts) > 1 else way > 0.5
+        for halo in (True, False):
+            layers += line.mark_text(
+                align="right" if left else "left",
+                dx=-5 if left else 5,
+                baseline="top",
+                fontSize=11.5,
+                fontWeight=600,
+                **_halo(halo),
+            ).encode(x=place, y=alt.value(2 + _LINE * (at % 3)), text="label:N")
     chart: alt.LayerChart = _finished(layers, title, subtitle, language, height=270)
     return chart
 
@@ -121,31 +126,41 @@ def dots(
 ) -> alt.LayerChart:
     """Draw a figure with its interval per ``name``, in the order of the frame, and a line for everybody's.
 
-    ``frame``: ``name``, ``value``, ``low``, ``high``, ``label`` (written beside the dot), and the columns
-    of ``tooltips``.
+    ``frame``: ``name``, ``customers`` (as text, written below it), ``value``, ``low``, ``high``, ``label``
+    (written above the dot), and the columns of ``tooltips``.
     """
     import altair as alt
 
-    names = _order(frame, "name")
-    base = alt.Chart(_data(frame)).encode(
-        y=alt.Y("name:N", sort=names, title=name_title.to(language), axis=alt.Axis(labelLimit=150))
+    rows = frame.with_columns(row=pl.format("{}\n{}", "name", "customers"))
+    base = alt.Chart(_data(rows)).encode(
+        y=alt.Y(
+            "row:N",
+            sort=_order(rows, "row"),
+            title=name_title.to(language),
+            axis=alt.Axis(labelLimit=150, labelExpr=r"split(datum.label, '\n')"),
+        )
     )
-    label = {"format": ".0%"} if percent_axis else {"labelExpr": theme.number_label(language)}
+    nearest = min((float(end) for end in frame["low"].drop_nulls()), default=0.0)
+    furthest = max((float(end) for end in frame["high"].drop_nulls()), default=0.0) * 1.06 or 1.0
+    label: dict[str, Any] = {"format": ".0%"} if percent_axis else {"labelExpr": theme.number_label(language)}
     x = alt.X(
         "value:Q",
         title=x_title.to(language),
         axis=alt.Axis(tickCount=5, **label),
-        scale=alt.Scale(zero=True, domainMin=0),
+        scale=alt.Scale(
+            domain=[min(nearest, 0.0), min(furthest, 1.0) if percent_axis else furthest], nice=False
+        ),
     )
     layers: Any = base.mark_rule(strokeWidth=2.4, opacity=0.5, color=theme.ACCENT).encode(
         x="low:Q", x2="high:Q"
     )
     if everybody is not None:
-        line = alt.Chart(alt.Data(values=[{"all": everybody}]))
+        line = alt.Chart(pl.DataFrame({"all": [everybody]}))
         layers += line.mark_rule(strokeDash=[4, 3], color=theme.MUTED).encode(x="all:Q")
     layers += base.mark_point(filled=True, size=100, opacity=1).encode(x=x, tooltip=_tips(tooltips, language))
-    layers += base.mark_text(dy=-11, fontSize=11, color=theme.INK).encode(x="value:Q", text="label:N")
-    chart: alt.LayerChart = _finished(layers, title, subtitle, language, height=36 * len(names))
+    for halo in (True, False):
+        layers += base.mark_text(dy=-12, fontSize=11, **_halo(halo)).encode(x="value:Q", text="label:N")
+    chart: alt.LayerChart = _finished(layers, title, subtitle, language, height=42 * frame.height)
     return chart
 
 
@@ -188,6 +203,11 @@ def candidates(
     )
     chart: alt.LayerChart = _finished(chosen + lines + points, title, subtitle, language, height=240)
     return chart
+
+
+def _halo(halo: bool) -> dict[str, Any]:
+    """Return how a text is drawn: first its white surroundings, then the text."""
+    return {"stroke": "#ffffff", "strokeWidth": 4} if halo else {"color": theme.INK}
 
 
 def ramp(classes: int) -> list[str]:

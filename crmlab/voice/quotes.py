@@ -22,9 +22,9 @@ _CANDIDATES = 400
 def quotes(mentions: pl.DataFrame, feedback: pl.DataFrame, per_theme: int = 2) -> pl.DataFrame:
     """Return up to ``per_theme`` texts per theme and polarity, typical of it and unlike each other.
 
-    ``mentions`` comes from :meth:`crmlab_plugins.themes.Themes.mentions`. Typical is a text whose clause
-    on the theme is decided and shares its words with many others of that theme and polarity; texts of medium
-    length go first, and of two with half their words in common one is taken.
+    ``mentions`` comes from :meth:`crmlab_plugins.annotators.themes.Themes.mentions`. Typical is a text whose
+    clause on the theme is decided and shares its words with many others of that theme and polarity; texts
+    of medium length go first, and of two with half their words in common one is taken.
     Columns: ``theme``, ``polarity`` ("positive", "negative"), ``feedback_id``, ``text`` (as written, not
     masked), ``clause``, ``positive_probability``; themes in alphabetical order of their ids.
     """

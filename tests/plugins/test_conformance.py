@@ -11,9 +11,9 @@ import pytest
 from crmlab import registry
 from crmlab.estimators import Estimator
 from crmlab.testing import parametrize_with_checks
-from crmlab_plugins.abc_value import AbcValue
-from crmlab_plugins.rfm import CONVENTIONS, Rfm
-from crmlab_plugins.status import METHODS, Status
+from crmlab_plugins.schemes.abc_value import AbcValue
+from crmlab_plugins.schemes.rfm import CONVENTIONS, Rfm
+from crmlab_plugins.schemes.status import METHODS, Status
 
 FIXED = {"recency": [30.0, 60, 90, 180], "frequency": [1.0, 2, 3, 6], "monetary": [50.0, 100, 200, 400]}
 OURS = [

@@ -9,19 +9,19 @@ from random import Random
 from typing import Any
 
 import polars as pl
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from preference_tables import AS_OF, at, table
 
 from crmlab import registry
 from crmlab.estimators import KEY, Classifier
+from crmlab.labels import UNCLASSIFIED
 from crmlab.sample_tables import build, feature_makers, sample_tables
 
 Labels = dict[str, dict[str, str]]
 """Scheme → customer → label."""
 
 OURS = {info.name for info in registry.classifiers.info() if info.distribution == "crmlab"}
-LAST = "unclassified"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Promise:
     """
 
     split: str = ""
-    stranger: str = LAST
+    stranger: str = UNCLASSIFIED.id
 
 
 COUNTS = "two orders are more than one"
@@ -321,12 +321,13 @@ def test_an_order_booked_as_two_changes_labels_where_that_is_declared() -> None:
     # Every other order is booked as two, from the first on.
     orders: Rows = [(1, 10, 900_001, tea), (3, 110, 5_000, tea), (1, 5, 900, rice), (3, 400, 5_000, tea)]
     orders += [(2, 120, 5_001, soap), (4, 700, 100, tea), (3, 20, 5_001, tea)]
-    orders += [(who, 30 * who, 1_000 + 100 * who, kind) for who in range(4, BUSY) for kind in (tea, rice, soap)]
+    orders += [
+        (who, 30 * who, 1_000 + 100 * who, kind) for who in range(4, BUSY) for kind in (tea, rice, soap)
+    ]
     tables = {**world(0), **_sold(orders)}
     changed = _relabelled(World(tables), _in_two(tables, 2))
-    assert {name for name, promise in PROMISES.items() if promise.split not in ("", LEARNED)} - set(
-        changed
-    ) == set()
+    declared = {name for name, promise in PROMISES.items() if promise.split not in ("", LEARNED)}
+    assert declared - set(changed) == set()
 
 
 @given(seed=SEEDS, days=st.integers(1, 30))
@@ -337,6 +338,7 @@ def test_rows_after_the_day_change_no_label(seed: int, days: int) -> None:
 
 
 @given(seed=SEEDS)
+@example(seed=1375)  # everybody has been silent since the look-back
 @few
 def test_a_stranger_changes_no_label(seed: int) -> None:
     tables = world(seed)
@@ -346,12 +348,12 @@ def test_a_stranger_changes_no_label(seed: int) -> None:
     fitted = here.fit()
     after = there.labels(fitted)
     assert _differing(here.labels(fitted), after, {}) == {}
-    given = {name: labels["nobody"] for name, labels in after.items()}
-    assert given == {name: promise.stranger for name, promise in PROMISES.items()}
+    received = {name: labels["nobody"] for name, labels in after.items()}
+    assert received == {name: promise.stranger for name, promise in PROMISES.items()}
 
 
 def _in_two(tables: Tables, each: int) -> Tables:
-    """Book every so many paid orders one as two of the same day; the first half has the odd hundredth."""
+    """Book one in ``each`` orders, if paid, as two of that day; the first half has the odd hundredth."""
     chosen = tables["orders"]["order_id"].gather_every(each).to_list()
     paid = tables["orders"].filter(pl.col("order_id").is_in(chosen) & (pl.col("amount_hundredths") > 1))
     halved = pl.col("order_id").is_in(paid["order_id"].to_list())

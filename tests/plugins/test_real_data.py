@@ -176,7 +176,12 @@ def test_the_customers_of_a_grocer(shared_data: Path) -> None:
     columns = {"customer_id": "ID", "registered_on": "Dt_Customer", "education": "Education"}
     lab = _open("2014-06-30", customers={"path": str(path), "columns": columns})
     found = _sound(lab, "demographics", 2240, by="education")
-    print(_sizes(found.labels))
+    said = pl.read_csv(path)["Education"].value_counts()
+    degrees = {"Graduation": "bachelor", "Master": "master", "PhD": "doctorate"}
+    counts = dict(said.iter_rows())
+    expected = {label: counts.pop(degree) for degree, label in degrees.items()}
+    # “Basic” and “2n Cycle” are in no table of words.
+    assert _sizes(found.labels) == {**expected, UNCLASSIFIED.id: sum(counts.values())}
 
 
 HOSTILE = {
@@ -208,3 +213,6 @@ def test_hostile_orders(make_lab: Callable[..., Lab], rows: list[str]) -> None:
     found = _all_sound(lab, len(ids))
     for name, labels in found.items():
         assert set(labels["customer_id"]) == set(ids), name
+    if not (lab.tables["orders"]["amount_hundredths"] > 0).any():
+        given = {label for labels in found.values() for label in labels["label"]}
+        assert not given & {"a", "best", "champions", "high", "loyal", "mid", "top", "vip"}

@@ -16,21 +16,21 @@ from crmlab.estimators import Classifier, Estimator
 from crmlab.lab import Lab
 from crmlab.sample_tables import build
 from crmlab.testing import AS_OF, parametrize_with_checks
-from crmlab_plugins.abc_value import AbcValue
-from crmlab_plugins.grade import Grade
-from crmlab_plugins.grade_features import ManualGrade
-from crmlab_plugins.lifetime_value_bands import LifetimeValueBands
-from crmlab_plugins.order_features import OrderSummary
-from crmlab_plugins.order_frequency import OrderFrequency
-from crmlab_plugins.period_features import OrderPeriods
-from crmlab_plugins.purchase_behaviour import PurchaseBehaviour
-from crmlab_plugins.purchase_history import PurchaseHistory
-from crmlab_plugins.purchase_mix import PurchaseMix
-from crmlab_plugins.rfm import CONVENTIONS, Rfm
-from crmlab_plugins.spend_level import SpendLevel
-from crmlab_plugins.value import Value
-from crmlab_plugins.value_potential import ValuePotential
-from crmlab_plugins.vip import Vip
+from crmlab_plugins.features.grades import ManualGrade
+from crmlab_plugins.features.orders import OrderSummary
+from crmlab_plugins.features.periods import OrderPeriods
+from crmlab_plugins.features.purchase_mix import PurchaseMix
+from crmlab_plugins.schemes.abc_value import AbcValue
+from crmlab_plugins.schemes.grade import Grade
+from crmlab_plugins.schemes.lifetime_value_bands import LifetimeValueBands
+from crmlab_plugins.schemes.order_frequency import OrderFrequency
+from crmlab_plugins.schemes.purchase_behaviour import PurchaseBehaviour
+from crmlab_plugins.schemes.purchase_history import PurchaseHistory
+from crmlab_plugins.schemes.rfm import CONVENTIONS, Rfm
+from crmlab_plugins.schemes.spend_level import SpendLevel
+from crmlab_plugins.schemes.value import Value
+from crmlab_plugins.schemes.value_potential import ValuePotential
+from crmlab_plugins.schemes.vip import Vip
 
 
 @parametrize_with_checks(

@@ -11,7 +11,7 @@ import polars as pl
 
 from crmlab.estimators import Classifier
 from crmlab.labels import UNCLASSIFIED, Label, Scheme, Text
-from crmlab_plugins.history_features import EARLIER, RecentHistory
+from crmlab_plugins.features.history import EARLIER, RecentHistory
 from crmlab_plugins.learned import naming, telling
 from crmlab_plugins.learned.choice import Assign, Codes, Figure, compare, usefulness
 from crmlab_plugins.learned.learning import check_learned, past, single_thread
@@ -221,7 +221,7 @@ class Learned(Classifier):
         used = [int(at) for at in np.unique(first) if at < own] or [0]
         centres = {
             at: matrix[first == at].mean(axis=0) if (first == at).any() else matrix.mean(axis=0)
-            for at in used
+            for at in range(own)
         }
         self.order_ = self._ranked(used, centres, rows, first)
         self.settled_ = {"segments": len(self.order_)} if self.choice_ else {}
@@ -270,7 +270,10 @@ class Learned(Classifier):
         deviation = part.std(axis=0)
         deviation[deviation < 1e-9] = 1.0
         apart = [
-            ((part[codes == at].mean(axis=0) - part.mean(axis=0)) / deviation).tolist() for at in range(count)
+            ((part[codes == at].mean(axis=0) - part.mean(axis=0)) / deviation).tolist()
+            if (codes == at).any()
+            else [0.0] * part.shape[1]
+            for at in range(count)
         ]
         columns = [self.inputs[at] for at in numeric]
         return naming.profile_names(columns, apart, self._kinds(rows, codes, count))

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 
 from crmlab.labels import Label, Text
-from crmlab_plugins import wording
-from crmlab_plugins.cut_points import raise_for
 from crmlab_plugins.learned import telling
 from crmlab_plugins.learned.base import State
 from crmlab_plugins.learned.choice import Codes
 from crmlab_plugins.learned.numeric import Numeric
 from crmlab_plugins.learned.preparation import Matrix
+from crmlab_plugins.rules import wording
+from crmlab_plugins.rules.cut_points import raise_for
 
 EXAMPLES = 100
 """Customers kept per cluster, by whom later ones are recognised."""

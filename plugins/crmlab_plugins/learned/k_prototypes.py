@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from crmlab.labels import Text
-from crmlab_plugins.cut_points import raise_for
 from crmlab_plugins.learned import classes, naming, preparation
 from crmlab_plugins.learned.base import Learned, State
 from crmlab_plugins.learned.choice import Codes
 from crmlab_plugins.learned.preparation import Matrix
+from crmlab_plugins.rules.cut_points import raise_for
 
 _ITERATIONS = 100
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import numpy as np
 import polars as pl
 
-from crmlab_plugins.cut_points import raise_for
-from crmlab_plugins.history_features import EARLIER
+from crmlab_plugins.features.history import EARLIER
 from crmlab_plugins.learned.preparation import Matrix, usual_size
+from crmlab_plugins.rules.cut_points import raise_for
 
 _RANGE = range(2, 21)
 
@@ -59,7 +59,7 @@ def past(known: pl.DataFrame, inputs: Sequence[str]) -> tuple[pl.DataFrame, Matr
 def single_thread() -> Iterator[None]:
     """Keep numeric libraries to one thread: the order of a sum over several is not the same every time."""
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1), warnings.catch_warnings():
         # Said of resamples with few distinct customers, and of mixtures that move on by hairs.

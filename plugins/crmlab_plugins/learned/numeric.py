@@ -22,6 +22,10 @@ class Numeric(Learned):
 
     prepare: Literal["auto", "none"] = "auto"
 
+    def preparation(self) -> pl.DataFrame:
+        """Return what was done to each input: ``name_zh``, ``name_en``, ``step_zh``, ``step_en``."""
+        return preparation.table(getattr(self, "steps_", []))
+
     def _prepare(self, rows: pl.DataFrame) -> None:
         preparation.check_numeric(rows, self.inputs, type(self).__name__)
         if self.prepare == "none" and len(self.inputs) > 1:

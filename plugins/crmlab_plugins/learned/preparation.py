@@ -77,11 +77,9 @@ def apply(features: pl.DataFrame, steps: Sequence[Step]) -> Matrix:
 
 def words(steps: Sequence[Step]) -> Text:
     """Say for each column what was done to it."""
-    zh, en = [], []
-    for step in steps:
-        name = measure_of(step["column"])
-        zh.append(f"{name.zh}：{'取对数，' if step['log'] else ''}{_BY[step['by']].zh}")
-        en.append(f"{name.en}: {'logarithm, ' if step['log'] else ''}{_BY[step['by']].en}")
+    rows = table(steps)
+    zh = [f"{name}：{done}" for name, done in rows.select("name_zh", "step_zh").iter_rows()]
+    en = [f"{name}: {done}" for name, done in rows.select("name_en", "step_en").iter_rows()]
     auto = any(step["low"] is not None for step in steps)
     held = Text(
         "低于第 1 或高于第 99 百分位的值按该百分位计。",
@@ -91,6 +89,17 @@ def words(steps: Sequence[Step]) -> Text:
         f"数据准备——{'；'.join(zh)}。{held.zh if auto else ''}",
         f"Preparation: {'; '.join(en)}.{held.en if auto else ''}",
     )
+
+
+def table(steps: Sequence[Step]) -> pl.DataFrame:
+    """Return what was done to each column: ``name_zh``, ``name_en``, ``step_zh``, ``step_en``."""
+    rows = []
+    for step in steps:
+        name, by = measure_of(step["column"]), _BY[step["by"]]
+        log = Text("取对数，", "logarithm, ") if step["log"] else Text("", "")
+        rows.append((name.zh, name.en, log.zh + by.zh, log.en + by.en))
+    columns = ("name_zh", "name_en", "step_zh", "step_en")
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
 _BY = {

@@ -12,7 +12,7 @@ import polars as pl
 from crmlab.errors import ParamsError
 from crmlab.labels import Text
 from crmlab.segments.surrogate import between, rounded
-from crmlab_plugins.history_features import EARLIER
+from crmlab_plugins.features.history import EARLIER
 from crmlab_plugins.learned import preparation
 from crmlab_plugins.learned.base import FEW, PER_SEGMENT, Learned, State
 from crmlab_plugins.learned.choice import Codes, Figure

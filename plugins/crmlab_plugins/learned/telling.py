@@ -11,10 +11,10 @@ import polars as pl
 
 from crmlab.labels import Text
 from crmlab.segments.surrogate import Surrogate
-from crmlab_plugins import wording
 from crmlab_plugins.learned.choice import Codes
 from crmlab_plugins.learned.measures import measure_of
 from crmlab_plugins.learned.preparation import Matrix
+from crmlab_plugins.rules import wording
 
 NO_RULE = ["简单规则说不清这一类", "no simple rule tells this class"]
 _DECISIVE = 2

@@ -1,0 +1,1 @@
+"""What feedback texts say: language, sentiment, themes."""

@@ -1,0 +1,1 @@
+"""Columns with one row per customer, built from the tables as of a day."""

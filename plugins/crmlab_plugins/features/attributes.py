@@ -1,0 +1,214 @@
+"""Features from what the customers table says of a customer: place, person, source.
+
+All of them describe the customers listed by the as-of day as the table knows them: what changed since
+(a move, a corrected birth date) cannot be replayed. A column that the table lacks is null for everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import polars as pl
+
+from crmlab.data.quality.persons import DEFAULT_BIRTHS, OLDEST
+from crmlab.errors import ParamsError
+from crmlab.estimators import KEY, Feature
+from crmlab.labels import Label, Measure, Text
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+BANDS = (18, 25, 35, 45, 55, 65)
+"""Ages at which the next band begins; the first keeps minors apart, whom the law protects most."""
+
+
+class Whereabouts(Feature):
+    """Province, city and city tier of a customer's address, with what they rest on.
+
+    See :mod:`crmlab_plugins.rules.addresses`. A company's address counts where there is no home address. The
+    values are ids of the gazetteer, which is also where their
+    names are.
+    """
+
+    title: ClassVar[Text] = Text("所在地", "Whereabouts")
+    tables: ClassVar[tuple[str, ...]] = ("customers",)
+    produces: ClassVar[tuple[str, ...]] = (
+        "home_province",
+        "home_city",
+        "home_region",
+        "city_tier",
+        "location_confidence",
+        "location_basis",
+        "location_conflicts",
+    )
+    measures: ClassVar[Mapping[str, Measure]] = {
+        "home_province": Measure("所在省份", "province", "text"),
+        "home_city": Measure("所在城市", "city", "text"),
+        "home_region": Measure("所在大区", "region", "text"),
+        "city_tier": Measure("城市等级", "city tier", "text"),
+        "location_confidence": Measure("所在地的置信度", "confidence of the whereabouts", "share"),
+        "location_basis": Measure("所在地的依据", "fields that give the whereabouts", "text"),
+        "location_conflicts": Measure("与所在地矛盾的字段", "fields that contradict the whereabouts", "text"),
+    }
+
+    def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
+        """Return one row per listed customer."""
+        from crmlab_plugins.rules.addresses import WEIGHTS, locate
+        from crmlab_plugins.rules.gazetteer import ABROAD, OUTSIDE, TIERS, city_tiers, gazetteer
+
+        customers = _listed(tables["customers"], as_of, *WEIGHTS, "company_address")
+        address = pl.coalesce(pl.col("home_address", "company_address").cast(pl.String))
+        place = locate(customers.with_columns(home_address=address).select(*WEIGHTS))
+        regions = {each.id: each.region for each in gazetteer().provinces.values()} | {ABROAD: ABROAD}
+        region = pl.col("home_province").replace_strict(regions, default=None, return_dtype=pl.String)
+        listed = pl.col("home_city").replace_strict(
+            city_tiers(), default=TIERS[-1].id, return_dtype=pl.String
+        )
+        beyond = pl.when(region.is_in([OUTSIDE, ABROAD])).then(region)
+        tier = beyond.when(pl.col("home_city").is_not_null()).then(listed)
+        answer = customers.select(KEY).hstack(place).with_columns(home_region=region, city_tier=tier)
+        return _lazy(answer.select(KEY, *self.produces))
+
+
+class Person(Feature):
+    """Age as of a day, age band and animal of the birth year, from the date of birth.
+
+    Ages outside 0 to 120 and the dates that programs store for none count as unknown. ``age_band`` is
+    the id of a band that begins at one of ``bands``, such as ``age_25_34``.
+    """
+
+    title: ClassVar[Text] = Text("年龄与属相", "Age and zodiac animal")
+    tables: ClassVar[tuple[str, ...]] = ("customers",)
+    produces: ClassVar[tuple[str, ...]] = (
+        "age_years",
+        "age_band",
+        "birth_zodiac",
+        "stated_zodiac",
+        "birth_doubt",
+    )
+    measures: ClassVar[Mapping[str, Measure]] = {
+        "age_years": Measure("年龄（岁）", "age in years", "count"),
+        "age_band": Measure("年龄段", "age band", "text"),
+        "birth_zodiac": Measure("由出生日期推算的属相", "zodiac animal by the date of birth", "text"),
+        "stated_zodiac": Measure("登记的属相", "stated zodiac animal", "text"),
+        "birth_doubt": Measure("出生日期不可信的原因", "why the date of birth is not believed", "text"),
+    }
+    bands: tuple[int, ...] = BANDS
+
+    def _check_params(self) -> None:
+        check_bands(self.bands)
+
+    def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
+        """Return one row per listed customer."""
+        from crmlab_plugins.rules.lunar_zodiac import animal_of
+        from crmlab_plugins.rules.word_tables import word_table
+
+        customers = _listed(tables["customers"], as_of, "birth_date", "zodiac")
+        born = pl.col("birth_date").cast(pl.Date, strict=False)
+        birthday = born.dt.month().cast(pl.Int32) * 100 + born.dt.day()
+        before = (birthday > as_of.month * 100 + as_of.day).cast(pl.Int64)
+        age = as_of.year - born.dt.year().cast(pl.Int64) - before
+        doubt = (
+            pl.when(born.dt.to_string("%Y-%m-%d").is_in(DEFAULT_BIRTHS))
+            .then(pl.lit("default"))
+            .when(age < 0)
+            .then(pl.lit("future"))
+            .when(age > OLDEST)
+            .then(pl.lit("too_old"))
+        )
+        animal = word_table("person_words", "zodiac").look_up(customers["zodiac"])["label"]
+        answer = customers.select(
+            KEY,
+            age_years=pl.when(doubt.is_null()).then(age),
+            birth_zodiac=pl.when(doubt.is_null()).then(animal_of(born)),
+            stated_zodiac=animal,
+            birth_doubt=doubt,
+        )
+        answer = answer.with_columns(age_band=band_of(pl.col("age_years"), self.bands))
+        return _lazy(answer.select(KEY, *self.produces))
+
+
+class Acquisition(Feature):
+    """How a customer came, as stated, and whether another customer is named as referrer.
+
+    Columns ``utm_source``, ``utm_medium`` and ``utm_campaign`` of the customers table count where
+    nothing is stated, and are written as in a link.
+    """
+
+    title: ClassVar[Text] = Text("来源登记", "Stated source")
+    tables: ClassVar[tuple[str, ...]] = ("customers",)
+    produces: ClassVar[tuple[str, ...]] = ("stated_source", "is_referred")
+    measures: ClassVar[Mapping[str, Measure]] = {
+        "stated_source": Measure("登记的来源", "stated source", "text"),
+        "is_referred": Measure("有推荐人", "has a referrer", "boolean"),
+    }
+
+    def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
+        """Return one row per listed customer."""
+        customers = _listed(tables["customers"], as_of, "source", "referrer_id", *_UTM)
+        tagged = [pl.format(f"{name}={{}}", pl.col(name).cast(pl.String)) for name in _UTM]
+        link = pl.concat_str(tagged, separator="&", ignore_nulls=True).replace("", None)
+        return _lazy(
+            customers.select(
+                KEY,
+                stated_source=pl.coalesce(pl.col("source").cast(pl.String), link),
+                is_referred=pl.col("referrer_id").is_not_null() & (pl.col("referrer_id") != pl.col(KEY)),
+            )
+        )
+
+
+_UTM = ("utm_source", "utm_medium", "utm_campaign")
+
+
+def check_bands(bands: tuple[int, ...]) -> None:
+    """Raise ParamsError unless the ages rise and can be those of people."""
+    rising = all(low < high for low, high in pairwise(bands))
+    if not bands or not rising or bands[0] < 1 or bands[-1] > OLDEST:
+        raise ParamsError(
+            f"bands is {bands}; it must hold rising ages from 1 to {OLDEST} at which the next band begins, "
+            "for example (18, 25, 35, 45, 55, 65)."
+        )
+
+
+def band_of(age: pl.Expr, bands: tuple[int, ...]) -> pl.Expr:
+    """Return the id of the band that ages in years lie in; null for null."""
+    *others, last = band_labels(bands)
+    band = pl.when(age.is_not_null()).then(pl.lit(last.id)).otherwise(None)
+    for edge, label in reversed([*zip(bands, others, strict=True)]):
+        band = pl.when(age < edge).then(pl.lit(label.id)).otherwise(band)
+    return band
+
+
+def band_labels(bands: tuple[int, ...]) -> tuple[Label, ...]:
+    """Return the labels of age bands, the youngest first."""
+    first, last = bands[0], bands[-1]
+    between = [
+        Label(f"age_{low}_{high - 1}", f"{low}–{high - 1} 岁", f"{low}–{high - 1}")
+        if high - low > 1
+        else Label(f"age_{low}", f"{low} 岁", f"{low}")
+        for low, high in pairwise(bands)
+    ]
+    young = Label(f"age_below_{first}", f"未满 {first} 岁", f"Below {first}")
+    return (young, *between, Label(f"age_from_{last}", f"{last} 岁及以上", f"{last} and above"))
+
+
+def _listed(customers: nw.LazyFrame[Any], as_of: date, *columns: str) -> pl.DataFrame:
+    """Return the key and ``columns`` of customers listed by ``as_of``, null where the table lacks them."""
+    from crmlab.summary import day_number
+
+    have = customers.collect_schema().names()
+    kept = [KEY, *(name for name in (*columns, "day") if name in have)]
+    frame: pl.DataFrame = customers.select(kept).collect(backend="polars").to_native()
+    if "day" in frame.columns:
+        frame = frame.filter(pl.col("day").is_null() | (pl.col("day") <= day_number(as_of)))
+    missing = {name: pl.lit(None, pl.String) for name in columns if name not in have}
+    return frame.with_columns(**missing).select(KEY, *columns).sort(KEY)
+
+
+def _lazy(frame: pl.DataFrame) -> nw.LazyFrame[Any]:
+    import narwhals as nw
+
+    return nw.from_native(frame.lazy())

@@ -1,0 +1,1 @@
+"""Classifications by a rule that can be read."""

@@ -1,0 +1,191 @@
+"""Best customers: who meets every condition of a good customer and is in the top by value."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import polars as pl
+
+from crmlab.estimators import Classifier
+from crmlab.labels import Label, Measure, Scheme, Text
+from crmlab_plugins.rules import cut_points, wording
+from crmlab_plugins.rules.metrics import measure_of
+
+_ORDERS, _LAST, _SPEND = "order_count", "days_since_last_order", "total_spend"
+_FEEDBACK = ("satisfied_weight", "dissatisfied_weight", "open_complaint_count")
+
+
+class _Condition(NamedTuple):
+    """One condition: whether it holds, and its words with the customer's own figure."""
+
+    holds: pl.Expr
+    zh: pl.Expr
+    en: pl.Expr
+
+
+class BestCustomers(Classifier):
+    """Takes those who meet all conditions: a rule, and a place among the most valuable.
+
+    The rule: at least ``min_orders`` paid orders, the last at most ``active_days`` ago, and a total
+    spend above 0 net of refunds. The place: ``metric`` above the quantile that leaves ``top_share`` of
+    those who have bought; a value at that line is not above it, so equal values share one side.
+    ``metric`` may be any column where more is better, for example a model's expected value.
+
+    With ``mind_feedback`` nobody is best who has an open complaint, or whose recent feedback is more
+    dissatisfied than satisfied (feature ``feedback-summary``); where nothing is known, nothing is
+    held against a customer. It needs a study with feedback or complaints.
+    """
+
+    title: ClassVar[Text] = Text("优质客户识别", "Best customers")
+    accepts_nulls: ClassVar[bool] = True
+    needs: ClassVar[Text] = Text("付款订单", "paid orders")
+    sureness: ClassVar[Text] = Text(
+        "其余条件都符合的客户：离价值线越远越高，在线上为 0.5；有一项事实条件不符合的，为 1；不是概率",
+        "for those who meet every other condition the distance from the line of value, 0.5 at it; 1 where a "
+        "fact rules it out; no probability",
+    )
+    scheme: ClassVar[Scheme] = Scheme(
+        id="best_customers",
+        zh="优质客户识别",
+        en="Best customers",
+        labels=(Label("best", "优质客户", "Best"), Label("other", "其他客户", "Other")),
+        axes=("revenue", "loyalty"),
+    )
+
+    watch: ClassVar[tuple[str, ...]] = ("best",)
+
+    metric: str = "total_spend"
+    top_share: float = 0.2
+    min_orders: int = 3
+    active_days: int = 90
+    mind_feedback: bool = False
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Orders, the value, and the feedback where it counts."""
+        columns = (_ORDERS, _LAST, _SPEND, self.metric, *(_FEEDBACK if self.mind_feedback else ()))
+        return tuple(dict.fromkeys(columns))
+
+    def definition(self) -> Text:
+        """Return the conditions in words, with the line of value once fitted."""
+        name, line = measure_of(self.metric), getattr(self, "cuts_", [])
+        above = Text(f"（高于 {line[0]:,.2f}）", f" (above {line[0]:,.2f})") if line else Text("", "")
+        mood = Text("", "")
+        if self.mind_feedback:
+            mood = Text(
+                "，且没有未解决的投诉、近期反馈不以不满意为主",
+                ", with no open complaint and no recent feedback that is mostly dissatisfied",
+            )
+        return Text(
+            f"同时符合以下条件为优质客户：付款订单不少于 {self.min_orders} 单，"
+            f"最近 {self.active_days} 天内有购买，扣除退款后累计消费大于 0，"
+            f"{name.zh}居已购客户前 {self.top_share:.0%}{above.zh}{mood.zh}；"
+            "其余已购客户为其他客户。",
+            f"Best is who meets all of these: at least {self.min_orders} paid orders, the last within "
+            f"{self.active_days} days, total spend net of refunds above 0, in the top "
+            f"{self.top_share:.0%} of buyers by {name.en}{above.en}{mood.en}; other buyers are not.",
+        )
+
+    def cut_values(self, features: pl.DataFrame) -> pl.Series:
+        """Return the number that is cut, per row."""
+        return features[self.metric].cast(pl.Float64)
+
+    def cut_lines(self) -> list[float]:
+        """Return the cut-points, rising."""
+        return list(self.cuts_)
+
+    def cut_measure(self) -> Measure:
+        """Return what readers call the number."""
+        return measure_of(self.metric)
+
+    def _check_params(self) -> None:
+        cut_points.raise_for(
+            cut_points.check_shares("top_share", [self.top_share]),
+            *(
+                None
+                if getattr(self, name) >= least
+                else f"{name} is {getattr(self, name)}; at least {least}."
+                for name, least in (("min_orders", 1), ("active_days", 0))
+            ),
+        )
+
+    def _known(self, features: pl.DataFrame) -> pl.Series:
+        """Who has bought, and whose value is known."""
+        known = (pl.col(_ORDERS) > 0).fill_null(value=False) & pl.all_horizontal(
+            pl.col(name).is_not_null() for name in (_LAST, _SPEND, self.metric)
+        )
+        return features.select(known=known).to_series()
+
+    def _fit(self, features: pl.DataFrame) -> None:
+        self.cuts_ = cut_points.learn(features[self.metric], [1 - self.top_share])
+        self.span_ = cut_points.span(features[self.metric])
+
+    def _predict(self, features: pl.DataFrame) -> pl.Series:
+        best = pl.all_horizontal(condition.holds for condition in (*self._facts(), self._value()))
+        label = pl.when(best).then(pl.lit("best")).otherwise(pl.lit("other"))
+        return features.select(label=label).to_series()
+
+    def _confidence(self, features: pl.DataFrame) -> pl.Series:
+        clear = cut_points.clearness(pl.col(self.metric).cast(pl.Float64), self.cuts_, self.span_)
+        facts = pl.all_horizontal(condition.holds for condition in self._facts())
+        return features.select(confidence=pl.when(facts).then(clear).otherwise(1.0)).to_series()
+
+    def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
+        conditions = (*self._facts(), self._value())
+        said = []
+        for language, comma, met, unmet, stop in (
+            ("zh", "、", "符合：", "不符合：", "；"),
+            ("en", ", ", "holds: ", "fails: ", "; "),
+        ):
+            parts = []
+            for head, wanted in ((met, True), (unmet, False)):
+                words = [
+                    pl.when(condition.holds == wanted).then(getattr(condition, language))
+                    for condition in conditions
+                ]
+                listed = pl.concat_str(words, separator=comma, ignore_nulls=True)
+                parts.append(pl.when(listed != "").then(head + listed))
+            said.append(pl.concat_str(parts, separator=stop, ignore_nulls=True))
+        return wording.reasons(features, *said)
+
+    def _facts(self) -> list[_Condition]:
+        """Return the conditions that need nothing learned."""
+        orders, last, spend = pl.col(_ORDERS), pl.col(_LAST), pl.col(_SPEND)
+        least = f"{self.min_orders:,}"
+        facts = [
+            _Condition(
+                orders >= self.min_orders,
+                pl.format(f"付款订单 {{}} 单（须 {least} 单）", wording.number(orders)),
+                pl.format(f"{{}} (of {least})", wording.counted(orders, "paid order")),
+            ),
+            _Condition(
+                last <= self.active_days,
+                pl.format(f"最近购买 {{}} 天前（须 {self.active_days} 天内）", wording.number(last)),
+                pl.format(f"last order {{}} ago (at most {self.active_days})", wording.counted(last, "day")),
+            ),
+            _Condition(
+                spend > 0,
+                pl.format("累计消费 {}（须大于 0）", wording.number(spend, 2)),
+                pl.format("total spend {} (above 0)", wording.number(spend, 2)),
+            ),
+        ]
+        if self.mind_feedback:
+            satisfied, not_so, waiting = (pl.col(name).fill_null(0) for name in _FEEDBACK)
+            facts.append(
+                _Condition(
+                    (not_so <= satisfied) & (waiting == 0),
+                    pl.lit("没有不满意的记录"),
+                    pl.lit("not dissatisfied"),
+                )
+            )
+        return facts
+
+    def _value(self) -> _Condition:
+        name, value, share = measure_of(self.metric), pl.col(self.metric), f"{self.top_share:.0%}"
+        top = (cut_points.tier(value, self.cuts_) == 1) if self.cuts_ else pl.lit(value=False)
+        written = wording.number(value, 2)
+        return _Condition(
+            top,
+            pl.format(f"{{}} {{}} 居前 {share}", pl.lit(name.zh), written),
+            pl.format(f"{{}} {{}} in the top {share}", pl.lit(name.en), written),
+        )

@@ -1,0 +1,1 @@
+"""What classifications show beyond sizes."""
