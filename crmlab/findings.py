@@ -127,7 +127,7 @@ def _rated(rating: Rating, judged: Text) -> Text:
 
 def _segment_finding(lab: Lab) -> Finding | None:
     """Name the segment with most revenue, or with most customers where there is none to share."""
-    segments = lab.classify("rfm")
+    segments = lab.schemes.main
     named = segments.summary.filter(pl.col("label") != FEW, pl.col("customers") > 0)
     if named.is_empty():
         return None
