@@ -14,6 +14,7 @@ SKEWED = 1.0
 """Skewness above which a logarithm is drawn (Bulmer 1979, Principles of Statistics: highly skewed)."""
 _TAILS = (0.01, 0.99)
 _MOST_TICKS = 5
+_TINY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ def _apart(low: float, high: float) -> tuple[float, float]:
 
 def _down(value: float) -> float:
     """Return the next lower number of two digits."""
-    if not value:
-        return 0.0
-    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
-    return math.floor(value / unit * (1 + 1e-12 * math.copysign(1, value))) * unit
+    if abs(value) < _TINY:
+        return 0.0 if value >= 0 else -_TINY
+    digits = 1 - math.floor(math.log10(abs(value)))
+    steps = math.floor(value * 10.0**digits)
+    # A step up or down, because the product may be off by a rounding.
+    return next(end for step in (1, 0, -1) if (end := round((steps + step) * 10.0**-digits, digits)) <= value)

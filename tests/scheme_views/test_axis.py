@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import polars as pl
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from crmlab.scheme_views.axis import Axis, axis_of
@@ -42,6 +42,7 @@ def test_shares_stay_linear_and_one_value_has_room() -> None:
     assert low < 7 < high
 
 
+@example([1.0, 0.7], 1)
 @given(st.lists(st.floats(-1e6, 1e9), min_size=1, max_size=30), st.integers(1, 9))
 def test_the_ends_hold_all_values_and_steps_are_equal(values: list[float], parts: int) -> None:
     axis = axis_of(pl.Series(values, dtype=pl.Float64))
