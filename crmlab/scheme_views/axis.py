@@ -74,7 +74,7 @@ def axis_of(values: pl.Series, linear: bool = False) -> Axis:
     skewness = held.skew() or 0.0
     if linear or not skewness > SKEWED:  # it is NaN where all are equal
         return Axis("linear", _apart(_down(low), -_down(-high)))
-    if low > 0:
+    if _down(low) > 0:
         return Axis("log", _apart(_down(low), -_down(-high)))
     usual = values.filter(values > 0).quantile(0.1) or 1.0
     constant = 10.0 ** math.floor(math.log10(usual))
