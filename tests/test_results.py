@@ -101,9 +101,9 @@ def test_refunds_alone_give_no_shares(make_lab: MakeLab) -> None:
 
 def test_explanations(make_lab: MakeLab, shop: Shop) -> None:
     why = make_lab(shop, **OPEN).classify("status").explain()
-    assert why.columns == ["customer_id", "label", "zh", "en"]
+    assert why.columns == ["customer_id", "label", "confidence", "zh", "en"]
     assert why.height == 6
-    assert why.row(5) == ("fay", "unclassified", "缺少所需数据", "the data it needs is missing")
+    assert why.row(5) == ("fay", "unclassified", None, "缺少付款订单", "missing: paid orders")
     assert "10" in why["en"][0]
 
 

@@ -53,15 +53,19 @@ def hidden_cells(
         return [[] for _ in counts]
     totals = [sum(row) for row in counts]
     below = [sum(column) for column in zip(*counts, strict=True)]
-    matrix = _Matrix(
-        [[*row, total] for row, total in zip(counts, totals, strict=True)] + [[*below, sum(below)]],
-        list(rows) or hidden(totals, k),
-        list(columns) or hidden(below, k),
-    )
-    matrix.hide_small(k)
-    while matrix.protect() and matrix.fill(k):
-        pass
-    return [row[:-1] for row in matrix.hidden[:-1]]
+    ways = []
+    for empty_first in (True, False):
+        matrix = _Matrix(
+            [[*row, total] for row, total in zip(counts, totals, strict=True)] + [[*below, sum(below)]],
+            list(rows) or hidden(totals, k),
+            list(columns) or hidden(below, k),
+            empty_first,
+        )
+        matrix.hide_small(k)
+        while matrix.protect() and matrix.fill(k):
+            pass
+        ways.append([row[:-1] for row in matrix.hidden[:-1]])
+    return min(ways, key=lambda way: _customers_in(way, counts))
 
 
 def merged_values(values: pl.Series, k: int, other: str) -> pl.Series:
@@ -94,11 +98,24 @@ def _holds(counts: Sequence[int], k: int) -> bool:
     return len(counts) > 1 and sum(counts) >= k and sum(counts) > len(counts)
 
 
-class _Matrix:
-    """A matrix with its totals in the last row and column, and which cells of both are hidden."""
+def _customers_in(hidden_cells: Sequence[Sequence[bool]], counts: Sequence[Sequence[int]]) -> int:
+    """Count the customers in hidden cells."""
+    lines = zip(hidden_cells, counts, strict=True)
+    return sum(n for gone, line in lines for hid, n in zip(gone, line, strict=True) if hid)
 
-    def __init__(self, counts: list[list[int]], rows: list[bool], columns: list[bool]) -> None:
+
+class _Matrix:
+    """A matrix with its totals in the last row and column, and which cells of both are hidden.
+
+    To protect a cell others are hidden with it: empty ones before customers, or the other way round.
+    Neither order hides fewer customers in every matrix.
+    """
+
+    def __init__(
+        self, counts: list[list[int]], rows: list[bool], columns: list[bool], empty_first: bool
+    ) -> None:
         self.counts = counts
+        self.empty_first = empty_first
         self.height, self.width = len(rows), len(columns)
         inner = [
             [count > 0 and (row or column) for count, column in zip(line, columns, strict=False)]
@@ -150,7 +167,7 @@ class _Matrix:
         return itertools.product(range(self.height), range(self.width))
 
     def _cost(self, row: int, column: int, r: int, c: int) -> tuple[int, int] | None:
-        """Return what hiding a rectangle costs: empty cells first, then customers; None if it is no help.
+        """Return what hiding a rectangle costs in empty cells and customers; None if it is no help.
 
         A total stands on the other side of the sum, so it moves with its cells instead of against them.
         """
@@ -172,4 +189,5 @@ class _Matrix:
         if not any(min(pair) >= 1 for pair in pairs):
             return None
         taken = [self.counts[x][y] for x, y in new]
-        return sum(count == 0 for count in taken), sum(taken)
+        empty = sum(count == 0 for count in taken)
+        return (empty, sum(taken)) if self.empty_first else (sum(taken), empty)

@@ -139,6 +139,25 @@ def test_a_hidden_row_takes_its_cells_along() -> None:
     assert gone[2] == [False, False]
 
 
+@pytest.mark.parametrize(
+    ("counts", "customers"),
+    [
+        ([[2, 50, 0], [8, 0, 20], [20, 20, 20]], 80),  # 92 were empty cells hidden first
+        ([[2, 0, 20], [0, 20, 20], [50, 0, 20]], 92),  # 112 were customers hidden last
+    ],
+)
+def test_of_two_ways_to_protect_the_one_that_hides_fewer_customers(
+    counts: list[list[int]], customers: int
+) -> None:
+    gone = hidden_cells(counts, 5)
+    assert (
+        sum(
+            n for line, off in zip(counts, gone, strict=True) for n, hid in zip(line, off, strict=True) if hid
+        )
+        == customers
+    )
+
+
 def test_nothing_at_all() -> None:
     assert hidden_cells([], 5) == []
     assert hidden_cells([[], []], 5) == [[], []]
