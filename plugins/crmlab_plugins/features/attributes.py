@@ -25,6 +25,9 @@ BANDS = (18, 25, 35, 45, 55, 65)
 """Ages at which the next band begins; the first keeps minors apart, whom the law protects most."""
 
 
+_STATED = ("gender", "education", "industry")
+
+
 class Whereabouts(Feature):
     """Province, city and city tier of a customer's address, with what they rest on.
 
@@ -74,13 +77,13 @@ class Whereabouts(Feature):
 
 
 class Person(Feature):
-    """Age as of a day, age band and animal of the birth year, from the date of birth.
+    """Age as of a day, age band and animal of the birth year; gender, education and industry as stated.
 
     Ages outside 0 to 120 and the dates that programs store for none count as unknown. ``age_band`` is
     the id of a band that begins at one of ``bands``, such as ``age_25_34``.
     """
 
-    title: ClassVar[Text] = Text("年龄与属相", "Age and zodiac animal")
+    title: ClassVar[Text] = Text("个人与行业属性", "Person and industry")
     tables: ClassVar[tuple[str, ...]] = ("customers",)
     produces: ClassVar[tuple[str, ...]] = (
         "age_years",
@@ -88,6 +91,7 @@ class Person(Feature):
         "birth_zodiac",
         "stated_zodiac",
         "birth_doubt",
+        *_STATED,
     )
     measures: ClassVar[Mapping[str, Measure]] = {
         "age_years": Measure("年龄（岁）", "age in years", "count"),
@@ -95,6 +99,9 @@ class Person(Feature):
         "birth_zodiac": Measure("由出生日期推算的属相", "zodiac animal by the date of birth", "text"),
         "stated_zodiac": Measure("登记的属相", "stated zodiac animal", "text"),
         "birth_doubt": Measure("出生日期不可信的原因", "why the date of birth is not believed", "text"),
+        "gender": Measure("性别", "gender", "text"),
+        "education": Measure("教育程度", "education", "text"),
+        "industry": Measure("行业", "industry", "text"),
     }
     bands: tuple[int, ...] = BANDS
 
@@ -106,7 +113,7 @@ class Person(Feature):
         from crmlab_plugins.rules.lunar_zodiac import animal_of
         from crmlab_plugins.rules.word_tables import word_table
 
-        customers = _listed(tables["customers"], as_of, "birth_date", "zodiac")
+        customers = _listed(tables["customers"], as_of, "birth_date", "zodiac", *_STATED)
         born = pl.col("birth_date").cast(pl.Date, strict=False)
         birthday = born.dt.month().cast(pl.Int32) * 100 + born.dt.day()
         before = (birthday > as_of.month * 100 + as_of.day).cast(pl.Int64)
@@ -126,13 +133,14 @@ class Person(Feature):
             birth_zodiac=pl.when(doubt.is_null()).then(animal_of(born)),
             stated_zodiac=animal,
             birth_doubt=doubt,
+            **{name: pl.col(name).cast(pl.String) for name in _STATED},
         )
         answer = answer.with_columns(age_band=band_of(pl.col("age_years"), self.bands))
         return _lazy(answer.select(KEY, *self.produces))
 
 
 class Acquisition(Feature):
-    """How a customer came, as stated, and whether another customer is named as referrer.
+    """How a customer came, as stated, whether another one is named as referrer, and how far the sale is.
 
     Columns ``utm_source``, ``utm_medium`` and ``utm_campaign`` of the customers table count where
     nothing is stated, and are written as in a link.
@@ -140,15 +148,16 @@ class Acquisition(Feature):
 
     title: ClassVar[Text] = Text("来源登记", "Stated source")
     tables: ClassVar[tuple[str, ...]] = ("customers",)
-    produces: ClassVar[tuple[str, ...]] = ("stated_source", "is_referred")
+    produces: ClassVar[tuple[str, ...]] = ("stated_source", "is_referred", "deal_stage")
     measures: ClassVar[Mapping[str, Measure]] = {
         "stated_source": Measure("登记的来源", "stated source", "text"),
         "is_referred": Measure("有推荐人", "has a referrer", "boolean"),
+        "deal_stage": Measure("购买阶段", "deal stage", "text"),
     }
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row per listed customer."""
-        customers = _listed(tables["customers"], as_of, "source", "referrer_id", *_UTM)
+        customers = _listed(tables["customers"], as_of, "source", "referrer_id", "deal_stage", *_UTM)
         tagged = [pl.format(f"{name}={{}}", pl.col(name).cast(pl.String)) for name in _UTM]
         link = pl.concat_str(tagged, separator="&", ignore_nulls=True).replace("", None)
         return _lazy(
@@ -156,6 +165,7 @@ class Acquisition(Feature):
                 KEY,
                 stated_source=pl.coalesce(pl.col("source").cast(pl.String), link),
                 is_referred=pl.col("referrer_id").is_not_null() & (pl.col("referrer_id") != pl.col(KEY)),
+                deal_stage=pl.col("deal_stage").cast(pl.String),
             )
         )
 

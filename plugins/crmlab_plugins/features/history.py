@@ -6,22 +6,28 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import polars as pl
+
 from crmlab.errors import ParamsError
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
+from crmlab_plugins.features.baskets import Basket
+from crmlab_plugins.features.native import native
 from crmlab_plugins.features.orders import OrderSummary
 
 if TYPE_CHECKING:
     import narwhals as nw
 
 EARLIER = "earlier_"
+_CATEGORY = "main_category"
 
 
 class RecentHistory(Feature):
-    """The customer summary as of ``days`` days before the as-of day, and what was bought since.
+    """Customer summary and main category as of ``days`` days before the as-of day, and what was bought since.
 
     A rule that is learned from the first can be judged by the second, and nothing later than the
-    as-of day is used. The ``earlier_…`` columns are null for customers without any order back then;
+    as-of day is used. The ``earlier_…`` columns are null for customers without any order back then,
+    ``earlier_main_category`` for those without a category too;
     ``recent_spend`` (net of refunds, currency units) and ``recent_orders`` (paid) are 0 where nothing
     came since.
     """
@@ -30,15 +36,17 @@ class RecentHistory(Feature):
         "回看：此前的情况与此后的购买", "Look back: as it was, and what was bought since"
     )
     tables: ClassVar[tuple[str, ...]] = ("orders",)
+    optional_tables: ClassVar[tuple[str, ...]] = ("order_lines",)
     produces: ClassVar[tuple[str, ...]] = (
         *(EARLIER + column for column in OrderSummary.produces),
+        EARLIER + _CATEGORY,
         "recent_spend",
         "recent_orders",
     )
     measures: ClassVar[Mapping[str, Measure]] = {
         **{
             EARLIER + column: Measure(f"回看时的{measure.zh}", f"{measure.en} at the look back", measure.unit)
-            for column, measure in OrderSummary.measures.items()
+            for column, measure in (*OrderSummary.measures.items(), (_CATEGORY, Basket.measures[_CATEGORY]))
         },
         "recent_spend": Measure("近期消费", "recent spend", "currency"),
         "recent_orders": Measure("近期付款订单数", "recent paid orders", "count"),
@@ -57,7 +65,7 @@ class RecentHistory(Feature):
 
         self._check_params()
         back = as_of - timedelta(days=self.days)
-        orders = summary.until(tables["orders"], as_of)
+        orders = summary.until(nw.from_native(native(tables["orders"])), as_of)
         earlier = summary.finish(summary.lift(summary.until(orders, back)), back)
         since = summary.lift(orders.filter(nw.col("day") > summary.day_number(back)))
         recent = summary.finish(since, as_of).select(
@@ -69,6 +77,17 @@ class RecentHistory(Feature):
         everybody = orders.select("customer_id").unique()
         return (
             everybody.join(renamed, on="customer_id", how="left")
+            .join(self._category(tables, back), on="customer_id", how="left")
             .join(recent, on="customer_id", how="left")
             .with_columns(nw.col("recent_spend").fill_null(0.0), nw.col("recent_orders").fill_null(0))
         )
+
+    def _category(self, tables: Mapping[str, nw.LazyFrame[Any]], back: date) -> nw.LazyFrame[Any]:
+        """Return the main category of each customer by a day; of nobody where there are no lines."""
+        import narwhals as nw
+
+        if "order_lines" not in tables:
+            nobody = pl.LazyFrame(schema={"customer_id": pl.String, EARLIER + _CATEGORY: pl.String})
+            return nw.from_native(nobody)
+        baskets = Basket().build(tables, back)
+        return baskets.select("customer_id", nw.col(_CATEGORY).alias(EARLIER + _CATEGORY))

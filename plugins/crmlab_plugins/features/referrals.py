@@ -38,6 +38,8 @@ class Referrals(Feature):
         customers = tables.get("customers")
         if customers is None or "referrer_id" not in (schema := customers.collect_schema()):
             listed = tables["orders"] if customers is None else customers
+            if "day" in listed.collect_schema():
+                listed = listed.filter(nw.col("day").is_null() | (nw.col("day") <= day_number(as_of)))
             return listed.select(
                 key, referral_count=nw.lit(None, nw.Int64), referred_spend=nw.lit(None, nw.Float64)
             ).unique()

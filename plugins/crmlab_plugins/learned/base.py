@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from crmlab.estimators import Classifier
-from crmlab.labels import UNCLASSIFIED, Label, Scheme, Text
+from crmlab.labels import UNCLASSIFIED, Axis, Label, Scheme, Text
 from crmlab_plugins.features.history import EARLIER, RecentHistory
 from crmlab_plugins.learned import naming, telling
 from crmlab_plugins.learned.choice import Assign, Codes, Figure, compare, usefulness
@@ -52,6 +52,8 @@ class Learned(Classifier):
     """The label of customers who belong to no segment, where the method knows such."""
     of_data: ClassVar[bool] = False
     """Whether names hold values of the data."""
+    axes: ClassVar[tuple[Axis, ...]] = ("revenue", "loyalty")
+    """What the segments claim to separate."""
     probable: ClassVar[bool] = False
     """Whether closeness is the logarithm of a probability; else it is a negative squared distance."""
 
@@ -73,6 +75,11 @@ class Learned(Classifier):
         return (*self.inputs, *(self.look_back if self.segments is None else ()))
 
     @property
+    def goes_by(self) -> tuple[str, ...]:
+        """The inputs alone: the look back is there to choose the number of segments."""
+        return self.inputs
+
+    @property
     def look_back(self) -> tuple[str, ...]:
         """The inputs as they were, and what was bought since; empty where an input has no past."""
         earlier = tuple(EARLIER + column for column in self.inputs)
@@ -86,7 +93,7 @@ class Learned(Classifier):
         if len(labels) == 1:  # all who have a label have this one, so the other is to have none
             labels = (*labels, UNCLASSIFIED)
         own = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
-        return Scheme(own, self.title.zh, self.title.en, labels, ("revenue", "loyalty"), self.of_data)
+        return Scheme(own, self.title.zh, self.title.en, labels, self.axes, self.of_data)
 
     def choice(self) -> pl.DataFrame:
         """Return the candidates for the number of segments, and why one of them was chosen.
@@ -152,6 +159,10 @@ class Learned(Classifier):
         """Return words for the classes that are typical of each segment."""
         return [[] for _ in range(count)]
 
+    def _ruled(self, raw: pl.DataFrame, labels: pl.Series) -> dict[str, Any]:
+        """Return the rules of the segments as JSON values, see :class:`crmlab.scheme_views.offers.Ruled`."""
+        return telling.imitated(raw, labels)
+
     def _profiled(self, rows: pl.DataFrame, matrix: Matrix) -> Matrix:
         """Return the numbers that names are made from."""
         return matrix
@@ -213,8 +224,6 @@ class Learned(Classifier):
 
     def _settle(self, rows: pl.DataFrame, matrix: Matrix) -> None:
         """Order the segments that have customers, name them and explain them by rules."""
-        from crmlab.segments.surrogate import surrogate
-
         closeness = self._closeness(self.state_, matrix)
         first = closeness.argmax(axis=1)
         own = closeness.shape[1] - (self.leftover is not None)
@@ -236,8 +245,7 @@ class Learned(Classifier):
             self.labels_.append([self.leftover.id, self.leftover.zh, self.leftover.en])
         ids = pl.Series([label[0] for label in self.labels_], dtype=pl.String)
         raw = rows.select(self.inputs)
-        told = surrogate(raw, ids.gather(codes[: rows.height]), names={c: measure_of(c) for c in self.inputs})
-        self.surrogate_ = telling.surrogate_state(told)
+        self.surrogate_ = self._ruled(raw, ids.gather(codes[: rows.height]))
         self.medians_ = telling.medians(raw)
 
     def _ranked(
@@ -335,10 +343,11 @@ class Learned(Classifier):
     def _learned_words(self) -> list[Text]:
         names = [Text(zh, en) for _, zh, en in self.labels_]
         listed = Text("；".join(n.zh for n in names), "; ".join(n.en for n in names))
+        order = Text("从优到次", "best first") if self._value_column() else Text("从大到小", "largest first")
         return [
             self._prepared_words(),
             self._count_words(),
-            Text(f"各群（从优到次）：{listed.zh}。", f"Segments, best first: {listed.en}."),
+            Text(f"各群（{order.zh}）：{listed.zh}。", f"Segments, {order.en}: {listed.en}."),
             telling.surrogate_words(self.surrogate_, self.labels_),
         ]
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from crmlab.labels import Text
+from crmlab.labels import Axis, Text
 from crmlab_plugins.learned import classes, naming
 from crmlab_plugins.learned.base import Learned, State
 from crmlab_plugins.learned.choice import Codes, Figure
@@ -37,6 +37,7 @@ class LatentClass(Learned):
     needs: ClassVar[Text] = Text("问卷选择或购买品类", "answers to a survey, or purchases with categories")
     sureness: ClassVar[Text] = Text("模型给出的后验概率", "the posterior probability that the model gives")
     of_data: ClassVar[bool] = True
+    axes: ClassVar[tuple[Axis, ...]] = ("need",)
     probable: ClassVar[bool] = True
     metric: ClassVar[str | None] = "hamming"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -29,11 +30,7 @@ class Numeric(Learned):
     def _prepare(self, rows: pl.DataFrame) -> None:
         preparation.check_numeric(rows, self.inputs, type(self).__name__)
         if self.prepare == "none" and len(self.inputs) > 1:
-            warnings.warn(
-                f"{type(self).__name__} learns from unprepared inputs ({', '.join(self.inputs)}): the one "
-                "with the largest numbers decides nearly alone. Leave `prepare` at auto to scale them.",
-                stacklevel=5,
-            )
+            warn_unprepared(type(self).__name__, self.inputs)
         self.steps_ = preparation.learn(rows, self.inputs, self.prepare == "auto")
 
     def _encode(self, rows: pl.DataFrame) -> Matrix:
@@ -46,6 +43,16 @@ class Numeric(Learned):
                 "Caution: inputs are unprepared, so the one with the largest numbers decides nearly alone.",
             )
         return preparation.words(self.steps_)
+
+
+@cache
+def warn_unprepared(who: str, inputs: tuple[str, ...]) -> None:
+    """Warn once, for a report learns again from many resamples what it learned once."""
+    warnings.warn(
+        f"{who} learns from unprepared inputs ({', '.join(inputs)}): the one with the largest numbers "
+        "decides nearly alone. Leave `prepare` at auto to scale them.",
+        stacklevel=6,
+    )
 
 
 def to_centres(state: State, matrix: Matrix) -> Matrix:

@@ -56,7 +56,7 @@ class RuleTree(Learned):
         if not self.look_back:
             raise ParamsError(
                 f"inputs is {list(self.inputs)}; a rule tree learns from the past, and recent-history "
-                "has that of the columns of order-summary only."
+                "has that of the numbers of order-summary only."
             )
 
     def _prepare(self, rows: pl.DataFrame) -> None:
@@ -158,11 +158,10 @@ class RuleTree(Learned):
         leaves = self.state_["leaves"]
         return sorted(range(len(leaves)), key=lambda at: (-leaves[at]["mean"], at))
 
-    def _settle(self, rows: pl.DataFrame, matrix: Matrix) -> None:
-        super()._settle(rows, matrix)
+    def _ruled(self, raw: pl.DataFrame, labels: pl.Series) -> State:
         rules = [_rule(self.state_["leaves"][at], self.inputs) for at in self.order_]
-        exact = {label[0]: list(rule) for label, rule in zip(self.labels_, rules, strict=True)}
-        self.surrogate_ = self.surrogate_ | {"rules": exact, "fidelity": [None] * 3, "leaves": len(rules)}
+        told = {label[0]: list(rule) for label, rule in zip(self.labels_, rules, strict=True)}
+        return {"rules": told, "exact": True, "leaves": len(rules)}
 
     def _sure(self, near: Matrix, far: Matrix) -> Matrix:
         return np.ones_like(near)

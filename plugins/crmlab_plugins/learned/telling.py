@@ -10,13 +10,14 @@ import numpy as np
 import polars as pl
 
 from crmlab.labels import Text
-from crmlab.segments.surrogate import Surrogate
+from crmlab.segments.surrogate import surrogate
 from crmlab_plugins.learned.choice import Codes
 from crmlab_plugins.learned.measures import measure_of
 from crmlab_plugins.learned.preparation import Matrix
 from crmlab_plugins.rules import wording
 
 NO_RULE = ["简单规则说不清这一类", "no simple rule tells this class"]
+_DEPTHS = (3, 4, 5)
 _DECISIVE = 2
 """Columns that a reason names."""
 
@@ -141,8 +142,22 @@ def medians(rows: pl.DataFrame) -> dict[str, float | None]:
     return found
 
 
-def surrogate_state(told: Surrogate) -> dict[str, Any]:
-    """Return a surrogate as JSON values."""
+def imitated(raw: pl.DataFrame, labels: pl.Series) -> dict[str, Any]:
+    """Return the rules that imitate segments, and how near they come, as JSON values.
+
+    Of the depths 3 to 5 it is the first at which the fewest segments are without a rule: a small segment
+    is often the one that matters most.
+    """
+    names = {column: measure_of(column) for column in raw.columns}
+    told = without = None
+    for depth in _DEPTHS:
+        deeper = surrogate(raw, labels, depth, names)
+        lacking = sum(rule == Text(*NO_RULE) for rule in deeper.rules.values())
+        if without is None or lacking < without:
+            told, without = deeper, lacking
+        if not without:
+            break
+    assert told is not None
     return {
         "rules": {label: list(rule) for label, rule in told.rules.items()},
         "fidelity": [value if isfinite(value) else None for value in told.fidelity],
@@ -188,8 +203,8 @@ def choice_words(rows: Sequence[dict[str, Any]]) -> Text:
     judged = Text("", "")
     if best["separation"] is None:
         judged = Text(
-            "没有可回看的历史，未评估对此后购买的区分度。",
-            " There is no past to look back at, so usefulness was not judged.",
+            "所用的列没有足够的历史可回看，未评估对此后购买的区分度。",
+            " The inputs have too little of a past to look back at, so usefulness was not judged.",
         )
     counts = [row["segments"] for row in rows]
     return Text(

@@ -40,13 +40,17 @@ _SEPARATORS = r"[\s,，、.。;；:：/\\|·\-—_()（）\[\]【】]+"
 # What follows the bare name of a city where it names a street, an estate or a firm: 中山路, 北京东路.
 _NO_CITY = (
     r"^[东西南北中上下前后新老一二三四五六七八九十]{0,2}"
-    r"(?:路|街|大街|大道|道|巷|弄|胡同|里|村|庄|镇|乡|城|苑|园|花园|家园|公园|公寓|小区|新村|广场|大厦|国际|明珠|商|大楼|山|河|江|湖"
+    r"(?:路|街|大街|大道|大路|道|巷|弄|胡同|里|村|庄|镇|乡|城|苑|园|花园|家园|公园|公寓|小区|新村|广场|大厦|国际|明珠|商|大楼|山|河|江|湖"
     r"|门|桥|站|学|医院|酒店|饭店|宾馆)"
 )
-_STREET = (
+# What follows a name in English that is no city: Nanjing East Road, Chaoyang District.
+_NO_CITY_EN = (
     r"(?: (?:east|west|north|south|middle|dong|xi|nan|bei|zhong))?(?: \d+)?"
-    r" (?:rd|road|st|street|ave|avenue|lu|jie|lane)\b"
+    r" (?:rd|road|st|street|ave|avenue|lu|jie|lane|dist|district|qu|county|xian|town|zhen|subdistrict)\b"
 )
+# How registers write that a county belongs to no prefecture: 河南省省直辖县级行政区划济源市.
+_NO_PREFECTURE = r"市辖区|(?:省|自治区)?直辖县级行政(?:区划|单位|区)"
+_LABEL = r"^(?:收货|收件|家庭|公司|单位|联系|通讯|通信|详细|常住|现|居)?(?:地址|住址|住地|所在地)"
 
 
 class Location(NamedTuple):
@@ -176,10 +180,11 @@ def _evidence(field: str, names: str) -> _Evidence:
     for name in names.split(_BETWEEN) if names else ():
         places: tuple[Place, ...] = known.names.get(name) or known.latin.get(name) or ()
         both = dict.fromkeys(either for a in found for b in places if (either := a.joined(b)))
-        # Of names that contradict each other the first counts, with which the address begins.
-        torn |= bool(found and places and not both) and name in known.units
-        found = tuple(both) or found or places
-        homonym = name.isascii()
+        apart, latin = bool(found and places and not both), name.isascii()
+        # Of names that contradict each other the greater place counts: first in Chinese, last in English.
+        torn |= apart and (latin or name in known.units)
+        found = tuple(both) or (places if apart and latin else found or places)
+        homonym = latin
     return _Evidence(field, found, WEIGHTS[field], homonym and len(found) > 1, torn)
 
 
@@ -187,11 +192,7 @@ def _read(field: str, values: pl.Series) -> pl.Series:
     """Return the names of places in each value, "" where there is none; null where nothing is written."""
     given = values.cast(pl.String).alias("given").to_frame()
     if field == "home_address":
-        # Before the first digit there are far fewer different texts: 广东省深圳市南山区科技路.
-        head = pl.col("given").str.extract(r"^(\D*)")
-        given = given.select(
-            pl.when(head.str.contains(r"\p{Han}")).then(head).otherwise("given").alias("given")
-        )
+        given = given.select(_beginning(pl.col("given")).alias("given"))
     distinct = given.unique(maintain_order=True).drop_nulls().with_columns(text=plain(pl.col("given")))
     letters = pl.col("text").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", "")
     said = (letters != "") & ~letters.is_in(sorted(gazetteer().unknown))
@@ -209,12 +210,25 @@ def _read(field: str, values: pl.Series) -> pl.Series:
             pl.col("text").str.replace_all("ü", "u").str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars()
         )
         words = distinct.with_columns(text).with_columns(
-            solid=solid.str.replace("市辖区", ""),
+            solid=solid.str.replace(_NO_PREFECTURE, "").str.replace(_LABEL, ""),
             spaced=pl.when(pl.col("text").str.contains("[a-z]{2}")).then(spaced),
         )
         names = _country(words) if field == "country" else _places(words, field)
     names = names.select("given", pl.col("names").fill_null("").alias(field))
     return given.join(names, on="given", how="left", maintain_order="left")[field]
+
+
+def _beginning(address: pl.Expr) -> pl.Expr:
+    """Return a Chinese address up to its first digit, from where it begins; any other text as it is.
+
+    Up to there are far fewer different texts: 广东省深圳市南山区科技路. What stands before the
+    address (a name, a telephone number, a postcode) is left out where a province or a city with its
+    unit, or the bare name of a province with another place, shows where the address begins.
+    """
+    head = address.str.extract(r"^(\D*)")
+    begun = pl.coalesce(address.str.extract(pattern) for pattern in _inside())
+    late = ~head.str.contains(_starts()) & begun.is_not_null()
+    return pl.when(late).then(begun).when(head.str.contains(r"\p{Han}")).then(head).otherwise(address)
 
 
 def _country(words: pl.DataFrame) -> pl.DataFrame:
@@ -242,14 +256,14 @@ def _places(words: pl.DataFrame, field: str) -> pl.DataFrame:
     alone = pl.col("solid").is_in(sorted(known.names))
     if field == "city":  # 吉林 there is the city, elsewhere the province
         words = words.with_columns(pl.col("solid").replace(_named_as_their_province()))
-    bare = sorted(known.bare)
+    bare = sorted(known.bare | known.towns)
     taken, frame = [], words.with_columns(rest="solid")
     for at in range(_NAMES_IN_A_FIELD):
         name = f"name{at}"
-        frame = frame.with_columns(pl.col("rest").str.extract(_pattern()).alias(name))
+        frame = frame.with_columns(pl.col("rest").str.extract(_pattern(towns=at > 0)).alias(name))
         after = pl.col("rest").str.slice(pl.col(name).str.len_chars().fill_null(0))
         # 江苏镇江 and 深圳南山区 go on with a place, 南京东路 with what makes 南京 part of a street's name.
-        place_follows = after.str.contains(_pattern())
+        place_follows = after.str.contains(_pattern()) | after.is_in(sorted(known.towns))
         street = pl.col(name).is_in(bare) & after.str.contains(_NO_CITY) & ~place_follows
         frame = frame.with_columns(pl.when(~street).then(name))
         frame = frame.with_columns(rest=pl.when(pl.col(name).is_not_null()).then(after).otherwise(pl.lit("")))
@@ -265,7 +279,7 @@ def _places(words: pl.DataFrame, field: str) -> pl.DataFrame:
 def _english(spaced: pl.Expr) -> pl.Expr:
     """Return the English names of places that stand in a text and name no street."""
     names = _latin_pattern()
-    bare = spaced.str.replace_all(rf"\b(?:{names}){_STREET}", " ")
+    bare = spaced.str.replace_all(rf"\b(?:{names}){_NO_CITY_EN}", " ")
     return bare.str.extract_all(rf"\b(?:{names})\b").list.head(_NAMES_IN_A_FIELD).list.join(_BETWEEN)
 
 
@@ -280,12 +294,33 @@ def _named_as_their_province() -> dict[str, str]:
 
 
 @cache
-def _pattern() -> str:
-    """Match the longest name with which a text begins; town names need their unit there."""
-    names = sorted(set(gazetteer().names) - gazetteer().towns, key=lambda name: (-len(name), name))
-    return f"^({'|'.join(names)})"
+def _pattern(*, towns: bool = False) -> str:
+    """Match the longest name with which a text begins; bare names of counties only with ``towns``."""
+    known = gazetteer()
+    return f"^({_any_of(set(known.names) - (frozenset() if towns else known.towns))})"
+
+
+@cache
+def _starts() -> str:
+    """Match the beginning of an address that needs no search."""
+    return rf"^{_SEPARATORS[:-1]}*(?:中华人民共和国|中国)?(?:{_any_of(gazetteer().names)})"
+
+
+@cache
+def _inside() -> tuple[str, str]:
+    """Match an address within a text, the surest sign first: 南京市…, then 四川成都…."""
+    known = gazetteer()
+    provinces = _any_of(each.short for each in known.provinces.values())
+    return (
+        rf"((?:{_any_of(known.units)})(?:[^\d场]\D*|\d|$))",
+        rf"{_SEPARATORS[:-2]}\d]((?:{provinces})(?:{_any_of(set(known.names) - known.towns)})\D*)",
+    )
 
 
 @cache
 def _latin_pattern() -> str:
-    return "|".join(sorted(gazetteer().latin, key=lambda name: (-len(name), name)))
+    return _any_of(gazetteer().latin)
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(sorted(names, key=lambda name: (-len(name), name)))

@@ -19,6 +19,11 @@ def check_shares(name: str, shares: Sequence[float]) -> str | None:
     return f"{name} is {list(shares)}; give rising shares between 0 and 1, for example [0.5, 0.8]."
 
 
+def check_share(name: str, share: float) -> str | None:
+    """Say what is wrong with one share at which to cut; None within 0–1."""
+    return None if 0 < share < 1 else f"{name} is {share:g}; give a share between 0 and 1, for example 0.2."
+
+
 def check_given(name: str, cuts: Sequence[float], count: int) -> str | None:
     """Say what is wrong with given cut-points; None for ``count`` finite numbers that rise."""
     if len(cuts) == count and all(map(math.isfinite, cuts)) and all(a < b for a, b in pairwise(cuts)):

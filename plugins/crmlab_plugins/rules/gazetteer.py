@@ -42,8 +42,9 @@ TIERS = (
 
 _UNIT_OF_PROVINCE = r"(?:省|市|壮族自治区|回族自治区|维吾尔自治区|自治区|特别行政区)$"
 _PEOPLES = (
-    "壮族|满族|回族|苗族|土家族|彝族|蒙古族|蒙古|藏族|布依族|侗族|朝鲜族|白族|哈尼族|哈萨克|傣族|黎族|傈僳族"
-    "|景颇族|柯尔克孜|羌族"
+    "壮族|满族|回族|苗族|土家族|彝族|蒙古族|蒙古|藏族|布依族|侗族|朝鲜族|白族|哈尼族|哈萨克族|哈萨克|傣族|黎族|傈僳族"
+    "|景颇族|柯尔克孜|羌族|瑶族|畲族|仡佬族|水族|毛南族|仫佬族|拉祜族|佤族|布朗族|纳西族|普米族|怒族|独龙族|东乡族"
+    "|保安族|撒拉族|裕固族|土族|达斡尔族|锡伯|塔吉克|各族"
 )
 _UNIT_OF_CITY = rf"(?:市|(?:{_PEOPLES})*自治州|(?:{_PEOPLES})*自治县|地区|盟|林区|特别行政区)$"
 
@@ -89,7 +90,7 @@ class Gazetteer(NamedTuple):
 
     ``names`` are Chinese spellings, ``latin`` English ones in small letters with single spaces.
     ``bare`` are names of provinces and cities without their unit, which may begin a street's name too;
-    ``towns`` bare names of county-level cities, taken for them only where nothing else is written;
+    ``towns`` bare names of counties and districts, taken for them only alone or after a greater place;
     ``units`` names of provinces and cities with their unit, which stand for nothing else.
     """
 
@@ -146,14 +147,14 @@ def gazetteer() -> Gazetteer:
         for name in (*spelt, f"{english} city"):
             latin[name].add(place)
     whole = set(names)
+    counties = {county for city in cities.values() for county in city.counties}
     towns: set[str] = set()
     for city in cities.values():
         for county in city.counties:
-            short = county.removesuffix("市")
-            spellings = {county, short} if short != county and len(short) > 1 else {county}
-            for name in spellings - whole:
+            short, others = _spellings(county)
+            for name in {county, *short, *(others - counties)} - whole:
                 names[name].add(Place(city.province, city.id))
-            towns |= (spellings - {county}) - whole
+            towns |= short - counties - whole
     for alias, name in words["aliases"].items():
         (latin if alias.isascii() else names)[alias] |= names[name]
     for name in (ABROAD, *words["abroad"].split()):
@@ -212,6 +213,19 @@ def _places(document: Mapping[str, Any]) -> tuple[dict[str, Province], dict[str,
         short = re.sub(_UNIT_OF_CITY, "", zh)
         cities[id_] = City(id_, zh, short, english, province, counties)
     return provinces, cities
+
+
+def _spellings(county: str) -> tuple[set[str], set[str]]:
+    """Return the bare name of a county or district, and names with the unit that it has or once had.
+
+    章丘区 was 章丘市 and 双流区 was 双流县, and addresses are written so for many years after.
+    """
+    autonomous = county.endswith("自治县")
+    short = re.sub(_UNIT_OF_CITY if autonomous else r"(?:新区|[市县区])$", "", county)
+    if len(short) < 2 or short == county:
+        return set(), set()
+    units = "县" if autonomous else "市县" if county.endswith("区") else ""
+    return {short}, {short + unit for unit in units}
 
 
 def _with_unit(city: City) -> set[str]:

@@ -30,6 +30,7 @@ EVIDENCE: dict[Evidence, Text] = {
         "since the last touch (paid order, interaction, feedback, complaint or campaign response)",
     ),
 }
+_MOST = 1000
 SINCE_ORDER, SINCE_TOUCH = "days_since_last_order", "days_since_last_touch"
 
 
@@ -61,6 +62,9 @@ class Lapse(Classifier):
         "离最近界限越远越高：恰在界限上为 0.5，相距达到该段一半宽度为 1；不是概率",
         "distance from the nearest limit: 0.5 at it, 1 from half the width of the class on; no probability",
     )
+
+    gone: ClassVar[Text] = Text("流失", "Lost")
+    """What whoever is beyond the limit is called."""
 
     method: Method = "fixed_days"
     evidence: Evidence = "orders"
@@ -114,8 +118,8 @@ class Lapse(Classifier):
         """Return when a customer is lost, in words, with the learned gap once fitted."""
         since = EVIDENCE[self.evidence]
         fixed = Text(
-            f"{since.zh}超过 {self.lost_after_days} 天为流失。",
-            f"Lost is whoever is beyond {self.lost_after_days} days {since.en}.",
+            f"{since.zh}超过 {self.lost_after_days} 天为{self.gone.zh}。",
+            f"{self.gone.en}: more than {self.lost_after_days} days {since.en}.",
         )
         if self.method == "fixed_days":
             return fixed
@@ -123,9 +127,10 @@ class Lapse(Classifier):
             return Text(f"{NO_GAP.zh}{fixed.zh}", f"{NO_GAP.en} {fixed.en}")
         limit, more = METHODS[self.method], self.gap_words()
         return Text(
-            f"{since.zh}超过{limit.zh}（默认取第 90 百分位）的 {self.lost_multiple:g} 倍为流失。{more.zh}",
-            f"Lost is whoever is beyond {self.lost_multiple:g} times {limit.en} (the 90th percentile by "
-            f"default) {since.en}.{more.en}",
+            f"{since.zh}超过{limit.zh}（默认取第 90 百分位）的 {self.lost_multiple:g} 倍"
+            f"为{self.gone.zh}。{more.zh}",
+            f"{self.gone.en}: more days {since.en} than {self.lost_multiple:g} times {limit.en} (the 90th "
+            f"percentile by default).{more.en}",
         )
 
     @property
@@ -162,12 +167,18 @@ class Lapse(Classifier):
         ]
         if self.lost_after_days < 1:
             problems.append(f"lost_after_days is {self.lost_after_days}; it must be 1 or more.")
-        if not self.lost_multiple > 1:
-            problems.append(f"lost_multiple is {self.lost_multiple:g}; it must be above 1, for example 2.")
+        if not 1 < self.lost_multiple <= _MOST:
+            problems.append(
+                f"lost_multiple is {self.lost_multiple:g}; it must be above 1 and at most {_MOST}, "
+                "for example 2."
+            )
         if self.min_gaps < 1:
             problems.append(f"min_gaps is {self.min_gaps}; it must be 1 or more.")
-        if not self.shrinkage_gaps > 0:
-            problems.append(f"shrinkage_gaps is {self.shrinkage_gaps:g}; it must be above 0.")
+        if not 0 < self.shrinkage_gaps <= _MOST:
+            problems.append(
+                f"shrinkage_gaps is {self.shrinkage_gaps:g}; it must be above 0 and at most {_MOST}, "
+                "for example 4."
+            )
         return problems
 
     def _check_params(self) -> None:
@@ -284,14 +295,15 @@ class Dormancy(Lapse):
             .otherwise(pl.format(f"，未超过{dormant.zh}界限 {{}} 天", first)),
             en
             + pl.when(self.is_lost)
-            .then(pl.format(f", beyond the limit for {lost.en}, {{}}", second))
+            .then(pl.format(f", beyond the {{}}-day limit for {lost.en}", second))
             .when(is_late)
             .then(
                 pl.format(
-                    f", beyond the limit for {dormant.en}, {{}}, not that for {lost.en}, {{}}", first, second
+                    f", beyond the {{}}-day limit for {dormant.en}, within the {{}}-day limit for {lost.en}",
+                    *(first, second),
                 )
             )
-            .otherwise(pl.format(f", within the limit for {dormant.en}, {{}}", first)),
+            .otherwise(pl.format(f", within the {{}}-day limit for {dormant.en}", first)),
         )
 
     def _problems(self) -> list[str]:

@@ -54,11 +54,14 @@ class Mapped(Classifier):
         table = self._table
         order = [self.scheme[label].text for label in table.priority]
         name = self.measure
+        # Names of industries hold commas themselves.
+        between = Text("；", "; ") if any("、" in label.zh for label in order) else Text("、", ", ")
+        listed = Text(between.zh.join(each.zh for each in order), between.en.join(each.en for each in order))
         rule = Text(
             f"按映射表（{len(table.whole)} 个词）把{name.zh}归类：整个取值相同者优先，其次看是否包含词语；"
-            f"同时含有几类的词时，取排在前面的一类：{'、'.join(label.zh for label in order)}。",
+            f"同时含有几类的词时，取排在前面的一类：{listed.zh}。",
             f"A table of {len(table.whole)} words maps {name.en}: a value that is one of them first, then a "
-            f"word within it; of several classes the first of: {', '.join(label.en for label in order)}.",
+            f"word within it; of several classes the first of: {listed.en}.",
         )
         return Text(rule.zh + self._unmapped_words().zh, f"{rule.en} {self._unmapped_words().en}".strip())
 
@@ -68,12 +71,12 @@ class Mapped(Classifier):
             return Text(f"不在表中的取值归入“{other.zh}”。", f"Values outside the table are “{other.en}”.")
         if not self.unmapped_customers_:
             return Text("所有取值都在表中。", "Every value is in the table.")
-        named = [(value, count) for value, count in self.unmapped_]
+        named = [(value, count) for value, count in self.unmapped_ or []]
         listed = Text(
             "、".join(f"“{value}”（{count:,} 人）" for value, count in named),
             ", ".join(f"“{value}” ({count:,})" for value, count in named),
         )
-        rest = self.unmapped_values_ - len(named)
+        rest = (self.unmapped_values_ or 0) - len(named)
         more = Text(f"另有 {rest:,} 种取值", f"{rest:,} further values")
         parts = Text(
             "；".join(part for part in (listed.zh, more.zh if rest else "") if part),
@@ -114,10 +117,10 @@ class Mapped(Classifier):
         counts = (
             values.group_by("value").len("customers").sort("customers", "value", descending=[True, False])
         )
-        self.unmapped_customers_ = lost.height
-        self.unmapped_values_ = counts.height
+        self.unmapped_customers_ = lost.height or None
+        self.unmapped_values_ = counts.height or None
         shown = counts.filter(pl.col("customers") >= LEAST_NAMED).head(MOST_NAMED)
-        self.unmapped_ = [[value, count] for value, count in shown.iter_rows()]
+        self.unmapped_ = [[value, count] for value, count in shown.iter_rows()] or None
 
     def _predict(self, features: pl.DataFrame) -> pl.Series:
         return self._found(features)["label"]
@@ -126,7 +129,7 @@ class Mapped(Classifier):
         return self._found(features)["confidence"]
 
     def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
-        named = [value for value, _ in self.unmapped_]
+        named = [value for value, _ in self.unmapped_ or []]
         value = pl.col("value")
         found = self._found(features).with_columns(value=self._values(features).cast(pl.String))
         lost = found.select(pl.when(pl.col("word").is_null()).then(value)).to_series()

@@ -41,8 +41,8 @@ class Staged(Lapse):
     def requires(self) -> tuple[str, ...]:
         """What the limit needs, and the events."""
         events = (
-            *("order_count", "refund_count", FIRST_ORDER, SINCE_TOUCH, "days_since_first_touch"),
-            *("last_touch", "last_touch_channel", "days_since_registration"),
+            *("order_count", "refund_count", FIRST_ORDER, "touch_count", SINCE_TOUCH),
+            *("days_since_first_touch", "last_touch", "last_touch_channel", "days_since_registration"),
         )
         return tuple(dict.fromkeys((*super().requires, *events, *self.milestones)))
 
@@ -107,8 +107,8 @@ class Staged(Lapse):
         """Return why a customer is lost, in words."""
         (zh, en), limit = self.since_words(), wording.short(self.lost_limit)
         return (
-            zh + pl.format("，超过流失界限 {} 天", limit),
-            en + pl.format(", beyond the limit for lost, {}", limit),
+            zh + pl.format(f"，超过{self.gone.zh}界限 {{}} 天", limit),
+            en + pl.format(f", beyond the {{}}-day limit for {self.gone.en.lower()}", limit),
         )
 
     def prospect_words(self) -> tuple[pl.Expr, pl.Expr]:
@@ -117,18 +117,12 @@ class Staged(Lapse):
 
     def order_words(self) -> tuple[pl.Expr, pl.Expr]:
         """Return number, first and last of the orders, in words."""
-        first, last = pl.col(FIRST_ORDER), pl.col(SINCE_ORDER)
+        (first_zh, first), (last_zh, last) = (
+            wording.ago(pl.col(name)) for name in (FIRST_ORDER, SINCE_ORDER)
+        )
         return (
-            pl.format(
-                "已购买 {} 次，首次在 {} 天前，最近一次在 {} 天前",
-                *(wording.number(value) for value in (ORDERS, first, last)),
-            ),
-            pl.format(
-                "{}, the first {} ago, the last {} ago",
-                wording.counted(ORDERS, "order"),
-                wording.counted(first, "day"),
-                wording.counted(last, "day"),
-            ),
+            pl.format("已购买 {} 次，首次{}，最近一次{}", wording.number(ORDERS), first_zh, last_zh),
+            pl.format("{}, the first {}, the last {}", wording.counted(ORDERS, "order"), first, last),
         )
 
 

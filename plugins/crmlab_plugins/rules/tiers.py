@@ -79,7 +79,7 @@ class Tiers(Classifier):
 
     def _check_params(self) -> None:
         count = len(self.scheme.labels) - 1
-        wrong = f"shares has {len(self.shares)} numbers; {count + 1} tiers need {count}."
+        wrong = f"shares is {list(self.shares)}; {count + 1} tiers need {count} of them."
         cut_points.raise_for(
             cut_points.check_shares("shares", self.shares),
             wrong if len(self.shares) != count and not self.cut_points else None,

@@ -29,7 +29,10 @@ _EDGE = r"(?-u:\b)"  # also between Chinese and Latin characters
 
 @dataclass(frozen=True)
 class WordTable:
-    """Labels in order, and the words of each; of several in one value the first of ``priority`` wins."""
+    """Labels in order, and the words of each; of several in one value the first of ``priority`` wins.
+
+    A word within a longer word of another label does not count.
+    """
 
     labels: tuple[Label, ...]
     priority: tuple[str, ...]
@@ -65,7 +68,10 @@ class WordTable:
         distinct = given.unique(maintain_order=True).drop_nulls().with_columns(text=_level(pl.col("given")))
         text = pl.col("text")
         whole = text.replace_strict(self.whole, default=None, return_dtype=pl.String)
-        parts = {label: text.str.extract(pattern) for label, pattern in self._patterns.items()}
+        parts = {
+            label: _without(text, self._covers(label)).str.extract(pattern)
+            for label, pattern in self._patterns.items()
+        }
         distinct = distinct.with_columns(
             whole=whole, **{f"in {label}": part for label, part in parts.items()}
         )
@@ -95,12 +101,18 @@ class WordTable:
     def _patterns(self) -> dict[str, str]:
         """Return label → pattern that takes its longest word out of a text, in the order of priority."""
         patterns = {}
-        for label in self.priority:
+        for label in dict.fromkeys([*self.priority, *self.words.values()]):
             words = sorted((w for w, to in self.words.items() if to == label), key=lambda w: (-len(w), w))
             forms = [rf"{_EDGE}{re.escape(word)}{_EDGE}" if word.isascii() else word for word in words]
             if forms:
                 patterns[label] = f"({'|'.join(forms)})"
         return patterns
+
+    def _covers(self, label: str) -> list[str]:
+        """Return the words of other labels that hold one of this: 商品推荐 for 推荐."""
+        own = [word for word, to in self.words.items() if to == label]
+        others = [word for word, to in self.words.items() if to != label]
+        return sorted(other for other in others if any(word in other for word in own))
 
 
 @cache
@@ -118,6 +130,10 @@ def word_table(name: str, part: str | None = None) -> WordTable:
         whole={**words, **_words(table.get("whole", {}))},
         media=_words(table.get("media", {}), level=False),
     )
+
+
+def _without(text: pl.Expr, words: list[str]) -> pl.Expr:
+    return text.str.replace_many(words, ["\n"] * len(words), leftmost=True) if words else text
 
 
 def normal(text: str) -> str:

@@ -34,6 +34,15 @@ def counted(value: pl.Expr, one: str, many: str | None = None) -> pl.Expr:
     return number(value) + " " + noun
 
 
+def ago(days: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Write in Chinese and English when something was: "在 2 天前", "2 days ago", "on the as-of day"."""
+    today = days == 0
+    return (
+        pl.when(today).then(pl.lit("就在观察日当天")).otherwise(pl.format("在 {} 天前", number(days))),
+        pl.when(today).then(pl.lit("on the as-of day")).otherwise(pl.format("{} ago", counted(days, "day"))),
+    )
+
+
 def reasons(features: pl.DataFrame, zh: pl.Expr, en: pl.Expr) -> pl.DataFrame:
     """Return the reasons of every row in both languages, as ``Classifier._explain`` gives them."""
     return features.select(zh=zh.cast(pl.String), en=en.cast(pl.String))

@@ -10,7 +10,7 @@ from crmlab.errors import ParamsError
 from crmlab.estimators import Classifier
 from crmlab.labels import Label, Measure, Scheme, Text
 from crmlab_plugins.rules import pareto, wording
-from crmlab_plugins.rules.metrics import measure_of
+from crmlab_plugins.rules.metrics import measure_of, numbers_of
 
 
 class AbcValue(Classifier):
@@ -98,7 +98,7 @@ class AbcValue(Classifier):
             )
 
     def _fit(self, features: pl.DataFrame) -> None:
-        values = features[self.metric]
+        values = numbers_of(features, self.metric)
         self.thresholds_ = dict(
             zip("ab", pareto.lowest_values(values, (self.a_share, self.b_share)), strict=False)
         )

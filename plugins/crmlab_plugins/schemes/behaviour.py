@@ -46,8 +46,8 @@ class Behaviour(Dormancy):
             dict.fromkeys(
                 (
                     *super().requires,
-                    *("order_count", "refund_count", SINCE_TOUCH, "last_touch", "last_touch_channel"),
-                    "days_since_registration",
+                    *("order_count", "refund_count", "touch_count", SINCE_TOUCH, "last_touch"),
+                    *("last_touch_channel", "days_since_registration"),
                 )
             )
         )
@@ -86,19 +86,26 @@ class Behaviour(Dormancy):
 
 
 def never_bought() -> tuple[pl.Expr, pl.Expr]:
-    """Return the reason of somebody who never bought: the last touch, else the registration."""
-    touched, listed = pl.col(SINCE_TOUCH), pl.col("days_since_registration")
+    """Return the reason of somebody who never bought: the last touch, else the registration.
+
+    Whoever is neither listed nor in touch has no ``touch_count``: all that is known is an order of no amount.
+    """
+    touched_zh, touched_en = wording.ago(pl.col(SINCE_TOUCH))
+    listed_zh, listed_en = wording.ago(pl.col("days_since_registration"))
+    listed = pl.col("touch_count").is_not_null()
     zh, en = touch_words()
     return (
         pl.coalesce(
-            pl.format("从未购买，最近一次往来（{}）在 {} 天前", zh, wording.number(touched)),
-            pl.format("从未购买，{} 天前登记", wording.number(listed)),
-            pl.lit("从未购买，已在客户名单中"),
+            pl.format("从未购买，最近一次往来（{}）{}", zh, touched_zh),
+            pl.format("从未购买，{}登记", listed_zh),
+            pl.when(listed).then(pl.lit("从未购买，已在客户名单中")),
+            pl.lit("从未购买，没有登记或往来记录"),
         ),
         pl.coalesce(
-            pl.format("never bought; last touch ({}) {} ago", en, wording.counted(touched, "day")),
-            pl.format("never bought; registered {} ago", wording.counted(listed, "day")),
-            pl.lit("never bought; on the list of customers"),
+            pl.format("never bought; last touch ({}) {}", en, touched_en),
+            pl.format("never bought; registered {}", listed_en),
+            pl.when(listed).then(pl.lit("never bought; on the list of customers")),
+            pl.lit("never bought; no registration or touch on record"),
         ),
     )
 

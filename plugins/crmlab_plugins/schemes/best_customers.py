@@ -9,7 +9,7 @@ import polars as pl
 from crmlab.estimators import Classifier
 from crmlab.labels import Label, Measure, Scheme, Text
 from crmlab_plugins.rules import cut_points, wording
-from crmlab_plugins.rules.metrics import measure_of
+from crmlab_plugins.rules.metrics import measure_of, numbers_of
 
 _ORDERS, _LAST, _SPEND = "order_count", "days_since_last_order", "total_spend"
 _FEEDBACK = ("satisfied_weight", "dissatisfied_weight", "open_complaint_count")
@@ -100,7 +100,7 @@ class BestCustomers(Classifier):
 
     def _check_params(self) -> None:
         cut_points.raise_for(
-            cut_points.check_shares("top_share", [self.top_share]),
+            cut_points.check_share("top_share", self.top_share),
             *(
                 None
                 if getattr(self, name) >= least
@@ -117,8 +117,9 @@ class BestCustomers(Classifier):
         return features.select(known=known).to_series()
 
     def _fit(self, features: pl.DataFrame) -> None:
-        self.cuts_ = cut_points.learn(features[self.metric], [1 - self.top_share])
-        self.span_ = cut_points.span(features[self.metric])
+        values = numbers_of(features, self.metric)
+        self.cuts_ = cut_points.learn(values, [1 - self.top_share])
+        self.span_ = cut_points.span(values)
 
     def _predict(self, features: pl.DataFrame) -> pl.Series:
         best = pl.all_horizontal(condition.holds for condition in (*self._facts(), self._value()))
@@ -151,22 +152,24 @@ class BestCustomers(Classifier):
     def _facts(self) -> list[_Condition]:
         """Return the conditions that need nothing learned."""
         orders, last, spend = pl.col(_ORDERS), pl.col(_LAST), pl.col(_SPEND)
-        least = f"{self.min_orders:,}"
+        least, (last_zh, last_en) = f"{self.min_orders:,}", wording.ago(last)
+        # A sum that is stated with its line need not be stated twice.
+        said = (spend <= 0) | (self.metric != _SPEND)
         facts = [
             _Condition(
                 orders >= self.min_orders,
-                pl.format(f"付款订单 {{}} 单（须 {least} 单）", wording.number(orders)),
-                pl.format(f"{{}} (of {least})", wording.counted(orders, "paid order")),
+                pl.format(f"付款订单 {{}} 单（须不少于 {least} 单）", wording.number(orders)),
+                pl.format(f"{{}} (at least {least})", wording.counted(orders, "paid order")),
             ),
             _Condition(
                 last <= self.active_days,
-                pl.format(f"最近购买 {{}} 天前（须 {self.active_days} 天内）", wording.number(last)),
-                pl.format(f"last order {{}} ago (at most {self.active_days})", wording.counted(last, "day")),
+                pl.format(f"最近购买{{}}（须在 {self.active_days} 天内）", last_zh),
+                pl.format(f"last order {{}} (within {self.active_days} days)", last_en),
             ),
             _Condition(
                 spend > 0,
-                pl.format("累计消费 {}（须大于 0）", wording.number(spend, 2)),
-                pl.format("total spend {} (above 0)", wording.number(spend, 2)),
+                pl.when(said).then(pl.format("累计消费 {}（须大于 0）", wording.number(spend, 2))),
+                pl.when(said).then(pl.format("total spend {} (above 0)", wording.number(spend, 2))),
             ),
         ]
         if self.mind_feedback:
@@ -184,8 +187,10 @@ class BestCustomers(Classifier):
         name, value, share = measure_of(self.metric), pl.col(self.metric), f"{self.top_share:.0%}"
         top = (cut_points.tier(value, self.cuts_) == 1) if self.cuts_ else pl.lit(value=False)
         written = wording.number(value, 2)
+        line = [f"{cut:,.2f}" for cut in self.cuts_]
+        above = Text(*(f"，高于 {line[0]}", f": above {line[0]}") if line else ("", ""))
         return _Condition(
             top,
-            pl.format(f"{{}} {{}} 居前 {share}", pl.lit(name.zh), written),
-            pl.format(f"{{}} {{}} in the top {share}", pl.lit(name.en), written),
+            pl.format(f"{{}} {{}}（须居前 {share}{above.zh}）", pl.lit(name.zh), written),
+            pl.format(f"{{}} {{}} (the top {share}{above.en})", pl.lit(name.en), written),
         )

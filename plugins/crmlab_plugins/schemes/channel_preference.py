@@ -8,7 +8,7 @@ import polars as pl
 
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.estimators import Classifier
-from crmlab.labels import Label, Scheme, Text
+from crmlab.labels import UNCLASSIFIED, Label, Scheme, Text
 from crmlab_plugins.features.channels import CHANNELS, answered, begun, sent
 from crmlab_plugins.rules import wording
 
@@ -83,9 +83,22 @@ class ChannelPreference(Classifier):
         shown = sorted(rates.items(), key=lambda item: -item[1])
         zh = "、".join(f"{CHANNELS[channel].zh} {rate:.0%}" for channel, rate in shown)
         en = ", ".join(f"{CHANNELS[channel].en} {rate:.0%}" for channel, rate in shown)
+        alike = self._alike()
         return Text(
-            f"{rule.zh}全体客户的使用率：{zh}；收缩权重相当于 {self.shrinkage_:.1f} 次沟通。",
-            f"{rule.en} Rates of all customers: {en}; they weigh as much as {self.shrinkage_:.1f} occasions.",
+            f"{rule.zh}全体客户的使用率：{zh}；收缩权重相当于 {self.shrinkage_:.1f} 次沟通。{alike.zh}",
+            f"{rule.en} Rates of all customers: {en}; they weigh as much as {self.shrinkage_:.1f} occasions."
+            f"{alike.en}",
+        )
+
+    def _alike(self) -> Text:
+        """Say that the label tells customers apart hardly at all, where nearly all have the same."""
+        if self.common_share_ < _ALIKE:
+            return Text("", "")
+        name = CHANNELS[self.common_channel_]
+        return Text(
+            f"{self.common_share_:.0%} 的客户归入{name.zh}：除这一共同倾向外，数据看不出个人偏好，不足以按人区分渠道。",
+            f" {self.common_share_:.0%} of the customers are in {name.en}: beyond that common leaning the data "
+            "shows no preference of single customers, so it gives no ground to choose channels one by one.",
         )
 
     def _check_params(self) -> None:
@@ -111,12 +124,16 @@ class ChannelPreference(Classifier):
         }
         places = [list(CHANNELS).index(channel) for channel in self.rates_]
         self.shrinkage_ = self.shrinkage or _shrinkage(used[:, places], occasions[:, places])
+        labels = self._predict(features)
+        sizes = labels.filter(labels != UNCLASSIFIED.id).value_counts().sort("count", "label")
+        self.common_channel_, common = sizes.row(-1) if sizes.height else (self.default_channel, 0)
+        self.common_share_ = common / max(int(sizes["count"].sum()), 1)
 
     def _predict(self, features: pl.DataFrame) -> pl.Series:
         import numpy as np
 
         has, means, _ = self._posterior(features)
-        ids = pl.Series([*self.rates_, "unclassified"], dtype=pl.String)
+        ids = pl.Series("label", [*self.rates_, UNCLASSIFIED.id], dtype=pl.String)
         best = _first_of_equals(means, self._order()) if self.rates_ else np.zeros(len(has), dtype=np.int64)
         return ids.gather(pl.Series(np.where(has, best, len(self.rates_))))
 
@@ -210,6 +227,8 @@ class ChannelPreference(Classifier):
         return has, (used[:, places] + prior) / weight, weight
 
 
+_ALIKE = 0.95
+"""Share of customers with one label from which the scheme says that it hardly tells them apart."""
 _NODES = 20
 _TINY = 1e-12
 _NO_DIFFERENCE = 200.0

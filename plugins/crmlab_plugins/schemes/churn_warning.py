@@ -49,7 +49,8 @@ class ChurnWarning(Classifier):
     @property
     def requires(self) -> tuple[str, ...]:
         """The probability, and what its reason speaks of."""
-        return (self.column, "days_since_last_order", "cadence_days", "cadence_ratio")
+        columns = (self.column, "days_since_last_order", "cadence_days", "cadence_ratio", "order_gap_count")
+        return tuple(dict.fromkeys(columns))
 
     def definition(self) -> Text:
         """Return the lines in words."""
@@ -139,8 +140,12 @@ class ChurnWarning(Classifier):
             )
         )
         rhythm, times = wording.short(pl.col("cadence_days")), wording.short(pl.col("cadence_ratio"))
-        own_zh = pl.format("，是自身购买节奏（{} 天）的 {} 倍", rhythm, times).fill_null("")
-        own_en = pl.format(", {} times the customer's own rhythm of {} days", times, rhythm).fill_null("")
+        # Who has bought on one day only has no rhythm yet, and is compared with everybody's.
+        own = pl.col("order_gap_count").fill_null(0) > 0
+        whose_zh = pl.when(own).then(pl.lit("自身")).otherwise(pl.lit("全体客户"))
+        whose_en = pl.when(own).then(pl.lit("the customer's own")).otherwise(pl.lit("everybody's"))
+        own_zh = pl.format("，是{}购买节奏（{} 天）的 {} 倍", whose_zh, rhythm, times).fill_null("")
+        own_en = pl.format(", {} times {} rhythm of {} days", times, whose_en, rhythm).fill_null("")
         silent_zh = pl.format("距最近一次购买 {} 天{}", wording.number(days), own_zh)
         silent_en = pl.format("{} since the last order{}", wording.counted(days, "day"), own_en)
         chance = wording.percent(risk, 1)

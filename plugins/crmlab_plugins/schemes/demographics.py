@@ -30,6 +30,8 @@ _DOUBTS = {
 }
 _DIFFERS, _STATED = 0.5, 0.8
 """Confidence where date and stated animal differ, and of a stated animal without a date."""
+_RANGE, _IN_RANGE = r"(?i)以上|以下|\b(?:above|below|higher|lower|less|more)\b", 0.6
+"""How a level of education is stated as a range, and the confidence of the level that it names."""
 
 
 class Demographics(Classifier):
@@ -48,9 +50,10 @@ class Demographics(Classifier):
     needs: ClassVar[Text] = Text("该项人口属性", "this attribute of the person")
     sureness: ClassVar[Text] = Text(
         "出生日期与登记的属相矛盾时为 0.5，只有登记的属相时为 0.8；性别、教育程度的取值与映射词相同为 1，"
-        "包含为 0.9；其余为 1；不是概率",
+        "包含为 0.9，写成“本科及以上”这样的范围为 0.6；其余为 1；不是概率",
         "0.5 where date of birth and stated animal differ, 0.8 for a stated animal alone; for gender and "
-        "education 1 if the value is a word of the table, 0.9 if it holds one; otherwise 1; no probability",
+        "education 1 if the value is a word of the table, 0.9 if it holds one, 0.6 for a range such as "
+        "“bachelor or above”; otherwise 1; no probability",
     )
     accepts_nulls: ClassVar[bool] = True
 
@@ -97,9 +100,16 @@ class Demographics(Classifier):
             )
         name = ATTRIBUTES[self.by]
         words = len(self._table.whole)
+        ranges = Text("", "")
+        if self.by == "education":
+            ranges = Text(
+                "“本科及以上”这样的范围归入所写的学历。",
+                " A range such as “bachelor or above” is the level it names.",
+            )
         return Text(
-            f"按映射表（{words} 个词）把登记的{name.zh}归为：{listed.zh}；表中没有的取值不分类。",
-            f"A table of {words} words maps the stated {name.en} to: {listed.en}; other values have none.",
+            f"按映射表（{words} 个词）把登记的{name.zh}归为：{listed.zh}；表中没有的取值不分类。{ranges.zh}",
+            f"A table of {words} words maps the stated {name.en} to: {listed.en}; other values have none."
+            f"{ranges.en}",
         )
 
     def _check_params(self) -> None:
@@ -121,7 +131,11 @@ class Demographics(Classifier):
     def _found(self, features: pl.DataFrame) -> pl.DataFrame:
         """Return ``label``, null for none, and ``confidence``."""
         if self.by in ("gender", "education"):
-            return self._table.look_up(features[self.by]).select("label", "confidence")
+            found = self._table.look_up(features[self.by]).hstack([features[self.by].alias("stated")])
+            ranged = pl.col("stated").cast(pl.String).str.contains(_RANGE).fill_null(value=False)
+            doubtful = ranged & pl.col("label").is_not_null()
+            sure = pl.when(doubtful).then(_IN_RANGE).otherwise("confidence")
+            return found.select("label", confidence=sure)
         born, stated = pl.col("birth_zodiac"), pl.col("stated_zodiac")
         differs = (born != stated).fill_null(value=False)
         if self.by == "age":

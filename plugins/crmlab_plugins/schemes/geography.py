@@ -83,7 +83,7 @@ class Geography(Classifier):
             labels = (*(Label(p.id, p.short, p.en) for p in gazetteer().provinces.values()), _ABROAD)
         elif self.level == "city":
             cities = gazetteer().cities
-            shown = [Label(name, *_city_name(cities[name])) for name in getattr(self, "cities_", [])]
+            shown = [Label(name, *_city_name(cities[name])) for name in getattr(self, "cities_", None) or []]
             labels = (*shown, _OTHER, _ABROAD)
         by = LEVELS[self.level]
         return Scheme(f"geography_{self.level}", f"地理位置（{by.zh}）", f"Geography by {by.en}", labels)
@@ -136,13 +136,16 @@ class Geography(Classifier):
         return features["location_basis"].is_not_null()
 
     def _fit(self, features: pl.DataFrame) -> None:
+        self.cities_ = self._largest(features) if self.level == "city" else None
+
+    def _largest(self, features: pl.DataFrame) -> list[str]:
         order = {name: at for at, name in enumerate(gazetteer().cities)}
         counts = features.drop_nulls("home_city").group_by("home_city").len("customers")
         counts = counts.with_columns(
             at=pl.col("home_city").replace_strict(order, default=None, return_dtype=pl.Int64)
         )
         most = counts.sort("customers", "at", descending=[True, False]).head(self.most_cities)
-        self.cities_ = most["home_city"].to_list()
+        return most["home_city"].to_list()
 
     def _tier(self) -> pl.Expr:
         own = pl.col("home_city").replace_strict(self._own_tiers(), default=None, return_dtype=pl.String)
@@ -156,7 +159,12 @@ class Geography(Classifier):
         if self.level == "province":
             return pl.col("home_province")
         city, abroad = pl.col("home_city"), pl.col("home_province") == ABROAD
-        named = pl.when(city.is_in(self.cities_)).then(city).when(city.is_not_null()).then(pl.lit(_OTHER.id))
+        named = (
+            pl.when(city.is_in(self.cities_ or []))
+            .then(city)
+            .when(city.is_not_null())
+            .then(pl.lit(_OTHER.id))
+        )
         return named.when(abroad).then(pl.lit(ABROAD))
 
     def _predict(self, features: pl.DataFrame) -> pl.Series:

@@ -12,7 +12,7 @@ from crmlab.errors import ParamsError, did_you_mean
 from crmlab.estimators import Classifier
 from crmlab.labels import UNCLASSIFIED, Label, Measure, Scheme, Text
 from crmlab_plugins.rules import pareto, wording
-from crmlab_plugins.rules.metrics import measure_of
+from crmlab_plugins.rules.metrics import measure_of, numbers_of
 
 GRADES = Path(__file__).parents[1] / "data" / "grades.yaml"
 Use = Literal["manual", "derived", "manual_then_derived"]
@@ -138,7 +138,7 @@ class Grade(Classifier):
         return features.select(either).to_series()
 
     def _fit(self, features: pl.DataFrame) -> None:
-        values = features[self.metric].drop_nulls()
+        values = numbers_of(features, self.metric).drop_nulls()
         self.cuts_ = pareto.lowest_values(values, (self.high_share, self.mid_share))[::-1]
         unknown = pl.col("manual_grade").is_not_null() & self._manual().is_null()
         self.unknown_words_ = int(features.select(unknown.sum()).item())

@@ -110,10 +110,8 @@ class Lifecycle(Staged):
     def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
         said = []
         age = pl.col(FIRST_ORDER)
-        one = (
-            pl.format("仅购买 1 次，在 {} 天前", wording.number(age)),
-            pl.format("one order, {} ago", wording.counted(age, "day")),
-        )
+        ago_zh, ago_en = wording.ago(age)
+        one = pl.format("仅购买 1 次，{}", ago_zh), pl.format("one order, {}", ago_en)
         young = (
             f"，首次购买不超过 {self.new_within_days} 天",
             f"; first order within {self.new_within_days} days",
@@ -298,7 +296,7 @@ class LoyaltyStage(Staged, Dormancy):
             (
                 self._is_dormant(),
                 pl.format("；超过休眠界限 {} 天", days),
-                pl.format("; beyond the limit for dormant, {}", days),
+                pl.format("; beyond the {}-day limit for dormant", days),
             ),
         )
         said = []

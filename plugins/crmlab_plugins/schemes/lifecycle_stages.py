@@ -24,6 +24,7 @@ class LifecycleStages(Staged):
     title: ClassVar[Text] = Text("客户生命周期阶段", "Lifecycle stages")
     journey: ClassVar[tuple[str, ...]] = ("contact", "acquisition", "development", "retention")
     exit: ClassVar[str] = "churn"
+    gone: ClassVar[Text] = Text("流失", "Churn")
     scheme: ClassVar[Scheme] = Scheme(
         id="lifecycle-stages",
         zh="客户生命周期阶段",
@@ -100,11 +101,8 @@ class LifecycleStages(Staged):
             for language in ("zh", "en")
         ]
         changed, window = pl.col("days_since_growth_changed"), wording.number(pl.col("growth_days"))
-        first = pl.col(FIRST_ORDER)
-        once = (
-            pl.format("只在 {} 天前购买过", wording.number(first)),
-            pl.format("bought only {} ago", wording.counted(first, "day")),
-        )
+        ago_zh, ago_en = wording.ago(pl.col(FIRST_ORDER))
+        once = pl.format("只在一天买过，{}", ago_zh), pl.format("bought on one day only, {}", ago_en)
         growing = (
             pl.format(
                 "近 {} 天{}，增长已持续 {} 天；已购买 {} 次", window, grown[0], *_numbers(changed, ORDERS)

@@ -9,7 +9,7 @@ import polars as pl
 from crmlab.errors import did_you_mean
 from crmlab.labels import Label, Measure, Scheme, Text
 from crmlab_plugins.rules import cut_points, wording
-from crmlab_plugins.rules.metrics import measure_of
+from crmlab_plugins.rules.metrics import measure_of, numbers_of
 from crmlab_plugins.rules.tiers import Tiers
 
 Method = Literal["historic", "simple"]
@@ -111,9 +111,16 @@ class LifetimeValueBands(Tiers):
             None
             if 0 < self.margin <= 1
             else f"margin is {self.margin:g}; it is a share above 0 and at most 1.",
-            None if self.years > 0 else f"years is {self.years:g}; it must be above 0, for example 3.",
+            None
+            if 0 < self.years <= 100
+            else f"years is {self.years:g}; it must be above 0 and at most 100, for example 3.",
         )
         super()._check_params()
+
+    def _fit(self, features: pl.DataFrame) -> None:
+        if self.score_column:
+            numbers_of(features, self.score_column)
+        super()._fit(features)
 
     def _value(self) -> pl.Expr:
         if self.score_column:

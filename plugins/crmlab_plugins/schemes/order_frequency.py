@@ -19,7 +19,8 @@ class OrderFrequency(Tiers):
     leave of the one learned from everybody (:mod:`crmlab_plugins.rules.purchase_rate`): a customer of a few
     days is near everybody's mean, one of many years near the own rate. A count of orders would call
     old customers frequent. Orders of one day are one purchase, so an order split in two changes
-    nothing. ``cut_points`` are in purchases per 30 days; those who stopped buying have a falling rate.
+    nothing. Where nobody bought before the as-of day there is no rate, and nobody is classified.
+    ``cut_points`` are in purchases per 30 days; those who stopped buying have a falling rate.
 
     Source: the gamma–Poisson model of Ehrenberg, Applied Statistics 8 (1959).
     """
@@ -70,13 +71,18 @@ class OrderFrequency(Tiers):
         return features.select(bought.fill_null(False)).to_series()
 
     def _fit(self, features: pl.DataFrame) -> None:
-        self.prior_ = list(purchase_rate.learn_prior(features))
+        self.prior_ = list(purchase_rate.learn_prior(features) or ())
         super()._fit(features)
 
     def _value(self) -> pl.Expr:
-        return purchase_rate.monthly(RatePrior(*self.prior_))
+        return purchase_rate.monthly(RatePrior(*self.prior_) if self.prior_ else None)
+
+    def _predict(self, features: pl.DataFrame) -> pl.Series:
+        return super()._predict(features) if self.prior_ else purchase_rate.unrated(features)["label"]
 
     def _confidence(self, features: pl.DataFrame) -> pl.Series:
+        if not self.prior_:
+            return purchase_rate.unrated(features)["confidence"]
         import numpy as np
         from scipy.special import gammainc
 
@@ -90,6 +96,8 @@ class OrderFrequency(Tiers):
         return pl.Series("confidence", inside).clip(0, 1)
 
     def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
+        if not self.prior_:
+            return purchase_rate.unrated(features).select("zh", "en")
         rate, count, days = wording.number(self._value(), 2), pl.col(COUNT), pl.col(DAYS)
         zh, en = self._named(features)
         return wording.reasons(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import ClassVar
 
@@ -88,10 +89,17 @@ class PurchaseBehaviour(Classifier):
         )
 
     def _check_params(self) -> None:
-        cut_points.raise_for(cut_points.check_shares("focused_above", [self.focused_above]))
+        cut_points.raise_for(
+            cut_points.check_share("focused_above", self.focused_above),
+            *(
+                f"{name} is {value:g}; it must be a finite number of 0 or more."
+                for name, value in (("amount_above", self.amount_above), ("rate_above", self.rate_above))
+                if value is not None and not 0 <= value < math.inf
+            ),
+        )
 
     def _fit(self, features: pl.DataFrame) -> None:
-        self.prior_ = list(purchase_rate.learn_prior(features))
+        self.prior_ = list(purchase_rate.learn_prior(features) or ())
         given = {"amount": self.amount_above, "rate": self.rate_above, "share": self.focused_above}
         self.cuts_, self.span_ = {}, {}
         for name, value in self._values().items():
@@ -100,7 +108,7 @@ class PurchaseBehaviour(Classifier):
             self.span_[name] = cut_points.span(values)
 
     def _values(self) -> dict[str, pl.Expr]:
-        rate = purchase_rate.monthly(RatePrior(*self.prior_))
+        rate = purchase_rate.monthly(RatePrior(*self.prior_) if self.prior_ else None)
         return {"amount": pl.col(_AMOUNT), "rate": rate, "share": pl.col(_SHARE)}
 
     def _sides(self) -> list[pl.Expr]:
@@ -109,11 +117,15 @@ class PurchaseBehaviour(Classifier):
         return [1 - above["amount"], 1 - above["rate"], above["share"]]
 
     def _predict(self, features: pl.DataFrame) -> pl.Series:
+        if not self.prior_:
+            return purchase_rate.unrated(features)["label"]
         amount, rate, kind = self._sides()
         place = features.select(4 * amount + 2 * rate + kind).to_series()
         return pl.Series(self.scheme.ids, dtype=pl.String).gather(place)
 
     def _confidence(self, features: pl.DataFrame) -> pl.Series:
+        if not self.prior_:
+            return purchase_rate.unrated(features)["confidence"]
         clear = [
             cut_points.clearness(value, self.cuts_[name], self.span_[name])
             for name, value in self._values().items()
@@ -121,6 +133,8 @@ class PurchaseBehaviour(Classifier):
         return features.select(confidence=pl.min_horizontal(clear)).to_series()
 
     def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
+        if not self.prior_:
+            return purchase_rate.unrated(features).select("zh", "en")
         zh, en = (
             [
                 pl.when(side == 0)

@@ -233,21 +233,17 @@ class Rfm(Classifier):
         rows = pl.concat([features.select(self.requires), self._score(features)], how="horizontal")
         days, orders, spend = (pl.col(column) for column in COLUMNS.values())
         (r_zh, r), (f_zh, f), (m_zh, m) = (self._score_words(name) for name in COLUMNS)
-        today = days == 0
+        last_zh, last_en = wording.ago(days)
         return wording.reasons(
             rows,
             pl.format(
                 "最近一次购买{}（{}），共 {} 单（{}），累计消费 {}（{}）",
-                pl.when(today)
-                .then(pl.lit("就在观察日当天"))
-                .otherwise(pl.format("在 {} 天前", wording.number(days))),
+                last_zh,
                 *(r_zh, wording.number(orders), f_zh, wording.number(spend, 2), m_zh),
             ),
             pl.format(
                 "last order {} ({}), {} in all ({}), total spend {} ({})",
-                pl.when(today)
-                .then(pl.lit("on the as-of day"))
-                .otherwise(wording.counted(days, "day") + " ago"),
+                last_en,
                 *(r, wording.counted(orders, "order"), f, wording.number(spend, 2), m),
             ),
         )

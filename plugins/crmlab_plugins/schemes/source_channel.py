@@ -11,15 +11,16 @@ from crmlab.labels import Text
 from crmlab_plugins.rules.mapping_rules import Mapped
 
 _UTM_ALONE = 0.7
-"""Confidence where a link with utm_ tells no more than that somebody came over a link."""
+"""Confidence where a link tells no more than that somebody came over a link."""
+_LINK = r"^https?://|^www\.|utm_"
 _REFERRER = "referrer"
 
 
 class Source(Mapped):
     """Puts customers into online, offline, referral and advertising by their stated source.
 
-    A value with ``utm_medium=`` is read by its medium; any other link with ``utm_`` whose words are
-    not in the table is online. Who has a referrer is a referral whatever is stated. Where a value
+    A value with ``utm_medium=`` is read by its medium; any other link whose words are not in the table
+    is online. Who has a referrer is a referral whatever is stated. Where a value
     speaks of several classes, referral goes before advertising, offline and online.
     """
 
@@ -52,7 +53,7 @@ class Source(Mapped):
         text = pl.col(self.column).cast(pl.String).str.to_lowercase()
         medium = text.str.extract(r"utm_medium=([^&;\s#]+)")
         by_medium = medium.replace_strict(self._table.media, default=None, return_dtype=pl.String)
-        linked = text.str.contains("utm_", literal=True).fill_null(value=False)
+        link = text.str.extract(f"({_LINK})")
         referred = pl.col("is_referred").fill_null(value=False)
         rows = (
             super()
@@ -60,13 +61,13 @@ class Source(Mapped):
             .hstack(
                 features.select(
                     by_medium.alias("by_medium"),
-                    linked.alias("linked"),
+                    link.alias("link"),
                     referred.alias("referred"),
                     medium=pl.format("utm_medium={}", medium),
                 )
             )
         )
-        by_link = pl.col("linked") & pl.col("word").is_null()
+        by_link = pl.col("link").is_not_null() & pl.col("word").is_null()
         return rows.select(
             label=pl.when("referred")
             .then(pl.lit("referral"))
@@ -80,7 +81,7 @@ class Source(Mapped):
             .when(pl.col("by_medium").is_not_null())
             .then("medium")
             .when(by_link)
-            .then(pl.lit("utm_"))
+            .then("link")
             .otherwise("word"),
             confidence=pl.when(pl.col("referred") | pl.col("by_medium").is_not_null())
             .then(1.0)

@@ -10,7 +10,7 @@ from crmlab.errors import did_you_mean
 from crmlab.estimators import Classifier
 from crmlab.labels import Label, Measure, Scheme, Text
 from crmlab_plugins.rules import cut_points, pareto, ranks, wording
-from crmlab_plugins.rules.metrics import measure_of
+from crmlab_plugins.rules.metrics import measure_of, numbers_of
 
 Method = Literal["abc", "score"]
 METHODS: dict[Method, Text] = {
@@ -157,7 +157,7 @@ class Value(Classifier):
 
     def _fit(self, features: pl.DataFrame) -> None:
         if self.method == "abc":
-            values = features[self.metric]
+            values = numbers_of(features, self.metric)
             self.cuts_ = pareto.lowest_values(values, (self.high_share, self.mid_share))[::-1]
             self.span_ = pareto.positive_span(values)
             return

@@ -18,10 +18,11 @@ _CURRENT, _TENURE = "spend_last_365_days", "days_since_first_order"
 _LAST, _BEFORE = "spend_last_180_days", "spend_previous_180_days"
 _LEVELS = (("high", Text("高", "High")), ("mid", Text("中", "Mid")), ("low", Text("低", "Low")))
 _GROWTH = {
-    1: Text("增长，潜力升一档", "growing, one level up"),
-    0: Text("平稳", "steady"),
-    -1: Text("下降，潜力降一档", "falling, one level down"),
+    1: Text("近 180 天增长，潜力升一档", "growing over the last 180 days, one level up"),
+    0: Text("近 180 天平稳", "steady over the last 180 days"),
+    -1: Text("近 180 天下降，潜力降一档", "falling over the last 180 days, one level down"),
 }
+_NOTHING = Text("近 180 天没有净消费，潜力降一档", "no net spend in the last 180 days, one level down")
 
 
 class ValuePotential(Classifier):
@@ -82,7 +83,7 @@ class ValuePotential(Classifier):
     @property
     def requires(self) -> tuple[str, ...]:
         """Spend by period, tenure, and what makes peers."""
-        return (_CURRENT, _LAST, _BEFORE, _TENURE, *self.peer_columns)
+        return tuple(dict.fromkeys((_CURRENT, _LAST, _BEFORE, _TENURE, *self.peer_columns)))
 
     def definition(self) -> Text:
         """Return the two axes with their cut-points."""
@@ -127,7 +128,7 @@ class ValuePotential(Classifier):
         cut_points.raise_for(
             cut_points.check_shares("current_shares", self.current_shares),
             cut_points.check_shares("gap_cuts", self.gap_cuts),
-            cut_points.check_shares("benchmark_share", [self.benchmark_share]),
+            cut_points.check_share("benchmark_share", self.benchmark_share),
             None
             if list(self.tenure_days) == sorted({*self.tenure_days}) and min(self.tenure_days, default=0) >= 0
             else f"tenure_days is {list(self.tenure_days)}; give rising days, for example [90, 365].",
@@ -212,8 +213,12 @@ class ValuePotential(Classifier):
         spend, benchmark = wording.number(pl.col(_CURRENT), 2), wording.number(pl.col("benchmark"), 2)
         gap, growth = wording.percent(pl.col("gap")), pl.col("growth")
         zh, en = (
-            growth.replace_strict(
-                {at: text.to(language) for at, text in _GROWTH.items()}, return_dtype=pl.String
+            pl.when(features[_LAST] <= 0)
+            .then(pl.lit(_NOTHING.to(language)))
+            .otherwise(
+                growth.replace_strict(
+                    {at: text.to(language) for at, text in _GROWTH.items()}, return_dtype=pl.String
+                )
             )
             for language in ("zh", "en")
         )
@@ -223,7 +228,7 @@ class ValuePotential(Classifier):
         return wording.reasons(
             rows,
             pl.format(
-                "近 365 天消费 {}，同类客户标杆 {}，差距 {}；近半年{}；属{}",
+                "近 365 天消费 {}，同类客户标杆 {}，差距 {}；{}；属{}",
                 spend,
                 benchmark,
                 gap,
@@ -231,7 +236,7 @@ class ValuePotential(Classifier):
                 label_zh,
             ),
             pl.format(
-                "{} spent in 365 days, benchmark of peers {}, gap {}; over the last half-year {}: {}",
+                "{} spent in 365 days, benchmark of peers {}, gap {}; {}: {}",
                 *(spend, benchmark, gap, en, label_en),
             ),
         )

@@ -9,15 +9,16 @@ import polars as pl
 from crmlab.estimators import Classifier
 from crmlab.labels import Label, Measure, Scheme, Text
 from crmlab_plugins.rules import cut_points, wording
-from crmlab_plugins.rules.metrics import measure_of
+from crmlab_plugins.rules.metrics import measure_of, numbers_of
 
-_ORDERS, _FIRST, _LAST = "order_count", "days_since_first_order", "days_since_last_order"
+_ORDERS, _REFUNDS = "order_count", "refund_count"
+_FIRST, _LAST = "days_since_first_order", "days_since_last_order"
 
 
 class Vip(Classifier):
     """Sorts customers into VIP, regular, new and prospects: the first of these that fits.
 
-    * prospect: no paid order;
+    * prospect: no paid order, and no refund either (who has a refund bought before the records begin);
     * VIP: ``metric`` above the quantile that leaves ``top_share`` of those who have bought, at least
       ``min_orders`` paid orders, the last at most ``active_days`` ago;
     * new: the first paid order at most ``new_days`` ago;
@@ -28,7 +29,7 @@ class Vip(Classifier):
 
     title: ClassVar[Text] = Text("VIP 客户分类", "VIP customers")
     accepts_nulls: ClassVar[bool] = True
-    needs: ClassVar[Text] = Text("客户或订单数据", "customers or orders")
+    needs: ClassVar[Text] = Text("付款订单或客户登记", "paid orders or a registration")
     sureness: ClassVar[Text] = Text(
         "忠诚且活跃的客户：离 VIP 价值线越远越高，在线上为 0.5；其余客户依据事实，为 1；不是概率",
         "for loyal, active customers the distance from the VIP line, 0.5 at it; for others 1, as the rule "
@@ -55,8 +56,8 @@ class Vip(Classifier):
 
     @property
     def requires(self) -> tuple[str, ...]:
-        """Orders, their first and last day, and the value."""
-        return (_ORDERS, _FIRST, _LAST, self.metric)
+        """Orders, refunds, the first and the last day, and the value."""
+        return tuple(dict.fromkeys((_ORDERS, _REFUNDS, _FIRST, _LAST, self.metric)))
 
     def definition(self) -> Text:
         """Return the rule in words, with the line of VIPs once fitted."""
@@ -64,7 +65,7 @@ class Vip(Classifier):
         line = getattr(self, "cuts_", [])
         learned = Text("", "")
         if line:
-            learned = Text(f"（本次为 {line[0]:,.2f} 以上）", f" (above {line[0]:,.2f})")
+            learned = Text(f"（本次高于 {line[0]:,.2f}）", f" (above {line[0]:,.2f})")
         return Text(
             f"没有付款订单为潜在客户；{name.zh}居已购客户前 {self.top_share:.0%}{learned.zh}、付款订单不少于 "
             f"{self.min_orders} 单且最近 {self.active_days} 天内有购买为 VIP客户；其余首购不超过 "
@@ -89,7 +90,7 @@ class Vip(Classifier):
 
     def _check_params(self) -> None:
         cut_points.raise_for(
-            cut_points.check_shares("top_share", [self.top_share]),
+            cut_points.check_share("top_share", self.top_share),
             *(
                 None
                 if getattr(self, name) >= least
@@ -98,8 +99,13 @@ class Vip(Classifier):
             ),
         )
 
+    def _known(self, features: pl.DataFrame) -> pl.Series:
+        """Prospects are known by their name alone; whose only order is a refund, bought earlier."""
+        bought = (pl.col(_ORDERS) > 0).fill_null(value=False)
+        return features.select(bought | (pl.col(_REFUNDS).fill_null(0) == 0)).to_series()
+
     def _fit(self, features: pl.DataFrame) -> None:
-        values = features.filter(pl.col(_ORDERS) > 0)[self.metric]
+        values = numbers_of(features.filter(pl.col(_ORDERS) > 0), self.metric)
         self.cuts_ = cut_points.learn(values, [1 - self.top_share])
         self.span_ = cut_points.span(values)
 
@@ -131,18 +137,19 @@ class Vip(Classifier):
 
     def _explain(self, features: pl.DataFrame) -> pl.DataFrame:
         name, value = measure_of(self.metric), wording.number(pl.col(self.metric), 2)
-        orders, last, first = pl.col(_ORDERS), pl.col(_LAST), pl.col(_FIRST)
+        orders = pl.col(_ORDERS)
+        (first_zh, first), (last_zh, last) = (wording.ago(pl.col(column)) for column in (_FIRST, _LAST))
         top = pl.when(self._top()).then(pl.lit("前")).otherwise(pl.lit("未进前"))
         top_en = pl.when(self._top()).then(pl.lit("in the top")).otherwise(pl.lit("not in the top"))
         share = f"{self.top_share:.0%}"
         zh = pl.format(
-            "{} {}（{} {}），{} 单，首购 {} 天前，最近购买 {} 天前",
+            "{} {}（{} {}），{} 单，首购{}，最近购买{}",
             *(pl.lit(name.zh), value.fill_null("未知"), top, pl.lit(share)),
-            *(wording.number(orders), wording.number(first), wording.number(last)),
+            *(wording.number(orders), first_zh, last_zh),
         )
         en = pl.format(
-            "{} {} ({} {}), {}, the first {} ago, the last {} ago",
+            "{} {} ({} {}), {}, the first {}, the last {}",
             *(pl.lit(name.en), value.fill_null("unknown"), top_en, pl.lit(share)),
-            *(wording.counted(orders, "order"), wording.counted(first, "day"), wording.counted(last, "day")),
+            *(wording.counted(orders, "order"), first, last),
         )
         return wording.reasons(features, zh.fill_null("没有付款订单"), en.fill_null("no paid order"))

@@ -37,7 +37,7 @@ def _built(feature: Feature, customers: pl.DataFrame, as_of: date = AS_OF) -> pl
 def _person(born: date | None, zodiac: str | None = None, as_of: date = AS_OF) -> tuple[Any, ...]:
     schema = {"customer_id": pl.String, "birth_date": pl.Date, "zodiac": pl.String}
     customers = pl.DataFrame([("a", born, zodiac)], schema=schema, orient="row")
-    return _built(Person(), customers, as_of).row(0)[1:]
+    return _built(Person(), customers, as_of).row(0)[1:6]
 
 
 @cache
@@ -72,6 +72,13 @@ def test_zodiac_by_date_and_as_stated() -> None:
     assert _person(date(2000, 2, 5), "属龙")[2:] == ("dragon", "dragon", None)
     assert _person(date(2000, 2, 4), "Dragon")[2:] == ("rabbit", "dragon", None)
     assert _person(None, "龍") == (None, None, None, "dragon", None)
+
+
+def test_a_customers_table_without_a_column_has_none_of_it() -> None:
+    customers = pl.DataFrame({"customer_id": ["a"], "industry": ["餐饮"]})
+    person = _built(Person(), customers).row(0, named=True)
+    assert (person["gender"], person["education"], person["industry"]) == (None, None, "餐饮")
+    assert _built(Acquisition(), customers)["deal_stage"].to_list() == [None]
 
 
 def test_bands() -> None:

@@ -81,6 +81,13 @@ def test_the_frequency_is_counted_in_bins_and_drawn_to_the_base_rate() -> None:
     assert back["lapse_probability"].to_list() == pytest.approx([(5 + 10 * base) / 30])
 
 
+def test_an_order_on_the_day_of_the_replay_is_no_return() -> None:
+    orders = [(f"c{i:02}", ago) for i in range(20) for ago in (200, 90)]
+    base = (20 + 0.5) / 21
+    built = _built(orders, bin_customers=20)
+    assert built["lapse_probability"].to_list() == pytest.approx([(20 + 10 * base) / 30] * 20)
+
+
 def test_nothing_after_the_day_is_used() -> None:
     orders = [(f"c{i:02}", 300 + i - k * (20 + i)) for i in range(50) for k in range(1 + i % 6)]
     before = TODAY - timedelta(days=60)

@@ -43,4 +43,9 @@ def test_referrals_known_by_the_day_count_with_what_they_spent() -> None:
 def test_what_the_study_lacks_is_unknown() -> None:
     assert _built(customers=CUSTOMERS)["a"] == (2, None)
     assert _built(customers=CUSTOMERS.drop("referrer_id"), orders=ORDERS)["a"] == (None, None)
-    assert _built(orders=ORDERS) == {"b": (None, None), "c": (None, None), "e": (None, None)}
+    assert _built(orders=ORDERS) == {"b": (None, None), "e": (None, None)}
+
+
+def test_nobody_of_later_is_listed_where_there_are_no_referrers() -> None:
+    assert "e" not in _built(customers=CUSTOMERS.drop("referrer_id"))
+    assert "c" not in _built(orders=ORDERS)

@@ -8,6 +8,7 @@ import polars as pl
 from crmlab_plugins.learned import choice
 from crmlab_plugins.learned.kmeans import KMeans
 from crmlab_plugins.learned.learning import single_thread
+from crmlab_plugins.learned.rule_tree import RuleTree
 
 from .planted import customers, permuted
 
@@ -32,6 +33,14 @@ def test_columns_permuted_apart_tell_nothing_of_later_purchases() -> None:
     assert real.filter("chosen")["separation"].item() > 0.3
     assert noise["separation"].max() < 0.03
     assert noise.filter(segments=4)["stability"].item() < real.filter(segments=4)["stability"].item()
+
+
+def test_what_is_known_only_now_makes_no_number_of_segments_useful() -> None:
+    earlier = [name for name in PLANTED.columns if name.startswith("earlier_")]
+    shuffled = permuted(PLANTED.select(earlier))
+    forgotten = PLANTED.drop(earlier).hstack(shuffled)
+    assert KMeans().fit(forgotten).choice()["separation"].max() < 0.03
+    assert RuleTree().fit(forgotten).choice()["separation"].max() < 0.03
 
 
 def test_without_a_past_usefulness_is_not_judged_and_the_definition_says_so() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import crmlab
 from crmlab.errors import ParamsError
 from crmlab.estimators import Estimator
 from crmlab.segments.stability import adjusted_rand
@@ -72,3 +73,10 @@ def test_a_column_that_is_neither_is_refused() -> None:
     table = mixed().with_columns(since=pl.date(2024, 1, 1))
     with pytest.raises(ParamsError, match="since"):
         KPrototypes(inputs=("since", "total_spend"), segments=2).fit(table)
+
+
+def test_usefulness_is_judged_where_classes_have_a_past_as_well() -> None:
+    lab = crmlab.open("segmentation", data=[{"source": "sample"}], as_of="2024-12-31")
+    fitted = lab.classify("k-prototypes", candidates=(2, 4)).classifier
+    assert fitted.choice()["separation"].to_list() == sorted(fitted.choice()["separation"])
+    assert fitted.choice()["separation"].min() > 0.2

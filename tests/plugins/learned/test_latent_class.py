@@ -57,6 +57,8 @@ def test_two_kinds_are_found_counted_and_named() -> None:
     assert "看重质量" in first
     assert "看重价格" in second
     assert fitted.confidence(table).mean() > 0.9
+    assert fitted.scheme.axes == ("need",)
+    assert "各群（从大到小）" in fitted.definition().zh
 
 
 def test_probabilities_are_right_that_is_as_often_as_they_say() -> None:

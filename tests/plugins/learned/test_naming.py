@@ -24,9 +24,14 @@ def test_a_name_tells_what_sets_a_segment_apart_money_first() -> None:
 
 def test_twins_are_told_apart_by_the_column_in_which_they_differ_most() -> None:
     names = naming.profile_names(COLUMNS, [[0, 0, 0.9], [0, 0, 3.0]], [[], []])
-    assert [name.zh for name in names] == ["高消费（累计消费较低）", "高消费（累计消费较高）"]
+    assert [name.zh for name in names] == ["高消费", "超高消费"]
+    assert names[1].en == "Very high spend"
+    low = naming.profile_names(COLUMNS, [[1.0, -0.6, 0], [1.0, -2.0, 0]], [[], []])
+    assert low[1] == Text("超低频·久未购买", "Very infrequent, long absent")
+    plain = naming.profile_names(COLUMNS, [[0.3, 0, 0], [-0.3, 0, 0]], [[], []])
+    assert plain[0] == Text("未购天数较长：各项居中", "Longer absence: Average throughout")
     three = naming.profile_names(COLUMNS, [[0, 0, 0.9], [0, 0, 3.0], [0, 0, 2.0]], [[], [], []])
-    assert three[1].en == "High spend (total spend: rank 1 of 3)"
+    assert three[1].en == "Spend 1 of 3: High spend"
     same = naming.profile_names(COLUMNS, [[0, 0, 1.0], [0, 0, 1.0]], [[], []])
     assert len(set(same)) == 2
 
@@ -49,3 +54,22 @@ def test_a_class_is_typical_where_half_have_it_and_more_than_elsewhere() -> None
     first, second = naming.kinds(rows, ["city", "cares_for_price"], codes, 2)
     assert [text.zh for text in first] == ["市：成都", "看重价格"]
     assert [text.zh for text in second] == ["市：北京"]
+
+
+def test_an_answer_that_few_gave_names_no_segment() -> None:
+    rows = pl.DataFrame(
+        {
+            "cares_for_price": [True] * 2 + [None] * 8 + [False] * 2 + [None] * 8,
+            "need_category": ["茶"] * 4 + ["米"] * 4 + ["油"] * 2 + ["盐"] * 9 + ["糖"],
+        }
+    )
+    first, second = naming.kinds(rows, rows.columns, np.repeat([0, 1], 10), 2)
+    assert [text.zh for text in first] == ["花费最多的品类：米、茶"]
+    assert [text.en for text in second] == ["category of most spend: 盐"]
+
+
+def test_what_is_not_reads_well_in_both_languages() -> None:
+    rows = pl.DataFrame({"cares_for_price": [True] * 10 + [False] * 10})
+    first, second = naming.kinds(rows, rows.columns, np.repeat([0, 1], 10), 2)
+    assert first == [Text("看重价格", "cares for price")]
+    assert second == [Text("看重价格：否", "cares for price: no")]

@@ -16,7 +16,7 @@ from crmlab.testing import parametrize_with_checks
 from crmlab_plugins.learned.gaussian_mixture import GaussianMixture
 from crmlab_plugins.learned.hdbscan import Hdbscan
 from crmlab_plugins.learned.kmeans import KMeans, MiniBatchKMeans
-from crmlab_plugins.learned.numeric import Numeric
+from crmlab_plugins.learned.numeric import Numeric, warn_unprepared
 
 from .planted import customers, permuted
 
@@ -69,9 +69,20 @@ def test_rules_imitate_what_can_be_imitated_and_the_reason_names_what_decides() 
     assert "median of all" in en
 
 
+def test_the_best_segment_has_a_rule_though_a_shallow_tree_has_no_leaf_for_it() -> None:
+    lab = crmlab.open("segmentation", data=[{"source": "sample"}], as_of="2024-12-31")
+    fitted = lab.classify("kmeans", segments=6).classifier
+    rules = dict(fitted.rules().select("label", "rule_zh").iter_rows())
+    assert "累计消费 >" in rules["segment_1"]
+    assert "简单规则说不清这一类" not in rules.values()
+
+
 def test_an_unscaled_run_warns_says_so_and_is_worse() -> None:
+    warn_unprepared.cache_clear()
     with pytest.warns(UserWarning, match="unprepared inputs"):
         raw = KMeans(segments=4, prepare="none").fit(PLANTED)
+    # A report learns again from resamples, and must not fill with one warning: a second would be an error.
+    raw.clone().fit(PLANTED.head(300))
     assert "未作数据准备" in raw.definition().zh
     assert "unprepared" in raw.definition().en
     prepared = KMeans(segments=4).fit(PLANTED)

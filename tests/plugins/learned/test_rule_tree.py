@@ -25,6 +25,7 @@ def test_contract(estimator: Estimator, check: Callable[[Estimator], None]) -> N
 def test_a_rule_gives_everybody_their_segment_and_nobody_elses() -> None:
     fitted = RuleTree().fit(PLANTED)
     labels = fitted.predict(PLANTED)
+    assert fitted.surrogate_["exact"]
     for label, rule in fitted.rules().select("label", "rule_en").iter_rows():
         words = rule.replace("days since the last order", "days_since_last_order")
         words = (

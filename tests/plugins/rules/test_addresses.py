@@ -46,10 +46,43 @@ def _place(address: str | None) -> tuple[str | None, str | None]:
         ("12 Jiefang Lu, Xi'an, Shaanxi", "shaanxi", "xian"),
         ("1 Queen's Road, Central, Hong Kong", "hong_kong", "hongkong"),
         ("Beijing 海淀区", "beijing", "beijing"),
+        ("Chaoyang District, Beijing 100020", "beijing", "beijing"),  # Chaoyang is a city of Liaoning too
+        ("Gulou Qu, Nanjing", "jiangsu", "nanjing"),
+        ("河南省省直辖县级行政区划济源市沁园路", "henan", "jiyuan"),
+        ("新疆维吾尔自治区自治区直辖县级行政区划石河子市", "xinjiang", "shihezi"),
+        ("江苏吴江盛泽镇", "jiangsu", "suzhou_jiangsu"),
+        ("深圳南山", "guangdong", "shenzhen"),
+        ("浙江义乌", "zhejiang", "jinhua"),
+        ("顺德", "guangdong", "foshan"),
+        ("山东省章丘市", "shandong", "jinan"),  # a district since 2016
+        ("四川双流县", "sichuan", "chengdu"),
+        ("上海闸北区", "shanghai", "shanghai"),
+        ("塘沽区", "tianjin", "tianjin"),
+        ("湖北襄樊市", "hubei", "xiangyang"),
+        ("湖北长阳县", "hubei", "yichang"),
+        ("台灣省花蓮縣", "taiwan", None),
+        ("四川省重庆市渝中区", "chongqing", "chongqing"),
     ],
 )
 def test_ways_to_write_an_address(address: str, province: str, city: str | None) -> None:
     assert _place(address) == (province, city)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "张三 13800138000 ",
+        "收货人：李四，电话：13900139000，地址：",
+        "(310000)",
+        "310000",
+        "地址：",
+        "家庭住址:",
+        "【公司】",
+    ],
+)
+def test_what_stands_before_an_address(before: str) -> None:
+    assert _place(f"{before}浙江省杭州市上城区1号") == ("zhejiang", "hangzhou")
+    assert _place(f"{before}四川成都锦江区1号") == ("sichuan", "chengdu")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +128,9 @@ def test_names_that_places_share(address: str, province: str | None, city: str |
         "某某街道5号",
         "Unknown St 5",
         "Nanjing Road 5",
+        "吉林大路1号",
+        "建国路5号大连市场",
+        "建国路5号 西安饭店",
     ],
 )
 def test_streets_are_no_cities(address: str) -> None:
@@ -122,6 +158,17 @@ def test_fields_that_differ_lower_the_confidence() -> None:
     found = _located(province="广东", city="深圳", home_address="广东省广州市天河区")
     assert found == ("guangdong", "guangzhou", 0.62, "home_address,province", "city")
     assert _located(home_address="广东省成都市") == ("guangdong", None, 0.5, "home_address", "home_address")
+
+
+def test_english_names_that_contradict_each_other() -> None:
+    """The greater place stands last; that it is torn costs confidence."""
+    assert _located(home_address="Wuxi, Shanghai") == (
+        "shanghai",
+        "shanghai",
+        0.5,
+        "home_address",
+        "home_address",
+    )
 
 
 def test_other_fields_decide_between_places_of_one_name() -> None:

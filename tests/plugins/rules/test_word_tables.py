@@ -11,7 +11,7 @@ from crmlab.errors import ParamsError
 from crmlab_plugins.rules.word_tables import WordTable, _words, normal, word_table
 
 TABLES = [
-    ("source", None, {"unmapped"}),
+    ("source", None, set()),
     ("industry", None, {"other"}),
     ("buying_stage", None, {"other"}),
     ("person_words", "gender", set()),
@@ -31,7 +31,8 @@ def test_every_label_has_words_and_a_place_in_the_order(
 ) -> None:
     table = word_table(name, part)
     ids = {label.id for label in table.labels}
-    assert set(table.words.values()) == set(table.priority) == ids - others
+    assert set(table.words.values()) == ids - others
+    assert set(table.priority) == ids - {"unmapped", "other"}
     assert set(table.whole.values()) | set(table.media.values()) <= ids
     assert all(word == normal(word) != "" for word in table.whole)
 
@@ -53,6 +54,35 @@ def test_whole_values_go_before_words_within_them() -> None:
     assert _label(table, "线下广告") == ("ad", 0.6)
     assert _label(table, "店") == ("offline", 1.0)
     assert _label(table, "小店主") == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "label"),
+    [
+        ("source", "商品推荐位", "online"),
+        ("source", "为你推荐", "online"),
+        ("source", "没有推荐人", "unmapped"),
+        ("source", "线上活动", "online"),
+        ("source", "线上活动+线下活动", "offline"),  # here a word of its own
+        ("source", "店员推荐", "offline"),
+        ("source", "网红推荐", "ad"),
+        ("buying_stage", "Potential Customer", "lead"),
+        ("buying_stage", "Customer", "won"),
+        ("buying_stage", "合同未签约", "negotiation"),
+        ("industry", "医疗器械销售公司", "trade"),
+    ],
+)
+def test_a_word_within_a_longer_one_does_not_count(name: str, value: str, label: str) -> None:
+    assert _label(word_table(name), value)[0] == label
+
+
+def test_a_small_dragon_is_a_snake() -> None:
+    table = word_table("person_words", "zodiac")
+    assert [_label(table, value)[0] for value in ("小龙", "蛇（小龙）", "大龙")] == [
+        "snake",
+        "snake",
+        "dragon",
+    ]
 
 
 def test_writing_does_not_matter() -> None:

@@ -40,3 +40,10 @@ def test_counts_and_shares() -> None:
         "1,200 orders",
     ]
     assert pl.select(wording.percent(pl.lit(0.256))).item() == "26%"
+
+
+def test_day_0_is_the_as_of_day() -> None:
+    zh, en = wording.ago(pl.col("days"))
+    said = pl.DataFrame({"days": [0, 1, 1200, None]}).select(zh=zh, en=en)
+    assert said["zh"].to_list() == ["就在观察日当天", "在 1 天前", "在 1,200 天前", None]
+    assert said["en"].to_list() == ["on the as-of day", "1 day ago", "1,200 days ago", None]

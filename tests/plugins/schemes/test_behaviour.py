@@ -18,11 +18,13 @@ COLUMNS = {
     "last_touch": pl.String,
     "last_touch_channel": pl.String,
     "days_since_registration": pl.Int64,
+    "touch_count": pl.Int64,
 }
 
 
 def _table(*rows: tuple[Any, ...]) -> pl.DataFrame:
-    frame = pl.DataFrame(rows, schema=COLUMNS, orient="row")
+    """Make customers from what they did; whoever has no count of touches is not on the list either."""
+    frame = pl.DataFrame([(*row, 0) for row in rows], schema=COLUMNS, orient="row")
     return frame.with_columns(customer_id=pl.format("c{}", pl.int_range(pl.len())))
 
 
@@ -52,7 +54,7 @@ def test_by_orders_the_limits_are_those_of_status() -> None:
     assert by_orders.predict(PEOPLE).to_list() == expected
     assert by_orders.explain(PEOPLE).row(0) == (
         "距最近一次购买 300 天，超过流失界限 180 天；最近一次往来：投诉，微信",
-        "300 days since the last order, beyond the limit for churned, 180; last touch: complaint, 微信",
+        "300 days since the last order, beyond the 180-day limit for churned; last touch: complaint, 微信",
     )
 
 
@@ -60,21 +62,31 @@ def test_reasons_name_the_last_touch_and_its_channel() -> None:
     assert Behaviour().fit(PEOPLE).explain(PEOPLE).rows()[1:7] == [
         (
             "距最近一次往来（购买，门店）100 天，超过沉默界限 90 天，未超过流失界限 180 天",
-            "100 days since the last touch (order, 门店), beyond the limit for silent, 90, "
-            "not that for churned, 180",
+            "100 days since the last touch (order, 门店), beyond the 90-day limit for silent, "
+            "within the 180-day limit for churned",
         ),
         (
             "距最近一次往来（响应活动，短信）200 天，超过流失界限 180 天",
-            "200 days since the last touch (campaign response, 短信), beyond the limit for churned, 180",
+            "200 days since the last touch (campaign response, 短信), beyond the 180-day limit for churned",
         ),
         (
             "从未购买，最近一次往来（互动，电话）在 500 天前",
             "never bought; last touch (interaction, 电话) 500 days ago",
         ),
-        ("从未购买，1 天前登记", "never bought; registered 1 day ago"),
+        ("从未购买，在 1 天前登记", "never bought; registered 1 day ago"),
         ("从未购买，已在客户名单中", "never bought; on the list of customers"),
         ("缺少付款订单或其他往来", "missing: paid orders or other touches"),
     ]
+
+
+def test_an_order_of_nothing_puts_nobody_on_a_list() -> None:
+    unlisted = PEOPLE[5:6].with_columns(touch_count=pl.lit(None, pl.Int64))
+    behaviour = Behaviour().fit(PEOPLE)
+    assert behaviour.predict(unlisted).to_list() == ["potential"]
+    assert behaviour.explain(unlisted).row(0) == (
+        "从未购买，没有登记或往来记录",
+        "never bought; no registration or touch on record",
+    )
 
 
 @parametrize_with_checks([Behaviour(method="own_gap", lost_multiple=3)])

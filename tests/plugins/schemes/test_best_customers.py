@@ -43,7 +43,9 @@ def test_all_conditions_must_hold() -> None:
 
 def test_a_top_customer_in_the_red_is_not_best() -> None:
     table = _table((3, 1, -10.0), (3, 1, -20.0), (3, 1, -30.0))
-    assert BestCustomers(top_share=0.5).fit(table).predict(table).to_list() == ["other"] * 3
+    best = BestCustomers(top_share=0.5).fit(table)
+    assert best.predict(table).to_list() == ["other"] * 3
+    assert "不符合：累计消费 -10.00（须大于 0）" in best.explain(table)["zh"][0]
 
 
 def test_equal_values_share_a_side() -> None:
@@ -56,22 +58,22 @@ def test_reasons_say_which_conditions_hold_and_which_fail() -> None:
     reasons = BestCustomers(top_share=0.4).fit(table).explain(table)
     assert reasons.rows() == [
         (
-            "符合：付款订单 3 单（须 3 单）、最近购买 1 天前（须 90 天内）、累计消费 1,250.00（须大于 0）、"
-            "累计消费 1,250.00 居前 40%",
-            "holds: 3 paid orders (of 3), last order 1 day ago (at most 90), total spend 1,250.00 (above 0), "
-            "total spend 1,250.00 in the top 40%",
+            "符合：付款订单 3 单（须不少于 3 单）、最近购买在 1 天前（须在 90 天内）、"
+            "累计消费 1,250.00（须居前 40%，高于 258.00）",
+            "holds: 3 paid orders (at least 3), last order 1 day ago (within 90 days), "
+            "total spend 1,250.00 (the top 40%: above 258.00)",
         ),
         (
-            "符合：累计消费 10.00（须大于 0）；不符合：付款订单 1 单（须 3 单）、"
-            "最近购买 200 天前（须 90 天内）、累计消费 10.00 居前 40%",
-            "holds: total spend 10.00 (above 0); fails: 1 paid order (of 3), "
-            "last order 200 days ago (at most 90), total spend 10.00 in the top 40%",
+            "不符合：付款订单 1 单（须不少于 3 单）、最近购买在 200 天前（须在 90 天内）、"
+            "累计消费 10.00（须居前 40%，高于 258.00）",
+            "fails: 1 paid order (at least 3), last order 200 days ago (within 90 days), "
+            "total spend 10.00 (the top 40%: above 258.00)",
         ),
         (
-            "符合：付款订单 5 单（须 3 单）、最近购买 10 天前（须 90 天内）、累计消费 10.00（须大于 0）；"
-            "不符合：累计消费 10.00 居前 40%",
-            "holds: 5 paid orders (of 3), last order 10 days ago (at most 90), total spend 10.00 (above 0); "
-            "fails: total spend 10.00 in the top 40%",
+            "符合：付款订单 5 单（须不少于 3 单）、最近购买在 10 天前（须在 90 天内）；"
+            "不符合：累计消费 10.00（须居前 40%，高于 258.00）",
+            "holds: 5 paid orders (at least 3), last order 10 days ago (within 90 days); "
+            "fails: total spend 10.00 (the top 40%: above 258.00)",
         ),
         ("缺少付款订单", "missing: paid orders"),
     ]

@@ -151,6 +151,9 @@ def test_where_customers_do_not_differ_everybody_gets_the_best_of_all() -> None:
     preference = ChannelPreference().fit(rows)
     assert preference.shrinkage_ > 30
     assert (preference.predict(rows) == "phone").mean() > 0.95  # type: ignore[operator]
+    assert "的客户归入电话：除这一共同倾向外，数据看不出个人偏好" in preference.definition().zh
+    assert "no preference of single customers" in preference.definition().en
+    assert "个人偏好" not in ChannelPreference().fit(_planted(0.6)[0]).definition().zh
     assert ChannelPreference().fit(_planted(0.6)[0]).shrinkage_ < 3
 
 

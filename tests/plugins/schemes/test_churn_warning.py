@@ -34,6 +34,7 @@ def _table(*rows: tuple[float | None, int | None, float | None]) -> pl.DataFrame
     return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
         customer_id=pl.format("c{}", pl.int_range(pl.len())),
         cadence_ratio=pl.col("days_since_last_order") / pl.col("cadence_days"),
+        order_gap_count=pl.lit(3, pl.Int64),
     )
 
 
@@ -76,6 +77,13 @@ def test_reasons() -> None:
         ),
         ("缺少付款订单", "missing: paid orders"),
     ]
+
+
+def test_who_bought_on_one_day_only_has_no_rhythm_of_his_own() -> None:
+    once = _table((0.82, 120, 40.0)).with_columns(order_gap_count=pl.lit(0, pl.Int64))
+    zh, en = ChurnWarning().fit(once).explain(once).row(0)
+    assert zh.endswith("是全体客户购买节奏（40 天）的 3 倍")
+    assert en.endswith("3 times everybody's rhythm of 40 days")
 
 
 def test_confidence_grows_away_from_the_lines() -> None:

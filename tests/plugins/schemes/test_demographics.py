@@ -108,6 +108,14 @@ def test_words_for_education(stated: str, label: str) -> None:
     assert Demographics(by="education").fit(table).predict(table).to_list() == [label]
 
 
+def test_a_range_of_education_is_the_level_it_names_and_less_sure() -> None:
+    table = _stated("education", "本科及以上", "大专及以下", "Bachelor or above", "本科", "统招本科")
+    education = Demographics(by="education").fit(table)
+    assert education.predict(table).to_list() == ["bachelor", "college", *["bachelor"] * 3]
+    assert education.confidence(table).to_list() == [0.6, 0.6, 0.6, 1.0, 0.9]
+    assert "“本科及以上”这样的范围归入所写的学历" in education.definition().zh
+
+
 def test_words_of_a_study() -> None:
     table = _stated("education", "秘密", "中学")
     own = Demographics(by="education", entries={"中学": "高中及中专"}).fit(table)

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from crmlab.errors import ParamsError
-from crmlab.testing import AS_OF, parametrize_with_checks
+from crmlab.testing import AS_OF, parametrize_with_checks, sample_features
 from crmlab_plugins.features.attributes import Whereabouts
 from crmlab_plugins.schemes.geography import LEVELS, Geography
 
@@ -149,3 +149,9 @@ def test_confidence_is_lower_where_fields_differ() -> None:
 def test_wrong_parameters_are_refused(params: dict[str, Any], said: str) -> None:
     with pytest.raises(ParamsError, match=said):
         Geography.from_params(params)
+
+
+@pytest.mark.parametrize(("level", "learns"), [("tier", False), ("province", False), ("city", True)])
+def test_only_the_list_of_cities_is_learned(level: str, learns: bool) -> None:
+    fitted = Geography.from_params({"level": level}).fit(sample_features(*Geography().requires))
+    assert (fitted.learned["cities_"] is not None) == learns

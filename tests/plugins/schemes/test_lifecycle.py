@@ -25,7 +25,7 @@ NUMBERS = (
     *("order_count", "refund_count", "days_since_first_order", "days_since_last_order"),
     *("days_since_order_2", "days_since_order_4", "days_since_last_touch", "days_since_first_touch"),
     *("days_since_registration", "days_since_growth_changed", "days_since_first_growth"),
-    *("days_since_first_steady_order", "growth_days"),
+    *("days_since_first_steady_order", "growth_days", "touch_count"),
 )
 SCHEMA = dict.fromkeys(NUMBERS, pl.Int64) | {
     **dict.fromkeys(("growth_state", "last_touch", "last_touch_channel"), pl.String),
@@ -126,7 +126,7 @@ def test_reasons() -> None:
         ),
         (
             "距最近一次购买 181 天，超过流失界限 180 天",
-            "181 days since the last order, beyond the limit for lost, 180",
+            "181 days since the last order, beyond the 180-day limit for lost",
         ),
     ]
     dormant, irregular = said(LoyaltyStage(), 4)[0], said(LoyaltyStage(loyal_share=0.3), 3)[0]
@@ -142,7 +142,23 @@ def test_reasons() -> None:
             "steady for 70 days (no growth in the last 90 days); 4 orders",
         ),
     ]
+    assert said(LifecycleStages(), 5)[0][1].endswith("beyond the 180-day limit for churn")
+    assert "Churn: more than 180 days" in LifecycleStages().definition().en
     assert said(Lifecycle(), 6) == [("缺少付款订单或客户登记", "missing: paid orders or a registration")]
+
+
+def test_the_as_of_day_is_not_0_days_ago() -> None:
+    today = PEOPLE[1:2].with_columns(days_since_first_order=0, days_since_last_order=0)
+    for scheme, zh, en in (
+        (Lifecycle(), "仅购买 1 次，就在观察日当天", "one order, on the as-of day"),
+        (LifecycleStages(), "只在一天买过，就在观察日当天", "bought on one day only, on the as-of day"),
+        (
+            LoyaltyStage(),
+            "已购买 1 次，首次就在观察日当天，最近一次就在观察日当天；不足 4 次",
+            "1 order, the first on the as-of day, the last on the as-of day; fewer than 4 orders",
+        ),
+    ):
+        assert scheme.fit(PEOPLE).explain(today).row(0) == (zh, en)
 
 
 def test_confidence_goes_by_the_limits_in_days() -> None:

@@ -26,6 +26,13 @@ def test_bands_are_the_top_5_then_15_then_30_percent() -> None:
     assert dict(other.value_counts().iter_rows()) == {"top": 10, "high": 50, "mid": 20, "base": 20}
 
 
+def test_who_is_worth_nothing_is_base_even_where_most_are_worth_less() -> None:
+    poor = TABLE.with_columns(total_spend=pl.int_range(-96, 4).cast(pl.Float64))
+    labels = LifetimeValueBands().fit(poor).predict(poor)
+    assert labels.filter(poor["total_spend"] <= 0).unique().to_list() == ["base"]
+    assert labels.filter(poor["total_spend"] > 0).unique().to_list() == ["top"]
+
+
 def test_the_margin_scales_values_and_moves_nobody() -> None:
     plain, earned = LifetimeValueBands().fit(TABLE), LifetimeValueBands(margin=0.25).fit(TABLE)
     assert earned.predict(TABLE).equals(plain.predict(TABLE))

@@ -41,6 +41,7 @@ def test_the_prior_that_made_the_customers_is_found_again(shape: float) -> None:
     times = random.integers(30, 900, 20_000)
     counts = random.poisson(random.gamma(shape, 1 / 80, times.size) * times)
     found = purchase_rate.learn_prior(_table(list(zip((counts + 1).tolist(), times.tolist(), strict=True))))
+    assert found
     assert found.shape == pytest.approx(shape, rel=0.1)
     assert found.days == pytest.approx(80, rel=0.1)
 
@@ -49,10 +50,22 @@ def test_the_prior_that_made_the_customers_is_found_again(shape: float) -> None:
 def test_any_customers_give_a_prior_and_sure_tiers(rows: list[tuple[int, int]]) -> None:
     table = _table(rows)
     prior = purchase_rate.learn_prior(table)
-    assert 0 < prior.shape <= 100.0001
-    assert prior.days > 0
+    assert (prior is None) == (not any(days for _, days in rows))
+    if prior:
+        assert 0 < prior.shape <= 100.0001
+        assert prior.days > 0
     learned = OrderFrequency().fit(table)
     assert learned.confidence(table).is_between(0, 1).all()
+
+
+@pytest.mark.parametrize("cuts", [None, (0.5, 1.5)])
+def test_purchases_of_one_day_give_no_rate(cuts: tuple[float, float] | None) -> None:
+    table = _table([(1, 0), (1, 0)])
+    learned = OrderFrequency(cut_points=cuts).fit(table)
+    assert learned.predict(table).to_list() == ["unclassified"] * 2
+    assert learned.confidence(table).null_count() == 2
+    assert learned.explain(table)["zh"].to_list() == ["没有客户在观察日之前首次购买，无从估计购买频率"] * 2
+    assert learned.cut_values(table).to_list() == [None, None]
 
 
 def test_confidence_is_the_probability_of_the_tier() -> None:

@@ -51,6 +51,20 @@ def test_the_definition_states_the_limits() -> None:
     assert "above the median, 200.00;" in after.en
 
 
+def test_purchases_of_one_day_give_no_class() -> None:
+    fresh = TABLE.with_columns(purchase_days=1, days_since_first_order=0)
+    learned = PurchaseBehaviour().fit(fresh)
+    assert learned.predict(fresh).unique().to_list() == ["unclassified"]
+    assert learned.confidence(fresh).null_count() == fresh.height
+    assert learned.explain(fresh)["en"][0].startswith("nobody's first purchase came before the as-of day")
+
+
+@pytest.mark.parametrize("name", ["amount_above", "rate_above"])
+def test_limits_are_finite(name: str) -> None:
+    with pytest.raises(ParamsError, match=f"{name} is nan"):
+        PurchaseBehaviour.from_params({name: float("nan")})
+
+
 def test_customers_without_a_category_read_what_is_missing() -> None:
     bare = TABLE.with_columns(
         top_category=pl.lit(None, pl.String), top_category_share=pl.lit(None, pl.Float64)

@@ -72,6 +72,8 @@ def test_of_several_the_first_in_order_counts() -> None:
         ("UTM_MEDIUM=QR", "offline"),
         ("utm_source=xiaohongshu&utm_medium=zzz", "online"),
         ("utm_source=zzz", "online"),
+        ("https://www.example.com/", "online"),
+        ("www.example.com", "online"),
     ],
 )
 def test_tagged_links(link: str, label: str) -> None:
@@ -107,6 +109,13 @@ def test_unmapped_sources_are_named() -> None:
     definition = Source().fit(table).definition()
     assert "7 位客户的取值不在表中，归入“未归类来源”：“神秘渠道”（7 人）。" in definition.zh
     assert "“神秘渠道” (7)" in definition.en
+
+
+def test_where_every_source_is_known_nothing_is_learned() -> None:
+    table = _table("门店", "官网")
+    fitted = Source().fit(table)
+    assert {name for name, value in fitted.learned.items() if value is not None} == {"fitted_"}
+    assert "所有取值都在表中。" in fitted.definition().zh
 
 
 def test_the_generated_company_has_no_unmapped_source() -> None:

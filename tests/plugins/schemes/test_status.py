@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -94,15 +95,16 @@ def test_reasons() -> None:
     assert Status(method="shrunk_gap").fit(table).explain(table).rows() == [
         (
             "距最近一次购买 1 天，未超过休眠界限 40 天",
-            "1 day since the last order, within the limit for dormant, 40",
+            "1 day since the last order, within the 40-day limit for dormant",
         ),
         (
             "距最近一次购买 45 天，超过休眠界限 40 天，未超过流失界限 80 天",
-            "45 days since the last order, beyond the limit for dormant, 40, not that for lost, 80",
+            "45 days since the last order, beyond the 40-day limit for dormant, "
+            "within the 80-day limit for lost",
         ),
         (
             "距最近一次购买 100 天，超过流失界限 75 天",
-            "100 days since the last order, beyond the limit for lost, 75",
+            "100 days since the last order, beyond the 75-day limit for lost",
         ),
         ("缺少付款订单", "missing: paid orders"),
     ]
@@ -127,6 +129,8 @@ def test_all_wrong_parameters_are_reported_at_once() -> None:
     with pytest.raises(ParamsError) as caught:
         Status.from_params(wrong)
     assert all(name in str(caught.value) for name in wrong)
+    with pytest.raises(ParamsError, match=r"lost_multiple is inf.*shrinkage_gaps is inf"):
+        Status.from_params({"lost_multiple": math.inf, "shrinkage_gaps": math.inf})
     with pytest.raises(ParamsError, match="Did you mean 'own_gap'"):
         Status(method="own_gaps").fit(_table((1, 1, 1)))  # type: ignore[arg-type]
 
@@ -165,12 +169,12 @@ def test_by_touches_a_complaint_is_a_sign_of_life() -> None:
     assert status.explain(table).rows()[:2] == [
         (
             "距最近一次往来（投诉，微信）10 天，未超过休眠界限 90 天",
-            "10 days since the last touch (complaint, 微信), within the limit for dormant, 90",
+            "10 days since the last touch (complaint, 微信), within the 90-day limit for dormant",
         ),
         (
             "距最近一次往来（反馈）100 天，超过休眠界限 90 天，未超过流失界限 180 天",
-            "100 days since the last touch (feedback), beyond the limit for dormant, 90, "
-            "not that for lost, 180",
+            "100 days since the last touch (feedback), beyond the 90-day limit for dormant, "
+            "within the 180-day limit for lost",
         ),
     ]
     assert "往来" in status.definition().zh

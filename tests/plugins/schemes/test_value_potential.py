@@ -35,10 +35,13 @@ def test_the_gap_to_the_benchmark_makes_the_potential() -> None:
     assert labels[6] == "mid_value_low_potential"  # gap 25 %
     assert labels[10] == "high_value_low_potential"
     assert learned.explain(STEADY).row(4) == (
-        "近 365 天消费 40.00，同类客户标杆 80.00，差距 50%；近半年平稳；属中价值·中潜力",
-        "40.00 spent in 365 days, benchmark of peers 80.00, gap 50%; over the last half-year steady: "
+        "近 365 天消费 40.00，同类客户标杆 80.00，差距 50%；近 180 天平稳；属中价值·中潜力",
+        "40.00 spent in 365 days, benchmark of peers 80.00, gap 50%; steady over the last 180 days: "
         "mid value, mid potential",
     )
+    assert "近 180 天没有净消费，潜力降一档" in learned.explain(STEADY)["zh"][0]
+    twice = ValuePotential(peer_columns=("days_since_first_order",)).requires
+    assert len(twice) == len(set(twice))
 
 
 @pytest.mark.parametrize(

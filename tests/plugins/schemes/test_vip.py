@@ -32,7 +32,9 @@ TABLE = (
         },
     )
     .with_row_index("customer_id")
-    .with_columns(pl.col("customer_id").cast(pl.String))
+    .with_columns(
+        pl.col("customer_id").cast(pl.String), refund_count=(pl.col("total_spend") < 0).cast(pl.Int64)
+    )
 )
 
 
@@ -40,21 +42,22 @@ def test_classes() -> None:
     labels = Vip(top_share=0.2).fit(TABLE).predict(TABLE).to_list()
     assert labels[:4] == ["vip", "regular", "regular", "vip"]
     assert set(labels[4:20]) == {"regular"}
-    assert labels[20:] == ["new", "prospect", "prospect"]
+    assert labels[20:] == ["new", "unclassified", "prospect"]
 
 
 def test_words() -> None:
     learned = Vip(top_share=0.2).fit(TABLE)
     reasons = learned.explain(TABLE)
     assert reasons.row(1) == (
-        "累计消费 990.00（前 20%），2 单，首购 700 天前，最近购买 10 天前",
+        "累计消费 990.00（前 20%），2 单，首购在 700 天前，最近购买在 10 天前",
         "total spend 990.00 (in the top 20%), 2 orders, the first 700 days ago, the last 10 days ago",
     )
     assert reasons["zh"][4].startswith("累计消费 0.00（未进前 20%），1 单")
+    assert reasons.row(21) == ("缺少付款订单或客户登记", "missing: paid orders or a registration")
     assert reasons.row(22) == ("没有付款订单", "no paid order")
     assert "最近 180 天内有购买为 VIP客户" in learned.definition().zh
-    assert "（本次为 " in learned.definition().zh
-    assert "（本次为 " not in Vip().definition().zh
+    assert "（本次高于 " in learned.definition().zh
+    assert "（本次高于 " not in Vip().definition().zh
 
 
 def test_only_the_loyal_can_be_unsure() -> None:
