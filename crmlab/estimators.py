@@ -134,7 +134,17 @@ def _unfit(name: str) -> str | None:
 
 
 _DECLARATIONS = {
-    *("title", "plugin_api", "requires", "accepts_nulls", "scheme", "needs", "alias_of", "sureness"),
+    *(
+        "title",
+        "plugin_api",
+        "requires",
+        "goes_by",
+        "accepts_nulls",
+        "scheme",
+        "needs",
+        "alias_of",
+        "sureness",
+    ),
     *("watch", "pipeline", "pipeline_lost", "matrix", "matrix_axes", "shows_confidence"),
     *("scores", "adds", "tables", "optional_tables", "produces", "measures", "origin"),
 }
@@ -170,6 +180,11 @@ class Classifier(Estimator):
     def requires(self) -> tuple[str, ...]:
         """The feature columns; ``requires: ClassVar = (...)`` unless it depends on a parameter."""
         return ()
+
+    @property
+    def goes_by(self) -> tuple[str, ...]:
+        """The columns that decide a label; ``requires`` unless some are there to learn from alone."""
+        return self.requires
 
     @property
     def scheme(self) -> Scheme:

@@ -28,6 +28,7 @@ from crmlab.errors import (
 from crmlab.labels import Measure, Text
 from crmlab.params import Study, prepare
 from crmlab.results import Annotation, Scores, Segmentation
+from crmlab.state import read_day
 from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Lab:
         self.results: dict[str, Segmentation | Scores | Annotation] = {}
         self.features_used: list[str] = []
         self._features: dict[date, pl.DataFrame] = {}
+        self.learned_days: dict[str, date] = {}
+        self._fits: dict[str, tuple[Classifier, Text]] = {}
         theme.enable(self.language)
 
     def __repr__(self) -> str:
@@ -175,6 +178,12 @@ class Lab:
         result = self.results[key]
         assert isinstance(result, Segmentation)
         return result
+
+    def forget(self, segmentation: Segmentation) -> None:
+        """Drop a classification and what it learned, so that trying many of them fills no memory."""
+        self.results = {key: result for key, result in self.results.items() if result is not segmentation}
+        fitted = segmentation.classifier
+        self._fits = {key: fit for key, fit in self._fits.items() if fit[0] is not fitted}
 
     def score(self, name: str, **params: Any) -> Scores:
         """Score every customer with the model ``name``, as of the study's day."""
@@ -387,8 +396,16 @@ class Lab:
     def _fitted(
         self, name: str, params: Mapping[str, Any], learned_on: date | None = None
     ) -> tuple[Classifier, Text]:
-        """Return the classifier, and in words when its cut-points were learned."""
+        """Return the classifier, and in words when its cut-points were learned; learn once for all days."""
+        key = f"{_key(name, self.study.as_of, params)} learned on {learned_on}"
+        if key not in self._fits:
+            self._fits[key] = self._fit(name, params, learned_on)
+        return self._fits[key]
+
+    def _fit(self, name: str, params: Mapping[str, Any], learned_on: date | None) -> tuple[Classifier, Text]:
         wanted: Classifier = self._plugin(registry.classifiers, self.study.classifiers, name, params)
+        day = learned_on or self.study.as_of
+        said = say("learned", day=day)
         if self.study.baseline and self.study.recalculate != "always" and not params and not learned_on:
             if self.study.baseline == "latest":
                 raise ParamsError(
@@ -398,13 +415,18 @@ class Lab:
             states = Path(self.study.baseline) / "state"
             folder, run = states / self.output_name / name, states.resolve().parent.name
             if folder.is_dir() or not states.is_dir() or self.study.recalculate == "never":
-                return self._as_in(folder, name, wanted), say("learned_baseline", run=run)
-            learned = say("learned_anew", run=run, day=self.study.as_of)
-        else:
-            learned = say("learned", day=learned_on or self.study.as_of)
-        fitted: Classifier = wanted.fit(self.features(*wanted.requires, as_of=learned_on))
-        something = any(value is not None for name, value in fitted.learned.items() if name != "fitted_")
-        return fitted, learned if something else say("learned_nothing")
+                fitted = self._as_in(folder, name, wanted)
+                learned_then = read_day(folder)
+                said = say("learned_baseline", run=run)
+                if learned_then:
+                    self.learned_days[name] = learned_then
+                    said = say("learned_baseline_on", run=run, day=learned_then)
+                return fitted, said if _has_learned(fitted) else say("learned_nothing")
+            said = say("learned_anew", run=run, day=day)
+        if not params and not learned_on:
+            self.learned_days[name] = day
+        fitted = wanted.fit(self.features(*wanted.requires, as_of=learned_on))
+        return fitted, said if _has_learned(fitted) else say("learned_nothing")
 
     def _as_in(self, folder: Path, name: str, wanted: Classifier) -> Classifier:
         """Return the classifier as the baseline learned it; raise ParamsError where it was another one."""
@@ -523,6 +545,10 @@ class Lab:
                 "Add a source that provides them under `data`."
             )
         return pl.concat(ids).unique().sort("customer_id")
+
+
+def _has_learned(classifier: Classifier) -> bool:
+    return any(value is not None for name, value in classifier.learned.items() if name != "fitted_")
 
 
 def _key(name: str, day: date, params: Mapping[str, Any]) -> str:

@@ -262,8 +262,14 @@ def prepare(
     if not (folder / name).is_dir():
         line = f"plugin_folder: there is no folder {name!r}; it is looked for beside the study's YAML file."
         return check(values, document, [(("plugin_folder",), line)]), []
-    broken = load_folder(folder / name)
-    return check(values, document), [str(error) for error in broken]
+    broken = [str(error) for error in load_folder(folder / name)]
+    try:
+        return check(values, document), broken
+    except ParamsError as error:
+        if not broken:
+            raise
+        # A name is unknown, more often than not, because its file did not load.
+        raise ParamsError("\n".join([str(error), *broken]), error.problems) from None
 
 
 def check(

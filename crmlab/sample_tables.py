@@ -115,6 +115,8 @@ def sample_feedback() -> pl.DataFrame:
             "scale": "csat_1_5" if i % 4 else None,
             "channel": ("app", "电话", None)[i % 3],
             "category": ("酒店", "books", None)[i % 3],
+            "question": "您最看重什么？（多选）" if i % 3 else None,
+            "answer": ("质量┋价格", "服务", "配送┋包装┋服务")[i // 3 % 3] if i % 3 else None,
             "language": None,
         }
         for i in range(30)

@@ -25,6 +25,7 @@ from crmlab.errors import PluginContractError
 from crmlab.labels import Text
 from crmlab.report.traces import Traces
 from crmlab.results import Annotation, Scores, Segmentation
+from crmlab.state import write_day
 from crmlab.view.texts import say
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def save(lab: Lab, folder: Path) -> None:
             _write_parquet({table: rejected}, folder / "rejected" / name)
     for plugin, result in _last_results(lab).items():
         if isinstance(result, Segmentation):
-            result.classifier.save(folder / "state" / name / plugin)
+            state = folder / "state" / name / plugin
+            result.classifier.save(state)
+            write_day(state, lab.learned_days[plugin])
     summary = json.dumps(_summary(lab), ensure_ascii=False, indent=1)
     (folder / f".{name}.json").write_text(summary, encoding="utf-8")
 
@@ -122,9 +125,7 @@ def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> No
     workbook = xlsxwriter.Workbook(str(path), options)
     workbook.set_properties({"created": _EPOCH, "title": lab.study.heading.to(lab.language)})
     for name, frame in tables.items():
-        shown = safe_frame(
-            _shareable(lab, results.get(_plugin_of(name)), frame, alone).head(_SHEET_ROWS)
-        )
+        shown = safe_frame(_shareable(lab, results.get(_plugin_of(name)), frame, alone).head(_SHEET_ROWS))
         shown.write_excel(
             workbook,
             worksheet=sheets[name],

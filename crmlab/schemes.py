@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import polars as pl
 
 from crmlab.data.suppression import FEW
+from crmlab.errors import CrmlabError, PluginContractError
 from crmlab.labels import UNCLASSIFIED, Text
 from crmlab.scheme_views import parts_of
 from crmlab.view.findings import Heading, Note, Sections
@@ -32,20 +34,34 @@ class Schemes:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        self.broken: dict[str, str] = {}
+        """Name → kind of error, for the schemes whose plugin fails; known with :attr:`segmentations`."""
 
     @property
     def absent(self) -> dict[str, Text]:
         """Name → the data that the scheme needs and the study has for nobody."""
         from crmlab.registry import classifiers
 
-        names = (name for name in self.lab.study.schemes if name not in self.segmentations)
-        return {name: classifiers[name].needs for name in names}
+        made = {*self.segmentations, *self.broken}
+        return {name: classifiers[name].needs for name in self.lab.study.schemes if name not in made}
 
     @cached_property
     def segmentations(self) -> dict[str, Segmentation]:
         """Name → everybody's class, for the schemes that the data allows, in the study's order."""
-        able = [name for name in self.lab.study.schemes if self.lab.lacks(name) is None]
-        made = {name: self.lab.classify(name) for name in able}
+        made: dict[str, Segmentation] = {}
+        for name in self.lab.study.schemes:
+            try:
+                if self.lab.lacks(name) is None:
+                    made[name] = self.lab.classify(name)
+            except Exception as error:  # a plugin's own mistake stops no other scheme
+                if isinstance(error, CrmlabError) and not isinstance(error, PluginContractError):
+                    raise
+                self.broken[name] = type(error).__name__
+                warnings.warn(
+                    f"The classifier {name!r} is left out, it failed with {type(error).__name__}: "
+                    f"run lab.classify({name!r}) in a notebook to see where.",
+                    stacklevel=2,
+                )
         return {name: each for name, each in made.items() if (each.labels["label"] != UNCLASSIFIED.id).any()}
 
     @property
@@ -113,7 +129,7 @@ class Schemes:
                 schemes=frame.height,
                 day=self.lab.study.as_of,
             ),
-            note=joined(words["schemes_note"], *self._learned(), self._lacking()),
+            note=joined(words["schemes_note"], *self._learned(), self._lacking(), self._failed()),
             language=language,
             currency=self.lab.study.currency,
         )
@@ -138,6 +154,18 @@ class Schemes:
             schemes=Text(
                 "；".join(f"{title.zh}（需要{needs.zh}）" for title, needs in parts),
                 "; ".join(f"{title.en} (needs {needs.en})" for title, needs in parts),
+            ),
+        )
+
+    def _failed(self) -> Text | None:
+        if not self.broken:
+            return None
+        parts = [(self._title(name), name, kind) for name, kind in self.broken.items()]
+        return say(
+            "schemes_broken",
+            schemes=Text(
+                "；".join(f"{title.zh}（{name}，{kind}）" for title, name, kind in parts),
+                "; ".join(f"{title.en} ({name}, {kind})" for title, name, kind in parts),
             ),
         )
 

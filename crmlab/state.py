@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from crmlab.estimators import Estimator, is_learned
 
 E = TypeVar("E", bound=Estimator)
 NAME = "state.json"
+_DAY = "learned_on.txt"
 
 
 def write_state(plugin: Estimator, folder: Path) -> None:
@@ -69,3 +71,16 @@ def read_state(cls: type[E], folder: Path) -> E:
             "Give the folder of a finished run, or run once without a baseline."
         ) from error
     return plugin
+
+
+def write_day(folder: Path, day: date) -> None:
+    """Write beside a state on which day it was learned."""
+    (folder / _DAY).write_text(f"{day}\n", encoding="utf-8")
+
+
+def read_day(folder: Path) -> date | None:
+    """Return the day on which a state was learned; None where nothing readable says so."""
+    try:
+        return date.fromisoformat((folder / _DAY).read_text(encoding="utf-8").strip())
+    except (OSError, ValueError):
+        return None

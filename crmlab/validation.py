@@ -62,7 +62,7 @@ def problems_of(error: ValidationError, allowed: Callable[[Where], Iterable[str]
         elif item["type"] == "missing":
             line = f"{path}: required, and not given."
         else:
-            message = item["msg"].removeprefix("Value error, ")
+            message = item["msg"].removeprefix("Value error, ").replace("valid tuple", "list such as [a, b]")
             line = f"{path}: {message}; given: {_short(item['input'])}."
         found.append((where, line))
     return found

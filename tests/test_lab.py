@@ -12,8 +12,7 @@ import polars as pl
 import pytest
 
 import crmlab
-from crmlab import Feature, features
-from crmlab import registry
+from crmlab import Feature, features, registry
 from crmlab.errors import (
     DataError,
     MissingFeaturesError,
@@ -139,27 +138,41 @@ def test_recalculate_says_when_to_learn_in_spite_of_a_baseline(
     given = {"baseline": str(tmp_path / "run")}
     kept = make_lab(shop, **given).classify("rfm")
     assert kept.classifier.learned == frozen
-    assert kept.learned.en == "Cut-points of the baseline run."
+    assert kept.learned.en == "Cut-points of the baseline run, learned on 2024-03-31."
+    again = make_lab(shop, **given)
+    again.classify("rfm")
+    again.save(tmp_path / "again")
+    chain = make_lab(shop, baseline=str(tmp_path / "again")).classify("rfm")
+    assert chain.learned.en == "Cut-points of the baseline again, learned on 2024-03-31."
     anew = make_lab(shop, **given, recalculate="always").classify("rfm")
     assert anew.classifier.learned != frozen
-    assert anew.learned.en == "Cut-points learned on 2024-06-30."
+    assert anew.learned.en == "Learned from data up to 2024-06-30."
     absent = make_lab(shop, **given).classify("abc")
-    assert (
-        absent.learned.en
-        == "The baseline run lacks this scheme; its cut-points were learned anew on 2024-06-30."
-    )
+    assert absent.learned.en == "The baseline run lacks this scheme; learned anew from data up to 2024-06-30."
     with pytest.raises(DataError, match="No state of AbcValue can be read"):
         make_lab(shop, **given, recalculate="never").classify("abc")
     with pytest.raises(ParamsError, match="`latest` is found by `crmlab run`"):
         make_lab(shop, baseline="latest").classify("rfm")
 
 
+def test_a_rule_is_learned_once_for_all_days(make_lab: MakeLab, shop: Shop) -> None:
+    lab = make_lab(shop)
+    now, then = lab.classify("rfm"), lab.classify("rfm", as_of=date(2024, 3, 31))
+    assert then.classifier is now.classifier
+    anew = lab.classify("rfm", as_of=date(2024, 3, 31), learned_on=date(2024, 3, 31))
+    other = lab.classify("rfm", convention="nested")
+    assert len({id(each.classifier) for each in (now, anew, other)}) == 3
+    lab.forget(other)
+    assert lab.classify("rfm", convention="nested") is not other
+    assert lab.classify("rfm") is now
+
+
 def test_where_cut_points_come_from(make_lab: MakeLab, shop: Shop) -> None:
     lab = make_lab(shop)
-    assert lab.classify("status").learned.zh == "固定规则，没有要学习的切分点。"
-    assert lab.classify("rfm").learned.zh == "切分点在 2024-06-30 学习。"
+    assert lab.classify("status").learned.zh == "固定规则，没有要学习的内容。"
+    assert lab.classify("rfm").learned.zh == "所学内容截至 2024-06-30。"
     earlier = lab.classify("rfm", as_of=date(2024, 3, 31), learned_on=date(2024, 3, 31))
-    assert earlier.learned.zh == "切分点在 2024-03-31 学习。"
+    assert earlier.learned.zh == "所学内容截至 2024-03-31。"
     assert earlier.classifier.learned != lab.classify("rfm").classifier.learned
     assert earlier is not lab.classify("rfm", as_of=date(2024, 3, 31))
 

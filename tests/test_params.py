@@ -347,6 +347,8 @@ def test_plugin_folder(write: Any, tmp_path: Path) -> None:
     assert len(warnings) == 1
     assert "broken.py" in warnings[0]
     assert prepare(_values(plugin_folder="mine"), tmp_path)[1] == warnings
+    with pytest.raises(ParamsError, match=r"no classifier is named 'own'(.|\n)*broken\.py"):
+        prepare(_values(plugin_folder="mine", schemes=["own"]), tmp_path)
 
 
 def test_the_demo_study() -> None:

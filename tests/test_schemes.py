@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crmlab.errors import ParamsError
 from crmlab.labels import Text
+from crmlab.registry import classifiers
 from crmlab.view.findings import Heading, Note
 from crmlab.view.tables import Table
 
@@ -47,6 +49,33 @@ def test_a_scheme_without_its_data_is_said_and_stops_no_other(make_lab: MakeLab,
     assert "以下方案缺少数据，未能展示：城市级别（需要" in note
 
 
+def test_a_scheme_whose_plugin_fails_is_named_and_stops_no_other(
+    make_lab: MakeLab, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("customer ann")
+
+    monkeypatch.setattr(classifiers["abc"], "_predict", fail)
+    lab = make_lab(shop, schemes=["abc", "status"])
+    with pytest.warns(UserWarning, match="'abc' is left out, it failed with ZeroDivisionError"):
+        assert list(lab.schemes.segmentations) == ["status"]
+    assert lab.schemes.absent == {}
+    note = lab.schemes.table().payload()["note"]
+    assert "ABC 价值分级（abc，ZeroDivisionError）" in note
+    assert "ann" not in note
+
+
+def test_a_baseline_of_other_parameters_stops_the_report(
+    make_lab: MakeLab, shop: Shop, tmp_path: Path
+) -> None:
+    first = make_lab(shop, classifiers={"rfm": {"bins": 3}})
+    first.classify("rfm")
+    first.save(tmp_path / "run")
+    given = {"schemes": ["rfm"], "classifiers": {"rfm": {"bins": 5}}, "baseline": str(tmp_path / "run")}
+    with pytest.raises(ParamsError, match=r"The baseline was made with rfm\.bins = 3"):
+        _ = make_lab(shop, **given).schemes.segmentations
+
+
 def test_without_any_scheme_that_the_data_allows_rfm_leads(make_lab: MakeLab, shop: Shop) -> None:
     del shop["customers"]
     lab = make_lab(shop, schemes=["city-tier"], language="en")
@@ -64,15 +93,15 @@ def test_each_scheme_has_its_section(lab: Any) -> None:
     parts = lab.schemes.show().parts
     headings = [part.payload()["text"] for part in parts if isinstance(part, Heading)]
     assert headings == ["ABC 价值分级", "客户状态", "RFM 分群"]
-    assert sum(isinstance(part, Table) for part in parts) == 4, "one each, and the cut-points of RFM"
+    assert sum(isinstance(part, Table) for part in parts) == 5, "one each, a watch list, cut-points"
     assert sum(isinstance(part, Note) for part in parts) == 3, "the rule of each"
 
 
 def test_the_table_says_where_the_cut_points_come_from(lab: Any) -> None:
     table = lab.schemes.table()
     note = table.payload()["note"]
-    assert "其中，ABC 价值分级、RFM 分群：切分点在 2024-06-30 学习。" in note
-    assert "其中，客户状态：固定规则，没有要学习的切分点。" in note
+    assert "其中，ABC 价值分级、RFM 分群：所学内容截至 2024-06-30。" in note
+    assert "其中，客户状态：固定规则，没有要学习的内容。" in note
     assert table.caption == Text(
         "3 个分类方案，6 位客户，观察日 2024-06-30", "3 schemes, 6 customers, as of 2024-06-30"
     )

@@ -1,5 +1,5 @@
 """How customers move between classes: matrix, alluvial, movers, flow and alerts."""
 
-from crmlab.movement.matrix import NEWCOMER, Movement
+from crmlab.movement.matrix import LEAVER, NEWCOMER, Movement, replay
 
-__all__ = ["NEWCOMER", "Movement"]
+__all__ = ["LEAVER", "NEWCOMER", "Movement", "replay"]

@@ -24,8 +24,8 @@ class Alerts:
 
     ``share_change``: a class whose share of customers changed, at the nearer end of the 95 % interval of the
     change, by more than this (0.02 is two points). ``best_left``: more than this share of the best class
-    left it, at the lower end of the interval. Classes too small to be shown raise no alert.
-    Raises ParamsError for a threshold that is no share.
+    left it, at the lower end of the interval, in a scheme that has one. Classes too small to be shown
+    raise no alert. Raises ParamsError for a threshold that is no share.
     """
 
     def __init__(self, movement: Movement, share_change: float = 0.02, best_left: float = 0.2) -> None:
@@ -86,7 +86,7 @@ class Alerts:
         """The alerts as sentences; empty where nothing crosses its threshold."""
         scheme, day = self.movement.after.scheme, self.movement.before.as_of
         said = []
-        best = scheme.labels[0] if scheme.labels else None
+        best = scheme.labels[0] if scheme.labels and self.movement.ranked else None
         moved = self.movement.moved(best.id, set(scheme.ids[1:])) if best else None
         if best and moved and moved[1]:
             gone, of = moved

@@ -12,7 +12,8 @@ import polars as pl
 from crmlab.data.suppression import FEW
 from crmlab.errors import ParamsError
 from crmlab.intervals import wilson
-from crmlab.movement.matrix import NEWCOMER, Movement
+from crmlab.labels import Text
+from crmlab.movement.matrix import LEAVER, NEWCOMER, Movement, replay
 from crmlab.view import theme
 from crmlab.view.movement_charts import Ribbon, Stratum, alluvial
 from crmlab.view.numbers import count, percent
@@ -70,7 +71,12 @@ class Alluvial:
     @classmethod
     def of(cls, lab: Lab, name: str, days: Sequence[date] | None = None, **params: Any) -> Alluvial:
         """Replay the classifier ``name`` on some days, by default the last three quarter ends and as_of."""
-        return cls([lab.classify(name, as_of=day, **params) for day in days or quarter_ends(lab.study.as_of)])
+        return cls.replayed(lab.classify(name, **params), days)
+
+    @classmethod
+    def replayed(cls, segmentation: Segmentation, days: Sequence[date] | None = None) -> Alluvial:
+        """Replay a segmentation on some days, with its own rule and cut-points."""
+        return cls([replay(segmentation, day) for day in days or quarter_ends(segmentation.as_of)])
 
     @cached_property
     def movements(self) -> tuple[Movement, ...]:
@@ -106,11 +112,12 @@ class Alluvial:
         """One row per step and pair of classes with customers: ``day``, ``next_day``, ``before``, ``after``.
 
         Then ``customers``, ``share`` of those in ``before`` and its 95 % Wilson interval ``low``, ``high``;
-        null where too few to be shown. ``NEWCOMER`` are customers without a class on ``day``.
+        null where too few to be shown. ``NEWCOMER`` are customers without a class on ``day``, ``LEAVER``
+        those without one on ``next_day``.
         """
         rows = []
         for movement in self.movements:
-            ids = [*self._shown, FEW, NEWCOMER]
+            ids = [*self._shown, FEW, NEWCOMER, LEAVER]
             totals, flows = dict.fromkeys(ids, 0), dict[tuple[str, str], int | None]()
             for before, after, n in movement.matrix.select("before", "after", "customers").iter_rows():
                 pair = self._group(before), self._group(after)
@@ -146,15 +153,15 @@ class Alluvial:
             ).iter_rows()
             if n and (steps[day], before) in drawn and (steps[day] + 1, after) in drawn
         ]
-        hidden = self.summary["customers"].null_count()
-        note = say("alluvial_hidden", flows=hidden, k=self._smallest) if hidden else None
         subtitle = joined(
             say(
                 "alluvial_subtitle",
                 n=count(sum(each.customers for each in strata if each.column == self._last)),
             ),
             words["alluvial_new"] if any(each.id == NEWCOMER for each in strata) else None,
-            note,
+            words["alluvial_leaver"] if self._leaver_note() else None,
+            self._hidden_note(),
+            self._early_note(),
         )
         days = [f"{each.as_of.year}|{each.as_of:%m-%d}" for each in self.segmentations]
         return alluvial(days, strata, ribbons, self._title(), subtitle, language)
@@ -181,6 +188,7 @@ class Alluvial:
             caption=say("alluvial_caption", scheme=self.scheme.text),
             note=joined(
                 words["movement_note"],
+                self._leaver_note(),
                 self._merged_note(),
                 say("privacy_cells", cells=hidden, k=self._smallest) if hidden else None,
             ),
@@ -213,7 +221,7 @@ class Alluvial:
         return [label for label in self.scheme.ids if label not in self._shown]
 
     def _group(self, label: str) -> str:
-        return label if label in self._shown or label == NEWCOMER else FEW
+        return label if label in self._shown or label in (NEWCOMER, LEAVER) else FEW
 
     @cached_property
     def _names(self) -> dict[str, str]:
@@ -222,14 +230,55 @@ class Alluvial:
         return own | {
             FEW: words["alluvial_other"].to(self._language),
             NEWCOMER: words["newcomer"].to(self._language),
+            LEAVER: words["leaver"].to(self._language),
         }
 
-    def _merged_note(self) -> Any:
+    def _merged_note(self) -> Text | None:
         if not self._gathered:
             return None
         labels = [self.scheme[name].text for name in self._gathered]
         zh, en = "、".join(each.zh for each in labels), ", ".join(each.en for each in labels)
         return say("alluvial_merged", labels_zh=zh, labels_en=en)
+
+    def _leaver_note(self) -> Text | None:
+        notes = [movement.leaver_note() for movement in self.movements]
+        return next((note for note in notes if note), None)
+
+    def _hidden_note(self) -> Text | None:
+        """Say how much of the movement is not drawn; the totals tell it anyway."""
+        hidden = self.summary["customers"].null_count()
+        if not hidden:
+            return None
+        everybody = sum(sum(movement.row_totals) for movement in self.movements)
+        drawn = int(self.summary["customers"].sum())
+        return say(
+            "alluvial_hidden", flows=hidden, k=self._smallest, share=percent((everybody - drawn) / everybody)
+        )
+
+    def _early_note(self) -> Text | None:
+        """Warn of classes that were empty on the first day, perhaps because the data had only begun."""
+        first, last = self.segmentations[0].as_of, self.segmentations[-1].as_of
+        sizes = {row[:2]: row[2] for row in self.sizes.iter_rows()}
+        empty = [label for label in self._shown if sizes[first, label] == 0 and sizes[last, label] != 0]
+        began = self._began
+        if not empty or began is None:
+            return None
+        labels = [self.scheme[name].text for name in empty]
+        return say(
+            "alluvial_early",
+            began=began,
+            day=first,
+            labels_zh="、".join(each.zh for each in labels),
+            labels_en=", ".join(each.en for each in labels),
+        )
+
+    @property
+    def _began(self) -> date | None:
+        """The day of the first order."""
+        if "orders" not in self._lab.tables:
+            return None
+        first = self._lab.tables["orders"]["day"].min()
+        return date(1970, 1, 1) + timedelta(days=int(first)) if isinstance(first, int) else None
 
     def _strata(self) -> list[Stratum]:
         palette = (theme.GOOD, theme.PALETTE[1], theme.BAD) if len(self._shown) <= 3 else theme.PALETTE
@@ -251,7 +300,7 @@ class Alluvial:
         sizes = dict(known.iter_rows())
         return [sizes.get(each.as_of, 0) for each in self.segmentations[:-1]]
 
-    def _title(self) -> Any:
+    def _title(self) -> Text:
         """Name the class whose share changed most between the first day and the last."""
         first, last = self.segmentations[0].as_of, self.segmentations[-1].as_of
         shares = self.sizes.filter(pl.col("class") != FEW).drop_nulls("share")

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from crmlab.data.suppression import hidden, hidden_cells
+from crmlab.errors import ParamsError
 from crmlab.intervals import wilson
-from crmlab.labels import UNCLASSIFIED
+from crmlab.labels import UNCLASSIFIED, Text
 from crmlab.view import charts, theme
 from crmlab.view.numbers import count, percent
 from crmlab.view.tables import MISSING, Column, Table
 from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import altair as alt
 
     from crmlab.movement.alerts import Alerts
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 NEWCOMER = "(new)"
 """Stands for the class of customers who have none on the earlier day; no label can have this id."""
+LEAVER = "(none)"
+"""Stands for the class of customers who have none on the later day any more, such as old feedback."""
 
 _JUDGED = (theme.GOOD, theme.PALETTE[1], theme.BAD)
 """Colours of schemes with two or three classes, best first."""
@@ -33,10 +38,13 @@ _JUDGED = (theme.GOOD, theme.PALETTE[1], theme.BAD)
 class Movement:
     """How customers moved between the classes of one scheme from an earlier day to a later one.
 
-    Both days use the same cut-points. Customers unknown on the earlier day come in as ``NEWCOMER``.
+    Both days use the same cut-points. Customers without a class on the earlier day come in as
+    ``NEWCOMER``, those without one on the later day go to ``LEAVER``. Raises ParamsError for two
+    different classifications, and for days that are not in order.
     """
 
     def __init__(self, before: Segmentation, after: Segmentation) -> None:
+        _check_comparable(before, after)
         self.before = before
         self.after = after
         self._language = after.lab.language
@@ -52,7 +60,7 @@ class Movement:
         counts, gone = self._counts, self._hidden
         rows: list[tuple[str, str, int | None, float | None]] = []
         for before, line, off in zip(self.before_ids, counts, gone, strict=True):
-            for after, n, hid in zip(self.after.scheme.ids, line, off, strict=True):
+            for after, n, hid in zip(self.after_ids, line, off, strict=True):
                 if hid:
                     rows.append((before, after, None, None))
                 elif n:
@@ -64,9 +72,33 @@ class Movement:
         """Label ids of the earlier day in order, ``NEWCOMER`` last."""
         return [*self.after.scheme.ids, NEWCOMER]
 
+    @cached_property
+    def after_ids(self) -> list[str]:
+        """Label ids of the later day in order; ``LEAVER`` last where anybody has no class any more."""
+        left = any(after == LEAVER for _, after in self._pairs)
+        return [*self.after.scheme.ids, *([LEAVER] if left else [])]
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What readers call the classes of both days, by id."""
+        words = texts()
+        return self.after.scheme.names(self._language) | {
+            NEWCOMER: words["newcomer"].to(self._language),
+            LEAVER: words["leaver"].to(self._language),
+        }
+
+    def leaver_note(self) -> Text | None:
+        """Say what ``LEAVER`` is, or None where nobody is one."""
+        return texts()["leaver_note"] if LEAVER in self.after_ids else None
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the classes stand for more or less revenue or loyalty, so that some are worse."""
+        return bool({"revenue", "loyalty"} & set(self.after.scheme.axes))
+
     @property
     def row_totals(self) -> list[int]:
-        """Customers per class of the earlier day that are known on the later one, as ``before_ids``."""
+        """Customers per class of the earlier day, as ``before_ids``."""
         return [sum(line) for line in self._counts]
 
     def moved(self, before: str, after: set[str]) -> tuple[int, int] | None:
@@ -76,7 +108,7 @@ class Movement:
         """
         place = self.before_ids.index(before)
         line, off = self._counts[place], self._hidden[place]
-        left = [name not in after for name in self.after.scheme.ids]
+        left = [name not in after for name in self.after_ids]
         split = len({stays for hid, stays in zip(off, left, strict=True) if hid}) > 1
         gone = sum(n for n, stays in zip(line, left, strict=True) if not stays)
         # A sum that holds every hidden cell of the row is as public as the row's total.
@@ -85,18 +117,21 @@ class Movement:
         return gone, sum(line)
 
     @cached_property
-    def _counts(self) -> list[list[int]]:
-        """Customers per class of the earlier day (rows, newcomers last) and of the later one (columns)."""
+    def _pairs(self) -> dict[tuple[str, str], int]:
+        """Customers per class of the earlier and of the later day; who has none on both does not count."""
         earlier = self.before.labels.rename({"label": "before"})
         later = self.after.labels.rename({"label": "after"})
-        both = later.join(earlier, on="customer_id", how="left").with_columns(
-            pl.col("before").fill_null(NEWCOMER)
-        )
-        known = both.with_columns(
-            before=pl.when(pl.col("before") == UNCLASSIFIED.id).then(pl.lit(NEWCOMER)).otherwise("before")
-        ).filter(pl.col("after") != UNCLASSIFIED.id)
-        sizes = {row[:2]: row[2] for row in known.group_by("before", "after").len().iter_rows()}
-        ids = self.after.scheme.ids
+        both = earlier.join(later, on="customer_id", how="full", coalesce=True)
+        known = both.select(
+            pl.col("before").replace(UNCLASSIFIED.id, None).fill_null(NEWCOMER),
+            pl.col("after").replace(UNCLASSIFIED.id, None).fill_null(LEAVER),
+        ).filter((pl.col("before") != NEWCOMER) | (pl.col("after") != LEAVER))
+        return {row[:2]: row[2] for row in known.group_by("before", "after").len().iter_rows()}
+
+    @cached_property
+    def _counts(self) -> list[list[int]]:
+        """Customers per class of the earlier day (rows, as ``before_ids``) and of the later one (columns)."""
+        sizes, ids = self._pairs, self.after_ids
         return [[sizes.get((before, after), 0) for after in ids] for before in self.before_ids]
 
     @cached_property
@@ -104,10 +139,10 @@ class Movement:
         """Say which cells must not be shown, beside the sizes of the classes on both days."""
         ids = self.after.scheme.ids
         rows = [*(name in self.before.few for name in ids), False]
-        columns = [name in self.after.few for name in ids]
+        columns = [name in self.after.few for name in self.after_ids]
         return hidden_cells(self._counts, self._smallest, rows, columns)
 
-    def movers(self, direction: Direction = "down", rows: int = 15) -> Movers:
+    def movers(self, direction: Direction | None = None, rows: int = 15) -> Movers:
         """Say who moved and which input moved most; ``direction`` picks whom to list."""
         from crmlab.movement.movers import Movers
 
@@ -157,9 +192,7 @@ class Movement:
     def chart(self) -> alt.LayerChart:
         """Draw the migration matrix: rows are the earlier class, columns the later one."""
         language, scheme = self._language, self.after.scheme
-        names = {label.id: label.text.to(language) for label in scheme.labels} | {
-            NEWCOMER: texts()["newcomer"].to(language)
-        }
+        names = self.names
         frame = self.matrix.with_columns(
             pl.col("before", "after").replace_strict(names, return_dtype=pl.String),
             text=pl.format(
@@ -189,7 +222,7 @@ class Movement:
             title=title,
             subtitle=texts()["movement_subtitle"],
             language=language,
-            x_order=[names[name] for name in scheme.ids],
+            x_order=[names[name] for name in self.after_ids],
             y_order=[names[name] for name in self.before_ids],
             value_format=".1%",
             tooltips=[("customers", texts()["customers"])],
@@ -198,7 +231,7 @@ class Movement:
     def table(self) -> Table:
         """Show the matrix as rows with 95 % Wilson intervals of the shares."""
         words, scheme = texts(), self.after.scheme
-        names = scheme.names(self._language) | {NEWCOMER: words["newcomer"].to(self._language)}
+        names = self.names
         totals = dict(zip(self.before_ids, self.row_totals, strict=True))
         bounds = [
             None if n is None else list(wilson(n, totals[before]))
@@ -220,12 +253,44 @@ class Movement:
                 Column("interval", words["interval_95"], "interval", of="percent"),
             ],
             caption=say("movement_caption", scheme=scheme.text),
-            note=joined(words["movement_note"], note),
+            note=joined(words["movement_note"], self.leaver_note(), note),
             language=self._language,
         )
 
 
 _MATRIX = {"before": pl.String, "after": pl.String, "customers": pl.Int64, "share": pl.Float64}
+
+
+def replay(segmentation: Segmentation, day: date) -> Segmentation:
+    """Return the same classification on another day, with the very cut-points of ``segmentation``."""
+    from crmlab.results import Segmentation
+
+    if day == segmentation.as_of:
+        return segmentation
+    classifier, lab = segmentation.classifier, segmentation.lab
+    features = lab.features(*classifier.requires, as_of=day)
+    return Segmentation(lab, segmentation.name, classifier, features, day, segmentation.learned)
+
+
+def _check_comparable(before: Segmentation, after: Segmentation) -> None:
+    """Raise ParamsError where moving from one to the other would not be the customers' own change."""
+    if before.name != after.name:
+        raise ParamsError(
+            f"Movement compares one classification on two days; given: {before.name!r} and {after.name!r}."
+        )
+    if before.as_of >= after.as_of:
+        raise ParamsError(
+            f"Movement goes from an earlier day to a later one; given: {before.as_of}, then {after.as_of}. "
+            "Call later.compare(earlier)."
+        )
+    then, now = before.classifier.get_params(), after.classifier.get_params()
+    changed = sorted(name for name in now if then.get(name) != now[name])
+    if changed or before.learned != after.learned or before.scheme.ids != after.scheme.ids:
+        what = ", ".join(changed) or "what it learned, and when"
+        raise ParamsError(
+            f"Movement needs the same rule on both days, but {after.name!r} differs in {what}. "
+            "Classify both days with the same parameters, and without learned_on."
+        )
 
 
 def _known(labels: pl.DataFrame) -> pl.DataFrame:

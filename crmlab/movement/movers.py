@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +12,7 @@ from crmlab.data.masking import mask_reasons
 from crmlab.errors import ParamsError
 from crmlab.intervals import wilson
 from crmlab.labels import Measure, Text
-from crmlab.movement.matrix import NEWCOMER
+from crmlab.movement.matrix import LEAVER, NEWCOMER
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, money, percent
 from crmlab.view.tables import Column, Table
@@ -30,12 +31,20 @@ class Movers:
     """The customers whose class differs between the two days of a movement.
 
     ``direction`` picks whom :attr:`customers` lists: those whose class got worse in the order of the
-    scheme (``down``), better (``up``), or both (``any``). Raises ParamsError for another one.
+    scheme (``down``, where it has such an order), better (``up``), or both (``any``). Raises
+    ParamsError for another one, and for a direction in classes that are not better or worse.
     """
 
-    def __init__(self, movement: Movement, direction: Direction = "down", rows: int = 15) -> None:
+    def __init__(self, movement: Movement, direction: Direction | None = None, rows: int = 15) -> None:
+        if direction is None:
+            direction = "down" if movement.ranked else "any"
         if direction not in ("down", "up", "any"):
             raise ParamsError(f"direction is {direction!r}; it must be down, up or any.")
+        if direction != "any" and not movement.ranked:
+            raise ParamsError(
+                f"direction is {direction!r}, but no class of {movement.after.name!r} is better than others. "
+                "Use any."
+            )
         self.movement = movement
         self.direction = direction
         self.rows = rows
@@ -57,6 +66,7 @@ class Movers:
         moves = self.movement.matrix.filter(
             pl.col("before") != pl.col("after"),
             pl.col("before") != NEWCOMER,
+            pl.col("after") != LEAVER,
             pl.col("customers").is_not_null(),
         )
         order = {name: place for place, name in enumerate(self.movement.after.scheme.ids)}
@@ -129,14 +139,14 @@ class Movers:
         return Table(
             frame.head(MOST_MOVES),
             [
-                Column("before", say("class_on", day=self.movement.before.as_of)),
-                Column("after", say("class_on", day=self.movement.after.as_of)),
+                Column("before", words["movers_before"]),
+                Column("after", words["movers_after"]),
                 Column("customers", words["customers"], "integer"),
                 Column("share", words["share_of_row"], "percent", bar=True),
                 Column("interval", words["interval_95"], "interval", of="percent"),
                 Column("why", words["movers_why"], note=words["movers_why_note"]),
             ],
-            caption=say("movers_caption", scheme=self.movement.after.scheme.text),
+            caption=say("movers_caption", scheme=self.movement.after.scheme.text, **self._days),
             note=joined(more, words["movers_note"], self._hidden_note()),
             language=self._language,
         )
@@ -164,22 +174,25 @@ class Movers:
             frame = frame.with_columns(masked[self._language].alias(name))
         plain = self._lab.study.privacy.ids == "plain"
         frame = frame.with_columns(customer_id=self._lab.shown_ids(frame["customer_id"]))
-        days = self.movement.before.as_of, self.movement.after.as_of
         return Table(
             frame,
             [
                 Column("customer_id", words["customer_id"] if plain else words["customer_code"]),
-                Column("before", say("class_on", day=days[0])),
-                Column("after", say("class_on", day=days[1])),
+                Column("before", words["movers_before"]),
+                Column("after", words["movers_after"]),
                 Column("total_spend", words["spend"], "money", bar=True),
                 Column("then", words["movers_then"]),
                 Column("now", words["movers_now"]),
             ],
-            caption=say(f"movers_listed_{self.direction}", n=count(frame.height)),
+            caption=say(f"movers_listed_{self.direction}", n=count(frame.height), **self._days),
             note=joined(words["watch_note_plain" if plain else "watch_note_masked"], self._hidden_note()),
             language=self._language,
             currency=self._lab.study.currency,
         )
+
+    @property
+    def _days(self) -> dict[str, date]:
+        return {"first": self.movement.before.as_of, "last": self.movement.after.as_of}
 
     def _hidden_note(self) -> Text | None:
         if not self.movement.matrix["customers"].has_nulls():
@@ -193,7 +206,7 @@ class Movers:
         kinds = (pl.String, pl.Boolean)
         return [
             name
-            for name in dict.fromkeys(self.movement.after.classifier.requires)
+            for name in dict.fromkeys(self.movement.after.classifier.goes_by)
             if name != "customer_id" and (schema[name].is_numeric() or schema[name] in kinds)
         ]
 

@@ -11,7 +11,7 @@ import polars as pl
 from crmlab.data.suppression import FEW
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.labels import UNCLASSIFIED, Text
-from crmlab.movement.matrix import Movement
+from crmlab.movement.matrix import Movement, replay
 from crmlab.profiles.index import Index
 from crmlab.profiles.means import Profiles
 from crmlab.profiles.rhythm import Rhythm
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 
 
 class SegmentCards:
-    """The cards of a segmentation; ``earlier`` is the same one on an earlier day, for movement.
+    """The cards of a segmentation; ``earlier`` says since when they tell who came and left.
 
+    The rule and cut-points of ``segmentation`` are replayed on that day, whatever made ``earlier``.
     Segments too small to be shown have no card.
     """
 
     def __init__(self, segmentation: Segmentation, earlier: Segmentation | None = None) -> None:
         self.segmentation = segmentation
         self._lab = segmentation.lab
-        self._movement = Movement(earlier, segmentation) if earlier else None
+        self._movement = Movement(replay(segmentation, earlier.as_of), segmentation) if earlier else None
         self._index = Index(segmentation)
         self._rhythm = Rhythm(segmentation)
         self._profiles = Profiles(segmentation)
@@ -59,7 +60,7 @@ class SegmentCards:
 
     def _card(self, label: str) -> Card:
         label_text, scheme = self.segmentation.scheme[label].text, self.segmentation.scheme.text
-        name = Text(f"{label_text.zh}（{scheme.zh}）", f"{label_text.en} ({scheme.en})")
+        name = Text(f"{label_text.zh} · {scheme.zh}", f"{label_text.en} · {scheme.en}")
         items = [
             (texts()["definition"], self.segmentation.classifier.definition()),
             *self._measures(label),

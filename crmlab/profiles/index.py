@@ -218,10 +218,11 @@ def index_frame(segmentation: Segmentation, dimension: Dimension) -> pl.DataFram
         + pl.col("mm_all") * big_q * big_q
     )
     share, everybody = pl.col("x") / pl.col("m"), pl.col("x_all") / pl.col("m_all")
+    people = dict(rows.group_by("trait").agg(pl.len()).iter_rows())
+    few = [label in segmentation.few for label in labels_shown]
+    gone = _hidden(full, [people[trait] for trait in traits], few, smallest)
     full = full.with_columns(
-        gone=pl.Series(
-            _hidden(full, labels_shown, traits, segmentation, dimension, smallest), dtype=pl.Boolean
-        ),
+        gone=pl.Series(gone, dtype=pl.Boolean) | (pl.col("of") < smallest),
         share=share,
         everybody=everybody,
         index=share / everybody * 100,
@@ -238,24 +239,17 @@ def index_frame(segmentation: Segmentation, dimension: Dimension) -> pl.DataFram
     return shown.filter(~pl.col("label").is_in(left_out)).cast(INDEX_SCHEMA)  # type: ignore[arg-type]
 
 
-def _hidden(
-    full: pl.DataFrame,
-    labels: list[str],
-    traits: list[str],
-    segmentation: Segmentation,
-    dimension: Dimension,
-    smallest: int,
-) -> list[bool]:
-    """Say which cells must not be shown: few customers, or what gives them away by subtraction."""
-    counts, width = full["customers"].to_list(), len(labels)
-    matrix = [counts[at * width : (at + 1) * width] for at in range(len(traits))]
-    if dimension.exclusive:
-        few = [label in segmentation.few for label in labels]
-        cells = hidden_cells(matrix, smallest, [False] * len(traits), few)
-    else:  # the shares of a label's orders add up, its customers do not
-        columns = [hidden(column, smallest) for column in zip(*matrix, strict=True)]
-        cells = [list(line) for line in zip(*columns, strict=True)]
-    return [gone for line in cells for gone in line]
+def _hidden(full: pl.DataFrame, people: list[int], few: list[bool], smallest: int) -> list[bool]:
+    """Say which cells must not be shown: few customers, or what gives them away by subtraction.
+
+    ``people`` have each trait at all. Of a trait of too few nothing is shown, its share of all
+    customers included. A habit is protected like an attribute: its orders add up over the labels
+    to those of all customers, and over the traits to those of the label.
+    """
+    counts, width, rare = full["customers"].to_list(), len(few), hidden(people, smallest)
+    matrix = [counts[at * width : (at + 1) * width] for at in range(len(people))]
+    cells = hidden_cells(matrix, smallest, rare, few)
+    return [gone or of_few for line, of_few in zip(cells, rare, strict=True) for gone in line]
 
 
 INDEX_SCHEMA: dict[str, type[pl.DataType]] = {

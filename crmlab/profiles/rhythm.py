@@ -15,6 +15,7 @@ from crmlab.profiles.traits import HOURS, Dimension, rhythm
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, percent
 from crmlab.view.profile_charts import week_index, week_shares
+from crmlab.view.tables import MISSING
 from crmlab.view.texts import say, texts
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ class Rhythm:
             hour=pl.format("{}–{}", place.get(1), place.get(1).cast(pl.Int64) + HOURS),
         )
         if label is None:
-            drawn = drawn.with_columns(text=pl.col("share").map_elements(percent, return_dtype=pl.String))
+            shares = pl.col("share").map_elements(percent, return_dtype=pl.String)
+            drawn = drawn.with_columns(text=shares.fill_null(MISSING))
             return week_shares(drawn, days, hours, self._title(None), self._subtitle(None), self._language)
         return week_index(drawn, days, hours, self._title(label), self._subtitle(label), self._language)
 

@@ -88,16 +88,22 @@ class Dimension:
 def dimensions(lab: Lab, as_of: date, extra: Sequence[str] = ()) -> list[Dimension]:
     """Return every kind of trait that the data knows, up to a day; ``extra`` names further attributes.
 
-    Raises ParamsError for an extra column that is free text of a customer, and MissingFeaturesError
-    for one that does not exist or is sensitive.
+    Raises ParamsError for an extra column that tells of a person (names, contacts, codes, birth dates,
+    free text) or holds amounts, and MissingFeaturesError for one that does not exist or is sensitive.
     """
     found = [_attribute(lab, name, as_of) for name in _ATTRIBUTES] if "customers" in lab.tables else []
     for name in extra:
-        if name in _FREE_TEXTS:
+        if name in _OF_PERSONS:
             raise ParamsError(
-                f"{name} is free text of customers, which is never shown. Name columns with few values."
+                f"{name} tells of single persons ({_OF_PERSONS[name]}), so it is no trait of a group. "
+                "Name columns with few values, such as education."
             )
-        found.append(_values(lab, name, lab.measure(name).text, lab.features(name, as_of=as_of), {}))
+        values = lab.features(name, as_of=as_of)
+        if values.schema[name].is_float() or values.schema[name].is_temporal():
+            raise ParamsError(
+                f"{name} holds amounts or days, not traits. Name columns with few values, such as education."
+            )
+        found.append(_values(lab, name, lab.measure(name).text, values, {}))
     if "orders" in lab.tables:
         orders = _orders(lab, as_of)
         found += [_categories(lab, orders), _order_channels(lab, orders), *times(lab, orders)[:2]]
@@ -237,14 +243,17 @@ def _categories(lab: Lab, orders: pl.DataFrame) -> Dimension | None:
     amounts = (
         told.group_by("customer_id", "trait").agg(x=pl.len().cast(pl.Int64)).sort("customer_id", "trait")
     )
-    return Dimension("category", texts()["trait_category"], _masked(amounts), bases, False)
+    smallest = lab.study.privacy.smallest_group
+    return Dimension("category", texts()["trait_category"], _masked(amounts, smallest), bases, False)
 
 
 def _order_channels(lab: Lab, orders: pl.DataFrame) -> Dimension | None:
     if "channel" not in orders.columns:
         return None
     made = _habit("order_channel", texts()["trait_order_channel"], orders, pl.col("channel"), {})
-    return Dimension(made.id, made.text, _masked(made.amounts), made.bases, False)
+    return Dimension(
+        made.id, made.text, _masked(made.amounts, lab.study.privacy.smallest_group), made.bases, False
+    )
 
 
 def _interaction_channels(lab: Lab, as_of: date) -> Dimension | None:
@@ -259,20 +268,28 @@ def _interaction_channels(lab: Lab, as_of: date) -> Dimension | None:
         pl.col("channel"),
         {},
     )
-    return Dimension(made.id, made.text, _masked(made.amounts), made.bases, False)
+    return Dimension(
+        made.id, made.text, _masked(made.amounts, lab.study.privacy.smallest_group), made.bases, False
+    )
 
 
-def _masked(amounts: pl.DataFrame) -> pl.DataFrame:
-    """Mask contacts in names and leave out all but the most frequent traits."""
+def _masked(amounts: pl.DataFrame, smallest: int) -> pl.DataFrame:
+    """Mask contacts in names, and leave out all but the most frequent traits of enough customers.
+
+    What only a few customers have may be named after them.
+    """
     if amounts.is_empty():
         return amounts
     named = amounts.with_columns(mask_text(amounts["trait"]))
-    sizes = named.group_by("trait").agg(pl.col("x").sum()).sort("x", "trait", descending=[True, False])
-    kept = sizes["trait"].head(MOST_TRAITS).to_list()
+    sizes = named.group_by("trait").agg(pl.col("x").sum(), people=pl.col("customer_id").n_unique())
+    common = sizes.filter(pl.col("people") >= smallest).sort("x", "trait", descending=[True, False])
+    kept = common["trait"].head(MOST_TRAITS).to_list()
     shown = named.filter(pl.col("trait").is_in(kept)).group_by("customer_id", "trait")
     return shown.agg(pl.col("x").sum()).sort("customer_id", "trait")
 
 
-_FREE_TEXTS = frozenset(
-    each.column for each in columns("customers") if sensitivity_of("customers", each.column) == "free_text"
-)
+_OF_PERSONS = {
+    each.column: sensitivity.replace("_", " ")
+    for each in columns("customers")
+    if (sensitivity := sensitivity_of("customers", each.column)) in ("personal", "code", "free_text")
+}

@@ -194,7 +194,7 @@ def _record(
             {
                 "name": outcome.name,
                 "title": plans[outcome.name].title,
-                "baseline": plans[outcome.name].study.baseline,
+                "baseline": _used_baseline(plans[outcome.name].study),
                 "status": outcome.status,
                 "seconds": outcome.seconds,
                 "error": outcome.error,
@@ -205,6 +205,10 @@ def _record(
             for outcome in outcomes
         ],
     }
+
+
+def _used_baseline(study: Study) -> str | None:
+    return None if study.recalculate == "always" else study.baseline
 
 
 def _inputs(found: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from crmlab.movement import Movement
     from crmlab.movement.alluvial import Alluvial
     from crmlab.profiles import Profiles
-    from crmlab.view.cards import Cards
     from crmlab.profiles.index import Index
     from crmlab.profiles.rhythm import Rhythm
     from crmlab.segments.agreement import Agreement
     from crmlab.segments.quality import SegmentQuality
     from crmlab.sensitivity import Sensitivity
+    from crmlab.view.cards import Cards
 
 
 class Segmentation:
@@ -149,7 +149,7 @@ class Segmentation:
                 lambda value: money(value, currency).to(language), return_dtype=pl.String
             ),
         )
-        top = named.filter(pl.col("label") != FEW)
+        top = named.filter(~pl.col("label").is_in([FEW, UNCLASSIFIED.id]))
         top = top.sort("revenue", descending=True, nulls_last=True, maintain_order=True).head(1)
         title = words["privacy_all_few" if self.few else "nobody"]
         if top.height:
@@ -202,7 +202,7 @@ class Segmentation:
         """Say how customers moved over several days: those given, or the last quarter ends."""
         from crmlab.movement.alluvial import Alluvial
 
-        return Alluvial.of(self.lab, self.name, days or None)
+        return Alluvial.replayed(self, days or None)
 
     def quality(self, **options: Any) -> SegmentQuality:
         """Say whether the classes are real and useful: stability, separation, drift, the null check."""
@@ -230,10 +230,10 @@ class Segmentation:
 
     def cards(self, *labels: str) -> Cards:
         """Show one page per class: size, value, traits, when they buy, who came and left since earlier."""
+        from crmlab.movement import replay
         from crmlab.profiles.card import SegmentCards
 
-        earlier = self.lab.classify(self.name, as_of=self.lab.study.earlier)
-        return SegmentCards(self, earlier).cards(labels or None)
+        return SegmentCards(self, replay(self, self.lab.study.earlier)).cards(labels or None)
 
     def sensitivity(self, parameter: str, values: list[Any]) -> Sensitivity:
         """Say how many customers change their label when one parameter takes other values."""

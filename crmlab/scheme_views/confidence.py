@@ -114,7 +114,7 @@ class ConfidenceView:
 
     def _title(self) -> Text:
         named = self.summary.filter(pl.col("label") != FEW)
-        if not named.height:
+        if self.summary.height < 2 or not named.height:  # of one class its share says nothing
             return say("confidence_title_all", everybody=percent(self._everybody))
         top = named.row(0, named=True)
         return say(

@@ -64,7 +64,10 @@ class Learning:
             frame,
             [name for figure, name in lines.items() if figure in set(frame["figure"])],
             self._title(),
-            texts()["choice_subtitle"],
+            joined(
+                texts()["choice_subtitle"],
+                texts()["choice_subtitle_separation"] if self._judged("separation") else None,
+            ),
             language,
         )
 
@@ -91,7 +94,7 @@ class Learning:
                 Column("verdict", words["choice_verdict"]),
             ],
             caption=say("choice_caption", day=self.segmentation.as_of),
-            note=words["choice_note"],
+            note=self._choice_note(),
             language=language,
         )
 
@@ -99,7 +102,7 @@ class Learning:
         """Show the rule that comes nearest to each class, and how near the rules come together."""
         words, language = texts(), self._lab.language
         sizes = self.segmentation.summary.select("label", "customer_share")
-        few = self.segmentation.few
+        few, exact = self.segmentation.few, self._classifier.surrogate_.get("exact", False)
         frame = self._classifier.rules().select("label", name=f"name_{language}", rule=f"rule_{language}")
         frame = frame.join(sizes, on="label", how="left", maintain_order="left")
         return Table(
@@ -107,10 +110,14 @@ class Learning:
             [
                 Column("name", words["segment"]),
                 Column("customer_share", words["customer_share"], "percent", bar=True),
-                Column("rule", words["rules_rule"]),
+                Column("rule", words["rules_exact" if exact else "rules_rule"]),
             ],
-            caption=say("rules_caption", scheme=self.segmentation.scheme.text),
-            note=joined(self._fidelity(), self.segmentation.privacy_note()),
+            caption=say(
+                "rules_exact_caption" if exact else "rules_caption", scheme=self.segmentation.scheme.text
+            ),
+            note=joined(
+                words["rules_exact_note"] if exact else self._fidelity(), self.segmentation.privacy_note()
+            ),
             language=language,
         )
 
@@ -132,6 +139,22 @@ class Learning:
         row = chosen.row(0, named=True)
         why = Text(row["zh"], row["en"])
         return say("choice_title", n=row["segments"], why=why)
+
+    def _judged(self, figure: str) -> bool:
+        return bool(self.choice[figure].count())
+
+    def _choice_note(self) -> Text:
+        """Say what the figures are, and what the silhouette had to say."""
+        words = texts()
+        silhouette = None
+        if self._judged("silhouette"):
+            decided = not (self._judged("separation") or self._judged("bic"))
+            silhouette = words["choice_note_tiebreak" if decided else "choice_note_silhouette"]
+        return joined(
+            words["choice_note"],
+            words["choice_note_separation"] if self._judged("separation") else None,
+            silhouette,
+        )
 
     def _fidelity(self) -> Text:
         """Say how many customers held out the rules put into their class, where that was measured."""

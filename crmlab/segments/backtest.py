@@ -184,27 +184,32 @@ class Backtest:
             }
         )
         between = words["interval_95"]
-        note = say("privacy_rows", k=self._smallest) if frame["flagged_share"].has_nulls() else None
+        few = say("privacy_rows", k=self._smallest) if frame["flagged_share"].has_nulls() else None
         return Table(
             frame,
             [
                 Column("name", words["backtest_rule"]),
                 Column("horizon", words["backtest_horizon"], "integer"),
-                Column("as_of", words["backtest_day"], "date"),
-                Column("customers", words["customers"], "integer"),
-                Column("base_rate", words["backtest_base"], "percent"),
                 Column("flagged_share", words["backtest_flagged"], "percent"),
-                Column("precision", words["backtest_precision"], "percent", bar=True),
+                Column("precision", words["backtest_precision"], "percent"),
                 Column("precision_interval", between, "interval", of="percent"),
-                Column("recall", words["backtest_recall"], "percent", bar=True),
+                Column("recall", words["backtest_recall"], "percent"),
                 Column("recall_interval", between, "interval", of="percent"),
                 Column("auc", words["backtest_auc"], "decimal"),
                 Column("auc_interval", between, "interval"),
             ],
             caption=words["backtest_caption"],
-            note=joined(words["backtest_note"], note),
+            note=joined(*self._replays(), words["backtest_note"], few),
             language=self._language,
         )
+
+    def _replays(self) -> list[Text]:
+        """Say of each horizon what its rows share: the day, the customers, how many did not come back."""
+        rows = self.summary.filter(rule=EVERYBODY).select("horizon", "as_of", "customers", "base_rate")
+        return [
+            say("backtest_replay", days=days, day=day, n=count(n), base=percent(base))
+            for days, day, n, base in rows.iter_rows()
+        ]
 
     def reaches(self, days: int) -> bool:
         """Say whether there are paid orders so many days before the study's own day, or earlier."""

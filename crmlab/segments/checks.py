@@ -12,7 +12,7 @@ from crmlab.segments.drift import ACT, WATCH
 from crmlab.segments.separation import AXES, FLOORS, Outcome
 from crmlab.segments.stability import LIMITS
 from crmlab.segments.structure import Evidence, Structure
-from crmlab.segments.verdicts import REFERENCE, UNKNOWN, Check
+from crmlab.segments.verdicts import REFERENCE, UNKNOWN, Check, failure, listed
 from crmlab.view.numbers import count, decimal, percent
 from crmlab.view.texts import say, texts
 
@@ -215,7 +215,7 @@ def _drift(quality: SegmentQuality) -> list[Check]:
 
 
 def _explainability(quality: SegmentQuality) -> list[Check]:
-    found, inputs = quality.surrogate, quality.segmentation.classifier.requires
+    found, inputs = quality.surrogate, quality.segmentation.classifier.goes_by
     made = []
     if found.fidelity.value == found.fidelity.value:  # not NaN
         made.append(
@@ -234,8 +234,7 @@ def _explainability(quality: SegmentQuality) -> list[Check]:
             )
         )
     names = [quality.segmentation.lab.measure(name).text for name in inputs]
-    listed = Text("、".join(name.zh for name in names), ", ".join(name.en for name in names))
-    text = say("segments_inputs_text", n=len(inputs), names=listed)
+    text = say("segments_inputs_text", n=len(inputs), names=listed(names))
     made.append(Check("inputs", text, REFERENCE, len(inputs), unit="count"))
     return made
 
@@ -272,7 +271,7 @@ def _checked(test: str, structure: Structure) -> Check:
         say(
             _NULLS[told.on],
             share=percent(told.effect),
-            p=f"{told.p:.4f}".rstrip("0"),
+            p=f"{told.p:.4g}",
             draws=count(told.draws),
         ),
         structure.verdict,
@@ -293,8 +292,7 @@ def _tried(test: str, make: Callable[[SegmentQuality], list[Check]], quality: Se
     try:
         return make(quality)
     except Exception as error:  # refits run a plugin's code on data that it has not seen
-        said = f"{type(error).__name__}: {error}"
-        return [Check(test, say("segments_failed_text", error=said))]
+        return [Check(test, failure(error))]
 
 
 def _band(value: float, limits: tuple[tuple[float, str], ...], best: str) -> str:

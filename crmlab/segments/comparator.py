@@ -4,13 +4,12 @@ Too complex a standard costs more to manage, too simple a one manages badly. So 
 classes tell apart what customers do next, and hold when learned from other customers, the one with the
 fewest classes is recommended that separates nearly as well as the best: the rule by which a tree is
 pruned to the smallest that is about as good (Breiman et al. 1984, Classification and Regression Trees,
-3.4.3), with a tolerance that the study sets.
+3.4.3), with a tolerance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -18,19 +17,16 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from crmlab import registry
-from crmlab.errors import DataError, MissingFeaturesError, ParamsError
+from crmlab.errors import ParamsError
 from crmlab.labels import Text
 from crmlab.results import Finding
 from crmlab.segments import comparison_views as views
 from crmlab.segments.agreement import Agreement
-from crmlab.segments.checks import COVERED
-from crmlab.segments.comparison_views import Position
+from crmlab.segments.contenders import Contender, contender
 from crmlab.segments.quality import SegmentQuality
-from crmlab.segments.separation import UNKNOWN, Estimate
-from crmlab.segments.stability import Stability
-from crmlab.segments.verdicts import known
+from crmlab.segments.verdicts import known, listed
 from crmlab.view.findings import Note
-from crmlab.view.numbers import decimal, percent
+from crmlab.view.numbers import percent
 from crmlab.view.tables import Table
 from crmlab.view.texts import joined, say
 
@@ -38,34 +34,6 @@ if TYPE_CHECKING:
     import altair as alt
 
     from crmlab.lab import Lab
-
-LEAST_ARI = 0.65
-"""Schemes that agree less with themselves when learned again are not recommended (Steinley 2004)."""
-
-
-@dataclass
-class Contender:
-    """One scheme and its figures; ``reason`` says why it is not compared or not eligible."""
-
-    name: str
-    title: Text
-    quality: SegmentQuality | None = None
-    reason: Text | None = None
-    separation: Estimate = UNKNOWN
-    stability: Stability | None = None
-    classes: int = 0
-    usable: int = 0
-    smallest: float | None = None
-    coverage: float | None = None
-    actions: int = 0
-    fidelity: float | None = None
-    inputs: int = 0
-    position: Position = field(default="not_compared")
-
-    @property
-    def order(self) -> tuple[int, int, float, str]:
-        """Simplest first: fewest classes, fewest inputs; then what separates best."""
-        return self.classes, self.inputs, -self.separation.value, self.name
 
 
 class SchemeComparison:
@@ -115,7 +83,7 @@ class SchemeComparison:
     @cached_property
     def contenders(self) -> list[Contender]:
         """Every scheme with its figures and position: simplest first, then those not compared."""
-        everybody = [self._contender(name) for name in self.names]
+        everybody = [contender(self.lab, name, self.names, self.actions, self.options) for name in self.names]
         compared = sorted((each for each in everybody if each.quality), key=lambda each: each.order)
         self._place([each for each in compared if each.reason is None])
         return compared + [each for each in everybody if each.quality is None]
@@ -200,22 +168,20 @@ class SchemeComparison:
             "tolerance": percent(self.tolerance, 0),
         }
         if chosen is best:
-            return joined(say("segments_best_is_simplest", **values), self._costs())
-        lost = 1 - chosen.separation.value / best.separation.value
-        gave_up = say(
-            "segments_gave_up",
-            best=best.title,
-            more=best.classes - chosen.classes,
-            points=f"{(best.separation.value - chosen.separation.value) * 100:.1f}",
-        )
-        fewer = best.actions - chosen.actions
-        actions = say("segments_gave_up_actions", n=fewer) if fewer > 0 else None
+            return joined(say("segments_best_is_simplest", **values), chosen.caution, self._costs())
+        lost = best.separation.value - chosen.separation.value
+        fewer_actions = best.actions - chosen.actions
         return joined(
             say(
-                "segments_simplest", best=best.title, best_classes=best.classes, lost=percent(lost), **values
+                "segments_simplest",
+                best=best.title,
+                best_classes=best.classes,
+                lost=percent(lost / best.separation.value),
+                **values,
             ),
-            gave_up,
-            actions,
+            say("segments_gave_up", best=best.title, points=f"{lost * 100:.1f}"),
+            say("segments_gave_up_actions", n=fewer_actions) if fewer_actions > 0 else None,
+            chosen.caution,
             self._costs(),
         )
 
@@ -250,83 +216,8 @@ class SchemeComparison:
         for position, key in (("too_complex", "segments_are_complex"), ("too_simple", "segments_are_simple")):
             named = [each.title for each in self.contenders if each.position == position]
             if named:
-                sentences.append(say(key, schemes=_listed(named)))
+                sentences.append(say(key, schemes=listed(named, 3)))
         return joined(*sentences) if sentences else None
-
-    def _contender(self, name: str) -> Contender:
-        """Return a scheme with its figures, or with the reason why there are none."""
-        try:
-            plugin = registry.classifiers[name]
-        except Exception as error:  # a broken plugin stops no other
-            return Contender(name, Text(name, name), reason=_failed(error))
-        absent = Contender(name, plugin.title)
-        if plugin.alias_of in self.names:
-            original = registry.classifiers[plugin.alias_of].title
-            absent.reason = say("segments_alias", scheme=original)
-            return absent
-        try:
-            quality = SegmentQuality(self.lab.classify(name), **self.options)
-            return self._measured(name, quality)
-        except (MissingFeaturesError, DataError):
-            absent.reason = say("segments_no_data", needs=plugin.needs)
-        except Exception as error:
-            absent.reason = _failed(error)
-        return absent
-
-    def _measured(self, name: str, quality: SegmentQuality) -> Contender:
-        part = quality.segmentation
-        used = {label: n for label, n in quality.sizes.items() if n}
-        if not used:
-            return Contender(
-                name, part.classifier.title, reason=say("segments_no_data", needs=part.classifier.needs)
-            )
-        total = part.labels.height
-        usable = [
-            label
-            for label, n in used.items()
-            if n >= quality.min_customers and n / total >= quality.min_share
-        ]
-        least = min(used, key=lambda label: used[label])
-        coverage = quality.separation.coverage
-        made = Contender(
-            name,
-            part.classifier.title,
-            quality,
-            separation=Estimate(*(end * coverage for end in quality.separation.explained)),
-            stability=quality.stability,
-            classes=len(used),
-            usable=len(usable),
-            smallest=None if least in part.few else used[least] / total,
-            coverage=known(coverage),
-            actions=self._actions(name, usable),
-            fidelity=_fidelity(quality),
-            inputs=len(part.classifier.requires),
-            position="not_eligible",
-        )
-        made.reason = self._objection(made, quality)
-        return made
-
-    def _objection(self, made: Contender, quality: SegmentQuality) -> Text | None:
-        """Say why a scheme cannot be recommended, or None."""
-        if made.classes < 2:
-            return say("segments_one_class")
-        if known(made.separation.value) is None:
-            reasons = quality.separation.reasons
-            return next((reasons[name] for name in ("spend", "return") if name in reasons), None)
-        if not made.separation.low > 0:
-            return say("segments_objection_separation", days=self.days)
-        if made.coverage is not None and made.coverage < COVERED:
-            needs = quality.segmentation.classifier.needs
-            return say("segments_objection_coverage", limit=percent(COVERED, 0), needs=needs)
-        if made.stability is not None and made.stability.ari < LEAST_ARI:
-            return say("segments_objection_stability", ari=decimal(made.stability.ari), limit=LEAST_ARI)
-        return None
-
-    def _actions(self, name: str, usable: list[str]) -> int:
-        if self.actions is None:
-            return len(usable)
-        own = (self.actions.get(f"{name}.{label}", self.actions.get(label)) for label in usable)
-        return len({repr(action) for action in own if action})
 
     def _place(self, eligible: list[Contender]) -> None:
         """Write into each eligible scheme where it stands; they come simplest first."""
@@ -350,24 +241,6 @@ class SchemeComparison:
 def _best(eligible: list[Contender]) -> Contender | None:
     """Return what separates most; of equals the simplest."""
     return max(eligible, key=lambda each: (each.separation.value, -each.classes, -each.inputs), default=None)
-
-
-def _fidelity(quality: SegmentQuality) -> float | None:
-    """Return how well simple rules tell the classes; None where no rule can be made of such inputs."""
-    try:
-        return known(quality.surrogate.fidelity.value)
-    except Exception:  # a scheme is not less good because it cannot be told in rules
-        return None
-
-
-def _listed(names: list[Text], most: int = 3) -> Text:
-    """Return the first names of a list, and how many there are where it goes on."""
-    listed = Text("、".join(each.zh for each in names[:most]), ", ".join(each.en for each in names[:most]))
-    return say("segments_listed", names=listed, n=len(names)) if len(names) > most else listed
-
-
-def _failed(error: Exception) -> Text:
-    return say("segments_failed_text", error=f"{type(error).__name__}: {error}")
 
 
 _SUMMARY = {

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from crmlab.segments.verdicts import VERDICTS, known
+from crmlab.labels import Text
+from crmlab.segments.contenders import Contender, Position
+from crmlab.segments.verdicts import VERDICTS, known, listed
 from crmlab.view import charts, segment_charts, theme
 from crmlab.view.numbers import count, decimal, percent
 from crmlab.view.tables import MISSING, Column, Table
-from crmlab.view.texts import say, texts
+from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
     import altair as alt
 
-    from crmlab.segments.comparator import Contender, SchemeComparison
-
-Position = Literal[
-    "recommended", "equivalent", "too_complex", "too_simple", "weaker", "not_eligible", "not_compared"
-]
+    from crmlab.segments.comparator import SchemeComparison
 
 POSITIONS: dict[Position, str] = {
     "recommended": "segments_recommended",
@@ -41,8 +39,8 @@ COLOURS: dict[Position, str] = {
     "not_eligible": theme.NEUTRAL,
 }
 
-WIDE = 12
-"""A matrix of more schemes is written with one digit, so that it fits."""
+WIDE = 7
+"""A matrix of more schemes is written with one digit, so that it can be read on a phone."""
 
 
 def separation_chart(comparison: SchemeComparison) -> alt.LayerChart:
@@ -135,39 +133,46 @@ def agreement_chart(comparison: SchemeComparison) -> alt.LayerChart:
 
 
 def scheme_table(comparison: SchemeComparison) -> Table:
-    """Show the compared schemes, simplest first, with what speaks against each."""
+    """Show the compared schemes, simplest first, with the verdict on each and what speaks against it."""
     words, language = texts(), comparison.lab.language
     rows = [
         {
             "scheme": each.title.to(language),
-            "position": words[POSITIONS[each.position]].to(language),
-            "stable": _stable(comparison, each),
-            "reason": each.reason.to(language) if each.reason else "",
+            "verdict": _verdict(each).to(language),
         }
         for each in comparison.contenders
     ]
-    frame = comparison.summary.drop("scheme", "position").hstack(
-        pl.DataFrame(rows, schema=dict.fromkeys(("scheme", "position", "stable", "reason"), pl.String))
+    frame = comparison.summary.drop("scheme").hstack(
+        pl.DataFrame(rows, schema=dict.fromkeys(("scheme", "verdict"), pl.String))
     )
+    cautious = [each.title for each in comparison.contenders if each.caution]
     return Table(
         frame.with_columns(interval=pl.concat_list("low", "high")),
         [
             Column("scheme", words["segments_scheme"]),
-            Column("position", words["segments_verdict"]),
             Column("classes", words["segments_classes"], "integer"),
-            Column("smallest_share", words["segments_test_smallest"], "percent"),
-            Column("separation", words["segments_explained"], "percent", bar=True),
+            Column("smallest_share", words["segments_smallest"], "percent"),
+            Column("separation", words["segments_told"], "percent"),
             Column("interval", words["interval_95"], "interval", of="percent"),
-            Column("stable", words["segments_stability"]),
+            Column("ari", words["segments_stability"], "decimal"),
             Column("actions", words["segments_actions"], "integer"),
-            Column("fidelity", words["segments_test_fidelity"], "percent"),
-            Column("inputs", words["segments_test_inputs"], "integer"),
-            Column("reason", words["segments_meaning"]),
+            Column("verdict", words["segments_verdict"]),
         ],
         caption=say("segments_compare_caption", n=len(comparison.qualities), day=comparison.lab.study.as_of),
-        note=say("segments_compare_note", days=comparison.days, tolerance=percent(comparison.tolerance, 0)),
+        note=joined(
+            say("segments_compare_note", days=comparison.days, tolerance=percent(comparison.tolerance, 0)),
+            say("segments_compare_undated", schemes=listed(cautious)) if cautious else None,
+        ),
         language=language,
     )
+
+
+def _verdict(each: Contender) -> Text:
+    """Return where a scheme stands, and why it is not eligible or not compared."""
+    position = texts()[POSITIONS[each.position]]
+    if each.reason is None:
+        return position
+    return Text(f"{position.zh}：{each.reason.zh}", f"{position.en}: {each.reason.en}")
 
 
 def _stable(comparison: SchemeComparison, each: Contender) -> str:

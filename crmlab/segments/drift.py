@@ -56,7 +56,7 @@ class Drift:
         twenty cases), ``p`` (χ²), ``v`` with its 95 % interval ``v_low``, ``v_high``, ``before`` and
         ``after`` (customers), ``verdict``: ok, watch or act. No rows where a day has no customers.
         """
-        inputs = [name for name in self.before.features.columns if name != "customer_id"]
+        inputs = self.after.classifier.goes_by
         rows = []
         if self.before.labels.height and self.after.labels.height:
             rows.append(_row(CLASSES, self.before.labels["label"], self.after.labels["label"]))

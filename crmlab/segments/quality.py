@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from crmlab.labels import UNCLASSIFIED
+from crmlab.labels import UNCLASSIFIED, Text
 from crmlab.results import Finding
 from crmlab.segments.checks import SILHOUETTE_CUSTOMERS, TESTS, checks
 from crmlab.segments.drift import Drift
@@ -22,7 +22,7 @@ from crmlab.segments.separation import Separation, separation
 from crmlab.segments.stability import Stability, bootstrap_stability
 from crmlab.segments.structure import Structure, null_check
 from crmlab.segments.surrogate import Surrogate, surrogate
-from crmlab.segments.verdicts import UNKNOWN, Check, known
+from crmlab.segments.verdicts import UNKNOWN, Check, known, listed
 from crmlab.view.numbers import count, percent
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import joined, say, texts
@@ -101,8 +101,8 @@ class SegmentQuality:
     def surrogate(self) -> Surrogate:
         """The few rules that come nearest to the classes."""
         part = self.segmentation
-        names = {name: self._lab.measure(name) for name in part.classifier.requires}
-        return surrogate(part.features, part.labels["label"], names=names)
+        names = {name: self._lab.measure(name) for name in part.classifier.goes_by}
+        return surrogate(part.features.select("customer_id", *names), part.labels["label"], names=names)
 
     @cached_property
     def structure(self) -> Structure:
@@ -121,6 +121,14 @@ class SegmentQuality:
         Of at most 2,000 customers. For reference only: it is high where one class holds nearly everybody.
         """
         return _silhouette(self.segmentation, self.seed)
+
+    @property
+    def undated(self) -> Text | None:
+        """Say which inputs may have been written down after the fact."""
+        names = [self._lab.measure(name).text for name in self.separation.undated]
+        if not names:
+            return None
+        return say("segments_undated", names=listed(names), days=self.horizon_days)
 
     @cached_property
     def checks(self) -> list[Check]:
@@ -189,7 +197,9 @@ class SegmentQuality:
                 day=self.segmentation.as_of,
             ),
             note=joined(
-                say("segments_quality_note", days=self.horizon_days), self.segmentation.privacy_note()
+                say("segments_quality_note", days=self.horizon_days),
+                self.undated,
+                self.segmentation.privacy_note(),
             ),
             language=language,
         )
@@ -197,13 +207,12 @@ class SegmentQuality:
     def findings(self) -> list[Finding]:
         """Say in a sentence whether the segmentation is real, and in one whether it is useful."""
         scheme = self.segmentation.scheme.text
-        structure = self.check("null_check")
         stable = self.check("jaccard")
         found = [
             Finding(
                 f"segments_real_{self.segmentation.name}",
                 say(
-                    _REAL[structure.verdict if structure else UNKNOWN],
+                    self._real,
                     scheme=scheme,
                     stable=stable.word if stable else texts()["segments_unknown"],
                 ),
@@ -231,6 +240,18 @@ class SegmentQuality:
             )
         )
         return found
+
+    @property
+    def _real(self) -> str:
+        """Return the key of the sentence on whether the classes are more than chance."""
+        made, control = self.check("null_check"), self.check("control")
+        verdict = made.verdict if made else UNKNOWN
+        if verdict == UNKNOWN or (control and control.verdict == "failed"):
+            return "segments_real_unknown"
+        if verdict == "no_structure":
+            return "segments_not_real"
+        outcomes = self.structure.outcomes
+        return "segments_real_inputs" if outcomes and not outcomes.found else "segments_real"
 
     @property
     def _lab(self) -> Lab:
@@ -278,11 +299,6 @@ def _silhouette(segmentation: Segmentation, seed: int) -> float:
     return float(silhouette_score(ranks.to_numpy(), rows["label"].to_numpy()))
 
 
-_REAL = {
-    "structure": "segments_real",
-    "no_structure": "segments_not_real",
-    UNKNOWN: "segments_real_unknown",
-}
 _SCHEMA = {
     "test": pl.String,
     "value": pl.Float64,

@@ -9,7 +9,7 @@ chance. Rules of thumb for their size: Cohen (1988), Statistical Power Analysis,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from math import nan, sqrt
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -66,7 +66,8 @@ class Separation:
     everybody who had bought by ``day``. ``coverage`` is the share of them that has a class; the figures
     are those of these customers: why the others have none may say something, but not the scheme.
     ``estimates`` has eta² of spend and Cramér's V of the others, ``customers`` how many each rests on.
-    ``reasons`` says why one is not there.
+    ``reasons`` says why one is not there. ``undated`` names the inputs that were then as they are now for
+    everybody: attributes, it seems, that have no date. Written down after the fact, they know what came.
     """
 
     scheme: Scheme
@@ -75,6 +76,7 @@ class Separation:
     estimates: dict[Outcome, Estimate] = field(default_factory=dict)
     customers: dict[Outcome, int] = field(default_factory=dict)
     reasons: dict[Outcome, Text] = field(default_factory=dict)
+    undated: tuple[str, ...] = ()
 
     def verdict(self, outcome: Outcome) -> Verdict:
         """Say whether the classes tell customers apart on an outcome: the interval, then the size."""
@@ -119,7 +121,21 @@ def separation(lab: Lab, name: str, days: int = 90, **params: Any) -> Separation
         scheme = lab.classify(name, **params).scheme
         return Separation(scheme, days, pl.DataFrame(schema=_KNOWN), reasons=dict.fromkeys(FLOORS, short))
     segmentation = lab.classify(name, as_of=day, learned_on=day, **params)
-    return measured(segmentation.scheme, days, joined_outcomes(lab, segmentation.labels, days))
+    found = measured(segmentation.scheme, days, joined_outcomes(lab, segmentation.labels, days))
+    now = lab.features(*segmentation.classifier.requires)
+    return replace(found, undated=undated(segmentation.features, now))
+
+
+def undated(then: pl.DataFrame, now: pl.DataFrame) -> tuple[str, ...]:
+    """Return the columns that differ between customers, and for none of them between two days."""
+    both = then.join(now, on="customer_id", how="left", suffix="_now", maintain_order="left")
+    return tuple(
+        name
+        for name in then.columns
+        if name != "customer_id"
+        and both[name].drop_nulls().n_unique() > 1
+        and both[name].equals(both[f"{name}_now"])
+    )
 
 
 def joined_outcomes(lab: Lab, labels: pl.DataFrame, days: int) -> pl.DataFrame:

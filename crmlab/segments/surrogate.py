@@ -64,7 +64,8 @@ def surrogate(
     Columns of numbers, dates, truth values and texts are used as they are (texts by their eight most
     frequent values), others and ``customer_id`` are left out; an unknown value is a branch of its own.
     ``names`` says what readers call the columns. Fidelity is that of five-fold cross-validation, the
-    interval Wilson's; all NaN for fewer than ten customers. At most 5,000 customers with a fixed seed.
+    interval Wilson's; all NaN for fewer than ten customers, and where no column is of use. At most
+    5,000 customers with a fixed seed.
     """
     import numpy as np
 
@@ -72,8 +73,7 @@ def surrogate(
     matrix, kept = _matrix(features, labels, columns)
     known = sorted({str(label) for label in labels.unique()})
     codes = np.asarray(kept.replace_strict(known, range(len(known)), return_dtype=pl.Int64))
-    tree = _grow(matrix, codes, depth, columns)
-    paths = _paths(tree, {})
+    paths = _paths(_grow(matrix, codes, depth, columns), {}) if columns else []
     rules = {
         label: _rule([path for path, code in paths if known[code] == label], columns, names or {})
         for label in known
@@ -140,8 +140,7 @@ def _matrix(
         .alias(str(at))
         for at, c in enumerate(columns)
     ]
-    frame = features.select(asked) if asked else pl.DataFrame()
-    frame = frame.with_columns(labels.cast(pl.String).alias("label")).sort(pl.all())
+    frame = features.select(*asked, labels.cast(pl.String).alias("label")).sort(pl.all())
     if frame.height > MOST:
         frame = frame.sample(MOST, seed=SEED)
     return frame.drop("label").to_numpy().astype(float).reshape(frame.height, len(columns)), frame["label"]
@@ -156,7 +155,7 @@ def _grow(
 
     if not len(codes):
         return None
-    if not columns or len(np.unique(codes)) < 2:
+    if len(np.unique(codes)) < 2:
         return int(np.bincount(codes).argmax())
     least = max(2, min(5, len(codes) // 10), len(codes) // 100)
     learner = DecisionTreeClassifier(max_depth=depth, min_samples_leaf=least, random_state=SEED)
@@ -212,7 +211,7 @@ def _fidelity(
     import numpy as np
 
     total = len(codes)
-    if total < 2 * FOLDS:
+    if total < 2 * FOLDS or not columns:
         return Fidelity(nan, nan, nan)
     fold = np.random.default_rng(SEED).permutation(total) % FOLDS
     hits = 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Literal
 
+from crmlab.errors import CrmlabError
 from crmlab.labels import Text
 from crmlab.view.numbers import count, decimal, percent
 from crmlab.view.tables import MISSING
-from crmlab.view.texts import texts
+from crmlab.view.texts import say, texts
 
 Unit = Literal["count", "share", "number"]
 Grade = Literal["good", "watch", "poor", "neutral"]
@@ -101,6 +103,22 @@ class Check:
 def known(value: float | None) -> float | None:
     """Return the value, with NaN as None."""
     return None if value is None or isnan(value) else value
+
+
+def failure(error: Exception) -> Text:
+    """Say that a figure could not be computed.
+
+    The message of an error that is not ours may hold a customer's data; a page shows its type alone.
+    """
+    kind = type(error).__name__
+    return say("segments_failed_text", error=f"{kind}: {error}" if isinstance(error, CrmlabError) else kind)
+
+
+def listed(names: Sequence[Text], most: int | None = None) -> Text:
+    """Return names one after the other: the first ``most`` and how many there are, where they go on."""
+    shown = names[:most]
+    said = Text("、".join(each.zh for each in shown), ", ".join(each.en for each in shown))
+    return said if len(shown) == len(names) else say("segments_listed", names=said, n=len(names))
 
 
 def written(value: float | None, unit: Unit) -> str:

@@ -68,6 +68,8 @@ class Explorer:
             ]
         )
         self.segmentation: Segmentation | None = None
+        self._tried: list[Segmentation] = []
+        self._base: Segmentation | None = None
         self._choose()
 
     def _ipython_display_(self) -> None:
@@ -83,14 +85,21 @@ class Explorer:
     def save(self, path: Path | str) -> Path:
         """Write a study that reproduces what is on screen, and return where.
 
-        It is the study at hand with the scheme first and its parameters written out; paths in it stay
-        as they are, so it belongs beside the study. Raises CrmlabError where the file exists already.
+        It is the study at hand with the scheme first and its parameters written out, for the segmentation
+        report without settings of its own: they would win. A baseline stays only while its cut-points are
+        the ones on screen. Paths stay as they are, so the file belongs beside the study. Raises
+        CrmlabError where the file exists already, or nothing is on screen.
         """
         target = Path(path)
-        name = self.scheme.value
-        settings = self.lab.study.settings()
-        settings["classifiers"] = {**settings["classifiers"], name: _plain(self._applied)}
+        if self.segmentation is None:
+            raise CrmlabError("Nothing could be classified yet, so there is nothing to save.")
+        name, settings = self.segmentation.name, self.lab.study.settings()
+        shown = _plain(self.segmentation.classifier.get_params())
+        settings["classifiers"] = {**settings["classifiers"], name: shown}
         settings["schemes"] = [name, *(other for other in settings["schemes"] if other != name)]
+        settings["reports"] = {"segmentation": None}
+        if self.segmentation is not self._base:
+            settings["baseline"] = None
         text = yaml.safe_dump(settings, allow_unicode=True, sort_keys=False)
         try:
             with target.open("x", encoding="utf-8") as file:
@@ -113,9 +122,15 @@ class Explorer:
         name = self.scheme.value
         plugin = registry.classifiers[name]
         chosen = plugin.from_params(self.lab.study.classifiers.get(name, {})).get_params()
+        self._base, self._trouble = None, ""
+        try:
+            self._base = self.lab.classify(name)
+            chosen = self._base.classifier.get_params()  # a baseline may have others than the study
+        except CrmlabError as error:
+            self._trouble = str(error)
         hints = get_type_hints(plugin)
         self.controls, self._texts = {}, {}
-        self._applied: dict[str, Any] = chosen
+        self._set: dict[str, Any] = chosen
         for parameter, value in chosen.items():
             control = _control(parameter, value, hints[parameter])
             if control is None:
@@ -134,14 +149,20 @@ class Explorer:
         from IPython.display import display
 
         name = self.scheme.value
+        self.message.value = _aside(self._words["explore_busy"])
         try:
-            params = self.params
-            after = self.lab.classify(name, **params)
-            before = self.lab.classify(name, as_of=self.lab.study.earlier, **params)
-        except (CrmlabError, yaml.YAMLError) as error:
+            shown = self.params
+            # Without parameters a baseline gives its cut-points; with them everything is learned anew.
+            given = {} if self._base and _plain(shown) == _plain(self._set) else shown
+            after = self.lab.classify(name, **given)
+            before = self.lab.classify(name, as_of=self.lab.study.earlier, **given)
+        except CrmlabError as error:
             self.message.value = _aside(str(error))
             return
-        self.segmentation, self._applied = after, params
+        for tried in self._tried:
+            if tried.classifier is not after.classifier:
+                self.lab.forget(tried)
+        self.segmentation, self._tried = after, [after, before] if given else []
         self.message.value = _aside(self._summary(after))
         self.output.clear_output(wait=True)
         with self.output:
@@ -149,8 +170,9 @@ class Explorer:
 
     def _summary(self, after: Segmentation) -> str:
         """Say how many customers the settings on screen move, against those of the study."""
-        base = self.lab.classify(self.scheme.value)
-        both = base.labels.join(after.labels, on="customer_id", suffix="_now")
+        if self._base is None:
+            return self._trouble
+        both = self._base.labels.join(after.labels, on="customer_id", suffix="_now")
         changed = int((both["label"] != both["label_now"]).sum())
         return say("explore_changed", n=f"{both.height:,}", changed=f"{changed:,}").to(self.lab.language)
 

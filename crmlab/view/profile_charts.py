@@ -40,11 +40,11 @@ def index_map(
         frame,
         {
             "field": "name",
-            "sort": names,
+            "all": names,
             "title": segment_title.to(language),
             "angle": -40 if len(names) > 3 else 0,
         },
-        {"field": "trait_name", "sort": _order(frame, "trait_name"), "title": trait_title.to(language)},
+        {"field": "trait_name", "all": _order(frame, "trait_name"), "title": trait_title.to(language)},
         [
             ("trait_name", trait_title, ""),
             ("name", segment_title, ""),
@@ -73,8 +73,8 @@ def week_index(
     words = texts()
     cells, numbers = _cells(
         frame,
-        {"field": "day", "sort": list(days), "title": words["trait_weekday"].to(language), "angle": 0},
-        {"field": "hour", "sort": list(hours), "title": words["rhythm_hours"].to(language)},
+        {"field": "day", "all": days, "title": words["trait_weekday"].to(language), "angle": 0},
+        {"field": "hour", "all": hours, "title": words["rhythm_hours"].to(language)},
         [
             ("day", words["trait_weekday"], ""),
             ("hour", words["rhythm_hours"], ""),
@@ -98,7 +98,10 @@ def week_shares(
     subtitle: Text,
     language: Language,
 ) -> alt.LayerChart:
-    """Draw when customers buy: ``day``, ``hour`` and the ``share`` of all orders."""
+    """Draw when customers buy: ``day``, ``hour``, the ``share`` of all orders and its ``text``.
+
+    ``days`` and ``hours`` without any orders stay blank.
+    """
     import altair as alt
 
     words = texts()
@@ -106,11 +109,11 @@ def week_shares(
     base = alt.Chart(_data(frame)).encode(
         x=alt.X(
             "day:N",
-            sort=list(days),
+            scale=alt.Scale(domain=list(days)),
             title=words["trait_weekday"].to(language),
             axis=alt.Axis(labelAngle=0, orient="bottom"),
         ),
-        y=alt.Y("hour:N", sort=list(hours), title=words["rhythm_hours"].to(language)),
+        y=alt.Y("hour:N", scale=alt.Scale(domain=list(hours)), title=words["rhythm_hours"].to(language)),
     )
     cells = base.mark_rect(stroke="#ffffff", strokeWidth=2).encode(
         color=alt.Color(
@@ -157,11 +160,11 @@ def _cells(
     base = alt.Chart(_data(shown)).encode(
         x=alt.X(
             f"{x['field']}:N",
-            sort=x["sort"],
+            scale=alt.Scale(domain=list(x["all"])),
             title=x["title"],
             axis=alt.Axis(labelAngle=x["angle"], orient="bottom", labelOverlap=False),
         ),
-        y=alt.Y(f"{y['field']}:N", sort=y["sort"], title=y["title"]),
+        y=alt.Y(f"{y['field']}:N", scale=alt.Scale(domain=list(y["all"])), title=y["title"]),
         tooltip=[
             alt.Tooltip(f"{column}:Q", title=name.to(language), format=form)
             if form

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crmlab.data.mapping.matching import map_table, required
 from crmlab.data.presets import Layout, Preset, named, plain, presets, read, recognised
 from crmlab.errors import ParamsError
-from crmlab_plugins.files import Files
+from crmlab_plugins.sources.files import Files
 
 HEADERS = {
     "zoho-contacts": "Record Id,Contact Owner.id,Contact Owner,First Name,Last Name,Account Name.id,"

@@ -46,6 +46,8 @@ def test_nothing_crosses(make_lab: MakeLab) -> None:
     assert alerts.texts == []
     assert alerts.note() is None
     assert len(Alerts(_movement(make_lab, 6, 94), share_change=0.01, best_left=0.02).texts) == 3
+    # Beyond both limits, but not beyond chance.
+    assert Alerts(_movement(make_lab, 6, 94), share_change=0.05, best_left=0.05).texts == []
 
 
 def test_the_interval_of_a_change_by_hand(make_lab: MakeLab) -> None:

@@ -119,3 +119,28 @@ def test_names_are_pushed_apart_and_stay_inside() -> None:
     assert _apart([1, 2, 3], 5, 100) == [1, 6, 11]
     assert _apart([90, 95, 99], 5, 100) == [90, 95, 100]
     assert _apart([97, 98, 99], 5, 100) == [90, 95, 100]
+
+
+def test_it_replays_the_rule_that_it_was_given(make_lab: MakeLab) -> None:
+    lab = make_lab(many(), **OPEN)
+    short = Alluvial.replayed(lab.classify("status", dormant_after_days=20), DAYS)
+    assert short.summary.equals(Alluvial.of(lab, "status", DAYS, dormant_after_days=20).summary)
+    assert not short.summary.equals(Alluvial.of(lab, "status", DAYS).summary)
+
+
+@pytest.mark.parametrize(("first", "warned"), [(date(2023, 8, 1), True), (EARLIER, False)])
+def test_a_class_that_was_empty_when_the_data_had_just_begun(
+    make_lab: MakeLab, first: date, warned: bool
+) -> None:
+    """The data begin in May 2023: nobody can have been silent for long by August."""
+    alluvial = Alluvial.of(make_lab(many(), language="en", **OPEN), "status", [first, date(2024, 6, 30)])
+    subtitle = alluvial.chart().to_dict()["title"]["subtitle"]
+    assert ("nobody was in Dormant, Lost, perhaps only" in subtitle) == warned
+
+
+def test_how_much_is_not_drawn(make_lab: MakeLab) -> None:
+    alluvial = Alluvial.of(make_lab(many(), language="en", **FIXED), "status", DAYS)
+    open_ = Alluvial.of(make_lab(many(), language="en", **OPEN), "status", DAYS)
+    share = 1 - alluvial.summary["customers"].sum() / open_.summary["customers"].sum()
+    assert 0 < share < 1
+    assert f"left out: {share:.1%} of all movement" in alluvial.chart().to_dict()["title"]["subtitle"]

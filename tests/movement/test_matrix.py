@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import polars as pl
 import pytest
 
+from crmlab.errors import ParamsError
 from crmlab.intervals import wilson
 from crmlab.lab import Lab
-from crmlab.movement import NEWCOMER, Movement
+from crmlab.movement import LEAVER, NEWCOMER, Movement, replay
+from crmlab.movement.alluvial import Alluvial
 from tests.movement.histories import EARLIER, EVERYBODY, FIXED, OPEN, many
 
 MakeLab = Callable[..., Lab]
@@ -117,3 +120,62 @@ def test_small_classes_are_drawn_together(make_lab: MakeLab, shop: Shop) -> None
     assert movement.moved("active", {"dormant", "lost"}) is None
     assert "–" in movement.shares_chart().to_dict()["title"]["text"]
     assert movement.chart().to_dict()["title"]["text"] == "Migration matrix: Customer status"
+
+
+def _feedback(n: int = 12) -> dict[str, str]:
+    """Return orders, and feedback of long ago from half of the customers that is forgotten since."""
+    said = [f"c{i:02},2023-05-01,{5 if i % 2 else 1},csat_1_5" for i in range(n)]
+    said += [f"c{i:02},2024-06-01,5,csat_1_5" for i in range(0, n, 2)]
+    orders = [f"c{i:02},2023-01-01,5" for i in range(n)]
+    return {
+        "orders": "\n".join(["customer_id,ordered_at,amount", *orders]) + "\n",
+        "feedback": "\n".join(["customer_id,given_on,score,scale", *said]) + "\n",
+    }
+
+
+def test_who_has_no_class_any_more_is_not_lost(make_lab: MakeLab, check_chart: Callable[..., None]) -> None:
+    """Satisfaction of a year ago is no satisfaction today: those customers leave, and are counted."""
+    lab = make_lab(_feedback(), language="en", **OPEN)
+    before, after = lab.classify("feedback", as_of=EARLIER), lab.classify("feedback")
+    movement = Movement(before, after)
+    assert movement.after_ids[-1] == LEAVER
+    then = dict(before.summary.select("label", "customers").iter_rows())
+    assert dict(zip(movement.before_ids, movement.row_totals, strict=True)) == {
+        **{name: then[name] for name in before.scheme.ids},
+        NEWCOMER: 0,
+    }
+    gone = movement.matrix.filter(pl.col("after") == LEAVER)
+    assert gone.select("before", "customers").rows() == [("satisfied", 6)]
+    check_chart(movement.chart(), "en", most_rows=16)
+    assert "No class any more" in json.dumps(movement.table().payload())
+    assert LEAVER not in movement.movers("any").summary["after"]
+    alluvial = Alluvial([before, after])
+    check_chart(alluvial.chart(), "en", most_rows=200)
+    assert alluvial.summary.filter(pl.col("after") == LEAVER)["customers"].to_list() == [6]
+
+
+def test_only_one_rule_on_two_days_in_order_can_be_compared(make_lab: MakeLab) -> None:
+    lab = make_lab(many(), **OPEN)
+    status, earlier = lab.classify("status"), lab.classify("status", as_of=EARLIER)
+    with pytest.raises(ParamsError, match="one classification on two days; given: 'rfm' and 'status'"):
+        status.compare(lab.classify("rfm", as_of=EARLIER))
+    with pytest.raises(ParamsError, match="2024-06-30, then 2024-03-31"):
+        earlier.compare(status)
+    with pytest.raises(ParamsError, match="2024-06-30, then 2024-06-30"):
+        status.compare(status)
+    with pytest.raises(ParamsError, match="differs in dormant_after_days"):
+        status.compare(lab.classify("status", as_of=EARLIER, dormant_after_days=30))
+    with pytest.raises(ParamsError, match="what it learned, and when"):
+        lab.classify("rfm").compare(lab.classify("rfm", as_of=EARLIER, learned_on=EARLIER))
+
+
+def test_replay_keeps_parameters_and_cut_points(make_lab: MakeLab) -> None:
+    lab = make_lab(many(), **OPEN)
+    short = lab.classify("status", dormant_after_days=20)
+    then = replay(short, EARLIER)
+    assert then.labels.equals(lab.classify("status", as_of=EARLIER, dormant_after_days=20).labels)
+    assert not then.labels.equals(lab.classify("status", as_of=EARLIER).labels)
+    assert Movement(then, short).matrix.height > 0
+    assert replay(short, short.as_of) is short
+    learned = lab.classify("rfm", learned_on=EARLIER)
+    assert replay(learned, EARLIER).classifier is learned.classifier

@@ -125,3 +125,27 @@ def test_what_changes_for_everybody_is_no_reason(make_lab: MakeLab, shop: dict[s
     assert movers._driver(moved, stayed) == ("gap", 2.0, 8.0, pytest.approx(0.2))
     # without anybody who stayed: age 0.6, gap 0.4, channel 0.5
     assert movers._driver(moved, stayed.clear()) == ("age", 5.0, 9.0, pytest.approx(0.3))
+
+
+def test_classes_without_an_order_have_no_worse_one(make_lab: MakeLab) -> None:
+    lab = make_lab(_baskets(), language="en", **OPEN)
+    movement = _movement(lab, "category-style")
+    assert not movement.ranked
+    movers = movement.movers()
+    assert movers.direction == "any"
+    assert movers.customers.height > 0
+    assert "whose class changed from 2024-03-31 to 2024-06-30" in str(movers.customers_table().caption)
+    with pytest.raises(ParamsError, match="no class of 'category-style' is better than others"):
+        movement.movers("down")
+    assert not any("have left it" in text.en for text in movement.alerts(best_left=0).texts)
+
+
+def _baskets() -> dict[str, str]:
+    """Return customers who bought one product again and again until April, and only others since."""
+    orders, lines = ["order_id,customer_id,ordered_at,amount"], ["order_id,product_id,category,amount"]
+    for i in range(20):
+        days = ["2024-01-05", "2024-02-05", "2024-03-05"] + ["2024-05-05"] * 8
+        for at, day in enumerate(days):
+            orders.append(f"{i}-{at},c{i:02},{day},10")
+            lines.append(f"{i}-{at},{'p' if at < 3 else f'q{at}'},{'tea' if at < 3 else f'k{at}'},10")
+    return {"orders": "\n".join(orders) + "\n", "order_lines": "\n".join(lines) + "\n"}

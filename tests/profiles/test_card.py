@@ -48,7 +48,7 @@ def _cards(lab: Lab) -> SegmentCards:
 def test_a_card_by_hand(make_lab: MakeLab) -> None:
     cards = _cards(make_lab(_company(), language="en", **OPEN)).cards()
     active, lost = cards.payload()["cards"]
-    assert (active["name"], lost["name"]) == ("Active (Customer status)", "Lost (Customer status)")
+    assert (active["name"], lost["name"]) == ("Active · Customer status", "Lost · Customer status")
     assert [value for value, _ in active["figures"]] == ["30", "60.0%", "¥6,000", "96.8%"]
     items = dict(active["items"])
     # 30 customers spent 6,000 in 60 orders; all 50 spent 6,200 in 80.
@@ -92,3 +92,14 @@ def test_movement_is_left_out_without_an_earlier_day(make_lab: MakeLab) -> None:
     lab = make_lab(_company(), language="en", **OPEN)
     (card,) = SegmentCards(lab.classify("status")).cards(["active"]).payload()["cards"]
     assert "Came and left" not in dict(card["items"])
+
+
+def test_movement_is_that_of_the_rule_on_the_card(make_lab: MakeLab) -> None:
+    """A lab classifies an earlier day as the study says; the card is of other parameters."""
+    lab = make_lab(_company(), language="en", **OPEN)
+    strict = lab.classify("status", dormant_after_days=10, lost_after_days=15)
+    said = SegmentCards(strict, lab.classify("status", as_of=date(2024, 3, 31))).cards(["lost"])
+    # 31 March is 16 days after the orders of the 15th: all 50 were lost by this rule, and so they are.
+    assert dict(said.payload()["cards"][0]["items"])["Came and left"].startswith(
+        "50 on 2024-03-31; since then 0 left"
+    )

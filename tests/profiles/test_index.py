@@ -180,7 +180,7 @@ def test_what_customers_wrote_and_what_is_sensitive_is_no_trait(make_lab: MakeLa
     assert list(Index(segmentation, extra=("income",)).dimensions) == ["income"]
     with pytest.raises(MissingFeaturesError, match="sensitive"):
         _ = Index(segmentation, extra=("religion",)).dimensions
-    with pytest.raises(ParamsError, match="remark is free text"):
+    with pytest.raises(ParamsError, match=r"remark tells of single persons \(free text\)"):
         _ = Index(segmentation, extra=("remark",)).dimensions
 
 
@@ -192,3 +192,67 @@ def test_city_tiers_have_names(make_lab: MakeLab) -> None:
     }
     tiers = Index(make_lab(tables, **OPEN).classify("status")).dimensions["city_tier"]
     assert [tiers.name(trait).zh for trait in tiers.traits] == ["一线城市", "新一线城市"]
+
+
+@pytest.mark.parametrize(
+    ("column", "why"), [("name", "personal"), ("birth_date", "personal"), ("customer_id", "code")]
+)
+def test_what_tells_of_persons_is_no_trait(make_lab: MakeLab, column: str, why: str) -> None:
+    rows = "".join(f"c{i},张三,1999-01-01,7.5\n" for i in range(20))
+    tables = {
+        "customers": f"customer_id,name,birth_date,score_of_last_year\n{rows}",
+        "orders": "customer_id,ordered_at,amount\n" + "".join(f"c{i},2024-06-01,5\n" for i in range(20)),
+    }
+    segmentation = make_lab(tables, **OPEN).classify("status")
+    with pytest.raises(ParamsError, match=rf"{column} tells of single persons \({why}\)"):
+        _ = Index(segmentation, extra=(column,)).dimensions
+    with pytest.raises(ParamsError, match="total_spend holds amounts or days"):
+        _ = Index(segmentation, extra=("total_spend",)).dimensions
+
+
+def test_a_trait_of_few_customers_is_not_told_by_its_share_of_all(make_lab: MakeLab) -> None:
+    """Two pensioners, both active: that nobody lost is one must not say how many there are."""
+    people = [("a", "1990-01-01")] * 20 + [("a", "1950-01-01")] * 2 + [("l", "1990-01-01")] * 20
+    births = [f"{state}{i},{day}" for i, (state, day) in enumerate(people)]
+    orders = [
+        f"{state}{i},{'2024-06-10' if state == 'a' else '2022-06-10'},10"
+        for i, (state, _) in enumerate(people)
+    ]
+    tables = {
+        "customers": "\n".join(["customer_id,birth_date", *births]) + "\n",
+        "orders": "\n".join(["customer_id,ordered_at,amount", *orders]) + "\n",
+    }
+    rows = Index(make_lab(tables, classifiers=OPEN["classifiers"]).classify("status")).summary
+    assert rows.filter(pl.col("dimension") == "age")["everybody"].drop_nulls().is_empty()
+
+
+def test_habits_of_few_cannot_be_computed_over_the_segments(make_lab: MakeLab) -> None:
+    """Two active customers buy by phone; shares of all and of the other segments would tell their orders."""
+    tables = _people({"女": 40}, {"女": 40})
+    lines = tables["orders"].splitlines()
+    lines += [f"l女{i},2022-06-13 20:00,10,电话" for i in range(9)]
+    lines += [f"a女{i},2024-06-10 10:00,10,电话" for i in range(2)]
+    lines += [f"d{i},2024-03-10 10:00,10,{'电话' if i % 3 else '门店'}" for i in range(30)]
+    tables["orders"] = "\n".join(lines) + "\n"
+    index = Index(make_lab(tables, classifiers=OPEN["classifiers"]).classify("status")).summary
+    channel = index.filter(pl.col("dimension") == "order_channel")
+    assert channel.filter(pl.col("label") == "active", pl.col("trait") == "电话")["share"].to_list() == [None]
+    hidden_of = channel.filter(pl.col("share").is_null()).group_by("trait").len()
+    assert hidden_of.height > 1
+    assert hidden_of["len"].min() > 1  # type: ignore[operator]
+
+
+def test_what_only_few_customers_have_is_not_named(make_lab: MakeLab) -> None:
+    tables = _people({"女": 40}, {"女": 40})
+    tables["orders"] += "a女1,2024-06-11 10:00,10,王芳手机\n"
+    segmentation = make_lab(tables, classifiers=OPEN["classifiers"]).classify("status")
+    assert segmentation.index().dimensions["order_channel"].traits == ["官网", "门店"]
+
+
+def test_few_customers_of_a_known_attribute_are_hidden_altogether(make_lab: MakeLab) -> None:
+    """Of the active only three genders are known: that no man is among them would tell those of women."""
+    tables = _people({"女": 3, "": 20}, {"女": 20, "男": 40, "其他": 30})
+    rows = Index(make_lab(tables, classifiers=OPEN["classifiers"]).classify("status")).summary
+    active = rows.filter(pl.col("dimension") == "gender", pl.col("label") == "active")
+    assert active.height == 3
+    assert active.select("share", "of").null_count().row(0) == (3, 3)

@@ -69,3 +69,22 @@ def test_few_customers_are_not_shown(make_lab: MakeLab) -> None:
     rhythm = Rhythm(make_lab(_orders(4), classifiers=OPEN["classifiers"]).classify("status"))
     assert isinstance(rhythm.chart("active"), Note)
     assert isinstance(rhythm.chart(), Note)
+
+
+def test_hours_without_orders_keep_their_place(make_lab: MakeLab) -> None:
+    """Nobody buys from noon to 18: the axis shows the gap, or the evening would follow the morning."""
+    rhythm = Rhythm(make_lab(_orders(), language="en", **OPEN).classify("status"))
+    for label in (None, "active"):
+        for layer in rhythm.chart(label).to_dict()["layer"]:
+            hours = ["18–21"] if label else ["9–12", "12–15", "15–18", "18–21"]
+            assert layer["encoding"]["y"]["scale"]["domain"][-len(hours) :] == hours
+            assert len(layer["encoding"]["x"]["scale"]["domain"]) == 7
+
+
+def test_blocks_of_few_customers_are_not_shown(make_lab: MakeLab) -> None:
+    tables = _orders()
+    tables["orders"] += "a0,2024-06-05T12:00:00+08:00,5\na1,2024-06-06T12:00:00+08:00,5\n"
+    rhythm = Rhythm(make_lab(tables, classifiers=OPEN["classifiers"]).classify("status"))
+    (data,) = rhythm.chart().to_dict()["datasets"].values()
+    shown = {(row["day"], row["hour"]): row["text"] for row in data}
+    assert shown["周三", "12–15"] == shown["周四", "12–15"] == "–"

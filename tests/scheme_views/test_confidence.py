@@ -37,6 +37,12 @@ def test_small_classes_are_together(lab: Any) -> None:
     assert summary.select("label", "customers").rows() == [("good", 30), ("few", 30)]
 
 
+def test_one_class_is_not_said_to_be_the_largest(lab: Any) -> None:
+    title = ConfidenceView(segmentation(lab, Unsure(told={"good": 60}))).chart().to_dict()["title"]["text"]
+    assert "75" in str(title)
+    assert "100" not in str(title)
+
+
 def test_too_few(make_lab: Callable[..., Any]) -> None:
     found = ConfidenceView(segmentation(make_lab(tables(3), "segmentation"), Unsure()))
     assert isinstance(found.chart(), Note)

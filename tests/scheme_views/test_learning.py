@@ -60,11 +60,34 @@ def test_only_figures_that_were_judged_are_shown(lab: Any) -> None:
         "Number of segments",
         "Stability",
         "Share of the smallest segment",
-        "Silhouette (for information only)",
+        "Silhouette",
         "Verdict",
     ]
     assert [row[-1] for row in shown["rows"]] == ["not stable", "chosen: stable"]
     assert found.chart().to_dict()["title"]["text"] == "3 segments were chosen: stable"
+
+
+def test_the_note_tells_what_the_silhouette_decided_and_of_no_figure_that_was_not_judged(lab: Any) -> None:
+    class Past(Found):
+        def choice(self) -> pl.DataFrame:
+            return super().choice().with_columns(separation=pl.lit(0.2))
+
+    alone, past = (Learning(segmentation(lab, each)) for each in (Found(), Past()))
+    assert "the silhouette tells apart only candidates" in alone.table().payload()["note"]
+    assert "eparation" not in alone.table().payload()["note"]
+    assert "decides nothing" in past.table().payload()["note"]
+    assert "Separation is" in past.table().payload()["note"]
+    assert "eparation" not in str(alone.chart().to_dict()["title"])
+
+
+def test_rules_that_are_the_segments_are_not_called_approximate(lab: Any) -> None:
+    class Exact(Told):
+        surrogate_: ClassVar[Mapping[str, Any]] = {"exact": True}
+
+    shown = Learning(segmentation(lab, Exact())).rules_table().payload()
+    assert [column["title"] for column in shown["columns"]][-1] == "Rule"
+    assert "pproximat" not in str(shown)
+    assert "every customer meets exactly one" in shown["note"]
 
 
 def test_rules_come_with_their_fidelity(lab: Any) -> None:

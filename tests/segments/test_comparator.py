@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
+import polars as pl
 import pytest
 
 from crmlab import registry
 from crmlab.errors import ParamsError
+from crmlab.estimators import Classifier
 from crmlab.lab import Lab
-from crmlab.labels import Text
+from crmlab.labels import UNCLASSIFIED, Label, Scheme, Text
 from crmlab.segments.comparator import Contender, SchemeComparison
 from crmlab.segments.separation import Estimate
-from crmlab_plugins.abc_value import AbcValue
+from crmlab_plugins.schemes.abc_value import AbcValue
 
 QUICK: dict[str, Any] = {"resamples": 4}
 NAMES = ("rfm", "abc", "status")
@@ -111,21 +114,178 @@ def test_schemes_without_data_and_broken_ones_are_listed(lab: Lab) -> None:
     assert len(found.table().payload()["rows"]) == 3
 
 
-class Again(AbcValue):
-    """ABC under another name."""
-
-    title: ClassVar[Text] = Text("又一个", "Again")
-    alias_of: ClassVar[str] = "abc"
-
-
-def test_an_alias_is_not_compared_as_if_it_were_new(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, type[Classifier]], None]:
+    """Return a function that registers a classifier for this test alone."""
     monkeypatch.setattr(registry.classifiers, "_session", dict(registry.classifiers._session))
-    registry.classifiers.register("again")(Again)
+
+    def add(name: str, plugin: type[Classifier]) -> None:
+        registry.classifiers.register(name)(plugin)
+
+    return add
+
+
+def test_an_alias_is_not_compared_as_if_it_were_new(
+    lab: Lab, register: Callable[[str, type[Classifier]], None]
+) -> None:
+    class Again(AbcValue):  # type: ignore[misc,valid-type]
+        """ABC under another name."""
+
+        title: ClassVar[Text] = Text("又一个", "Again")
+        alias_of: ClassVar[str] = "abc"
+
+    register("again", Again)
     both = SchemeComparison(lab, ("abc", "again"), **QUICK)
     assert list(both.qualities) == ["abc"]
     assert AbcValue.title.en in both.summary.filter(scheme="again")["en"][0]
     alone = SchemeComparison(lab, ("again",), **QUICK)
     assert list(alone.qualities) == ["again"]
+
+
+class Split(Classifier):
+    """Two classes by a number that the id of a customer holds."""
+
+    title: ClassVar[Text] = Text("按编号", "By id")
+    needs: ClassVar[Text] = Text("客户", "customers")
+    scheme: ClassVar[Scheme] = Scheme(
+        "split", "按编号", "By id", (Label("a", "甲", "A"), Label("b", "乙", "B"))
+    )
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """One column, which is not looked at."""
+        return ("order_count",)
+
+    @staticmethod
+    def first(number: pl.Expr) -> pl.Expr:
+        """Say who is in the first class."""
+        raise NotImplementedError
+
+    def _predict(self, features: pl.DataFrame) -> pl.Series:
+        first = self.first(pl.col("customer_id").str.slice(1).cast(pl.Int64))
+        return features.select(label=pl.when(first).then(pl.lit("a")).otherwise(pl.lit("b"))).to_series()
+
+
+class Noise(Split):
+    """Halves that have nothing to do with what customers do."""
+
+    @staticmethod
+    def first(number: pl.Expr) -> pl.Expr:
+        """Take every other three."""
+        return number // 3 % 2 == 0
+
+
+class Sliver(Split):
+    """A few of the best against everybody else."""
+
+    @staticmethod
+    def first(number: pl.Expr) -> pl.Expr:
+        """Take six of those who buy most."""
+        return (number % 3 == 0) & (number < 18)
+
+
+class Broken(Split):
+    """A plugin that stumbles over a customer's data, and quotes it."""
+
+    @staticmethod
+    def first(number: pl.Expr) -> pl.Expr:
+        """Stumble."""
+        raise ValueError("cannot read 13800000000")
+
+
+class Partial(Split):
+    """Halves by what customers do, of two in five of them; the others have no class."""
+
+    @staticmethod
+    def first(number: pl.Expr) -> pl.Expr:
+        """Take those who buy most."""
+        return number % 3 == 0
+
+    def _predict(self, features: pl.DataFrame) -> pl.Series:
+        known = features["customer_id"].str.slice(1).cast(pl.Int64) < 96
+        return super()._predict(features).zip_with(known, pl.Series([UNCLASSIFIED.id]))
+
+
+class Fickle(Split):
+    """A class that depends on who was there when it was learned."""
+
+    def _fit(self, features: pl.DataFrame) -> None:
+        self.kind_ = int(features["order_count"].sum()) % 3
+
+    def _predict(self, features: pl.DataFrame) -> pl.Series:
+        number = features["customer_id"].str.slice(1).cast(pl.Int64)
+        return (number % 3 == self.kind_).replace_strict({True: "a", False: "b"}, return_dtype=pl.String)
+
+
+def test_a_scheme_for_few_and_one_that_does_not_hold_are_not_recommended(
+    lab: Lab, register: Callable[[str, type[Classifier]], None]
+) -> None:
+    register("partial", Partial)
+    register("fickle", Fickle)
+    found = SchemeComparison(lab, ("partial", "fickle"), **QUICK)
+    rows = {row["scheme"]: row for row in found.summary.iter_rows(named=True)}
+    assert found.recommended is None
+    assert "fewer than 50% of those who bought have a class" in rows["partial"]["en"]
+    assert "learned from other customers it changes" in rows["fickle"]["en"]
+    # It separates nothing among those without a class.
+    whole = found.qualities["partial"].separation.explained.value
+    assert rows["partial"]["coverage"] == 0.4
+    assert rows["partial"]["separation"] == pytest.approx(whole * 0.4)
+
+
+def test_noise_a_sliver_and_a_broken_plugin_are_not_recommended(
+    lab: Lab, register: Callable[[str, type[Classifier]], None]
+) -> None:
+    for name, plugin in (("noise", Noise), ("sliver", Sliver), ("broken", Broken)):
+        register(name, plugin)
+    found = SchemeComparison(lab, ("noise", "sliver", "broken"), **QUICK)
+    rows = {row["scheme"]: row for row in found.summary.iter_rows(named=True)}
+    assert found.recommended is None
+    assert rows["noise"]["position"] == rows["sliver"]["position"] == "not_eligible"
+    assert "cannot be told apart" in rows["noise"]["en"]
+    assert rows["sliver"]["low"] > 0
+    assert "large enough to work with" in rows["sliver"]["en"]
+    assert rows["broken"]["position"] == "not_compared"
+    assert "ValueError" in rows["broken"]["en"]
+    assert "138" not in rows["broken"]["en"]
+    beside = SchemeComparison(lab, ("abc", "noise", "sliver"), **QUICK)
+    assert beside.recommended is not None
+    assert beside.recommended.name == "abc"
+
+
+def test_a_difference_that_is_real_and_tiny_is_not_recommended(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Very many customers prove any difference; below Cohen's small effect it is of no use."""
+    contender = SchemeComparison(lab, ("abc",), **QUICK).contenders[0]
+    assert contender.quality is not None
+    tiny = replace(
+        contender.quality.separation,
+        estimates={"spend": Estimate(0.008, 0.002, 0.014), "return": Estimate(0.05, 0.01, 0.09)},
+    )
+    monkeypatch.setattr("crmlab.segments.quality.separation", lambda *_, **__: tiny)
+    found = SchemeComparison(lab, ("abc",), **QUICK)
+    assert found.recommended is None
+    assert "hardly differ" in found.summary["en"][0]
+
+
+def test_attributes_without_a_date_are_warned_of(
+    make_lab: Callable[..., Lab], habits: dict[str, str]
+) -> None:
+    """A grade that was written down after the fact separates perfectly, and says nothing."""
+    grades = "".join(f"c{n:03d},{'ABC'[n % 3]}\n" for n in range(240))
+    lab = make_lab(habits | {"customers": "customer_id,grade\n" + grades}, "segmentation", language="en")
+    found = SchemeComparison(lab, ("grade", "abc"), **QUICK)
+    by_name = {each.name: each for each in found.contenders}
+    assert by_name["abc"].caution is None
+    caution = by_name["grade"].caution
+    assert caution is not None
+    assert caution.en in (found.qualities["grade"].table().note or Text("", "")).en
+    assert "without a date" in (found.table().note or Text("", "")).en
+    assert "without a date" not in (SchemeComparison(lab, ("abc",), **QUICK).table().note or Text("", "")).en
+    alone = SchemeComparison(lab, ("grade",), **QUICK)
+    assert alone.recommended is not None
+    assert caution.zh in alone.explain().zh
 
 
 def test_nothing_is_recommended_where_nothing_can_be_told(

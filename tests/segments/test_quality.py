@@ -15,6 +15,7 @@ from crmlab.lab import Lab
 from crmlab.labels import Label, Scheme, Text
 from crmlab.segments.checks import TESTS
 from crmlab.segments.quality import SegmentQuality
+from crmlab.segments.structure import Evidence, Structure
 from crmlab.segments.verdicts import VERDICTS, Check
 from crmlab.view.texts import texts
 
@@ -48,6 +49,39 @@ def test_a_good_scheme(quality: Callable[..., SegmentQuality]) -> None:
     told = " ".join(finding.text.en for finding in found.findings())
     assert "is useful" in told
     assert "chance does not make" in told
+
+
+def _evidence(on: Any, effect: float, p: float) -> Evidence:
+    return Evidence(on, effect, 0.01, p, 0.05, 999, 240)
+
+
+@pytest.mark.parametrize(
+    ("structure", "control", "said"),
+    [
+        (Structure(_evidence("spend", 0.3, 0.001), None), Structure(None, None), "chance does not make;"),
+        (Structure(_evidence("spend", 0.3, 1.0), None), Structure(None, None), "no structure"),
+        (
+            Structure(_evidence("spend", 0.3, 1.0), _evidence("inputs", 0.3, 0.05)),
+            Structure(None, None),
+            "how its inputs go together",
+        ),
+        (
+            Structure(_evidence("spend", 0.3, 0.001), None),
+            Structure(_evidence("spend", 0.3, 0.001), None),
+            "its control failed",
+        ),
+    ],
+)
+def test_what_is_said_of_reality_is_what_the_checks_found(
+    quality: Callable[..., SegmentQuality], structure: Structure, control: Structure, said: str
+) -> None:
+    found = quality("abc")
+    found.structure, found.control = structure, control
+    assert said in found.findings()[0].text.en
+    check = found.check("null_check")
+    assert check is not None
+    assert ("p = 1." in check.text.en) is (structure.verdict == "no_structure")
+    assert "p = 1.." not in check.text.en
 
 
 def test_every_row_is_said_in_both_languages(quality: Callable[..., SegmentQuality]) -> None:
@@ -152,6 +186,7 @@ def test_a_plugin_that_breaks_stops_no_other_test(
     row = found.summary.filter(test="ari").row(0, named=True)
     assert row["verdict"] == "unknown"
     assert "KeyError" in row["en"]
+    assert "no more" not in row["en"]  # what a plugin of others says may hold a customer's data
     assert found.check("classes") is not None
 
 

@@ -14,7 +14,7 @@ from scipy.stats import contingency, f_oneway
 
 from crmlab.lab import Lab
 from crmlab.labels import Label, Scheme
-from crmlab.segments.separation import CATEGORIES, cramers_v, eta_squared, measured, separation
+from crmlab.segments.separation import CATEGORIES, cramers_v, eta_squared, measured, separation, undated
 
 ROWS = st.lists(
     st.tuples(st.sampled_from("abc"), st.integers(0, 50), st.sampled_from("xy")), min_size=4, max_size=80
@@ -172,6 +172,28 @@ def test_habits_tell_what_comes(make_lab: Callable[..., Lab], habits: dict[str, 
     assert found.known.height == 240
     assert found.claims == {"revenue": "holds"}
     assert found.estimates["spend"].low > 0.5
+
+
+def test_only_those_who_had_bought_are_looked_at(
+    make_lab: Callable[..., Lab], habits: dict[str, str]
+) -> None:
+    """Whoever is only listed buys nothing: to tell them apart is no merit of a scheme."""
+    listed = "".join(f"c{n:03d},{'AB'[n < 240]}\n" for n in range(480))
+    lab = make_lab(habits | {"customers": "customer_id,grade\n" + listed}, "segmentation")
+    assert lab.classify("grade").labels.height == 480
+    found = separation(lab, "grade", 90)
+    assert found.known.height == 240
+    assert "one class" in found.reasons["spend"].en
+
+
+def test_inputs_that_never_change_are_named() -> None:
+    then = pl.DataFrame(
+        {"customer_id": ["a", "b", "c"], "grade": ["x", "y", None], "n": [1, 2, 3], "k": [1] * 3}
+    )
+    now = pl.DataFrame(
+        {"customer_id": ["b", "a", "d", "c"], "grade": ["y", "x", "z", None], "n": [2, 5, 1, 3]}
+    )
+    assert undated(then, now.with_columns(k=pl.lit(1))) == ("grade",)
 
 
 def test_what_came_later_is_not_learned_from(make_lab: Callable[..., Lab], habits: dict[str, str]) -> None:

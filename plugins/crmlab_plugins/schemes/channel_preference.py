@@ -96,9 +96,11 @@ class ChannelPreference(Classifier):
             return Text("", "")
         name = CHANNELS[self.common_channel_]
         return Text(
-            f"{self.common_share_:.0%} 的客户归入{name.zh}：除这一共同倾向外，数据看不出个人偏好，不足以按人区分渠道。",
-            f" {self.common_share_:.0%} of the customers are in {name.en}: beyond that common leaning the data "
-            "shows no preference of single customers, so it gives no ground to choose channels one by one.",
+            f"{self.common_share_:.0%} 的客户归入{name.zh}："
+            "除这一共同倾向外，数据看不出个人偏好，不足以按人区分渠道。",
+            f" {self.common_share_:.0%} of the customers are in {name.en}: beyond that common leaning the "
+            "data shows no preference of single customers, and gives no ground to choose channels one by "
+            "one.",
         )
 
     def _check_params(self) -> None:

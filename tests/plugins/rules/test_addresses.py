@@ -129,6 +129,7 @@ def test_names_that_places_share(address: str, province: str | None, city: str |
         "Unknown St 5",
         "Nanjing Road 5",
         "吉林大路1号",
+        "兰州拉面馆",
         "建国路5号大连市场",
         "建国路5号 西安饭店",
     ],
