@@ -32,7 +32,7 @@ test: $(DEV) ## run every check and test · 运行全部检查与测试
 	  echo 'make test opens the reports in a browser and found none.' >&2; \
 	  echo 'Install Chromium and Chinese fonts, on Debian or Ubuntu: sudo apt-get install chromium fonts-noto-cjk' >&2; exit 1; }
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
 lint: $(DEV) ## style and types · 代码风格与类型
 	@$(BIN)/ruff check .

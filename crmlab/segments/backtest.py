@@ -128,6 +128,10 @@ class Backtest:
 
         return recommend(self, target_precision, cost_ratio, horizon)
 
+    def note(self) -> Note:
+        """Show what the table says, in sentences."""
+        return Note(self.explain(), self.lab.language)
+
     def explain(self) -> Text:
         """Return what the table shows, in sentences: the rule in use, rules by cadence, long fixed limits."""
         if self.main is None:

@@ -23,6 +23,7 @@ from crmlab.segments.stability import Stability, bootstrap_stability
 from crmlab.segments.structure import Structure, null_check
 from crmlab.segments.surrogate import Surrogate, surrogate
 from crmlab.segments.verdicts import UNKNOWN, Check, known, listed
+from crmlab.view.findings import Note
 from crmlab.view.numbers import count, percent
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import joined, say, texts
@@ -203,6 +204,10 @@ class SegmentQuality:
             ),
             language=language,
         )
+
+    def note(self) -> Note:
+        """Show the findings."""
+        return Note(joined(*(finding.text for finding in self.findings())), self._lab.language)
 
     def findings(self) -> list[Finding]:
         """Say in a sentence whether the segmentation is real, and in one whether it is useful."""

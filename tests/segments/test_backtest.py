@@ -133,6 +133,7 @@ def test_too_short_a_history_is_said(shop_lab: Callable[..., Lab]) -> None:
     assert isinstance(backtest.chart(), Note)
     assert isinstance(backtest.table(), Note)
     assert "太短" in backtest.explain().zh
+    assert backtest.note().plain() == backtest.explain().to(backtest.lab.language)
     with pytest.raises(ParamsError, match="too short"):
         backtest.recommended(cost_ratio=2)
 

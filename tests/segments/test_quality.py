@@ -47,6 +47,8 @@ def test_a_good_scheme(quality: Callable[..., SegmentQuality]) -> None:
     assert verdicts["category"] == "unknown"
     assert dict(quality("abc").summary.select("test", "verdict").iter_rows())["smallest"] == "too_small"
     told = " ".join(finding.text.en for finding in found.findings())
+    language = found.segmentation.lab.language
+    assert all(finding.text.to(language) in found.note().plain() for finding in found.findings())
     assert "is useful" in told
     assert "chance does not make" in told
 
