@@ -10,7 +10,7 @@ import polars as pl
 from crmlab.data.privacy import mask_text
 from crmlab.intervals import z_value
 from crmlab.summary import day_number
-from crmlab.view import charts
+from crmlab.view import chart_parts, charts
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import joined, say, texts
 
@@ -183,7 +183,7 @@ class Profiles:
             value_format=",.0f",
             tooltips=[("text", words["index"])],
             diverging_at=100,
-            row_height=charts.ROW,
+            row_height=chart_parts.ROW,
             x_angle=-30,
         )
 

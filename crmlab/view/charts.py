@@ -7,27 +7,20 @@ readers who can't see it. Bars stand in the order of the frame. No chart takes a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
-import polars.selectors as cs
 
 from crmlab.labels import Language, Score, Text
 from crmlab.view import theme
+from crmlab.view.chart_parts import ROW, Tips, drawable, finished, order_of, tips_of, words_in
 from crmlab.view.numbers import percent
-from crmlab.view.texts import texts
 
 if TYPE_CHECKING:
     import altair as alt
 
-ROW = 34
-"""Height of one bar row in pixels."""
-
 _SMALLEST_LABEL = 0.05
 """A part of a bar that is smaller carries no number: it would not fit."""
-
-Tips = Sequence[tuple[str, Text]]
-"""What a tooltip shows: (column, its name)."""
 
 
 def paired_bars(
@@ -39,9 +32,9 @@ def paired_bars(
     """
     import altair as alt
 
-    words = _words(language)
-    names, measures = _order(frame, "name"), _order(frame, "measure")
-    base = alt.Chart(_data(frame)).encode(
+    words = words_in(language)
+    names, measures = order_of(frame, "name"), order_of(frame, "measure")
+    base = alt.Chart(drawable(frame)).encode(
         y=alt.Y("name:N", sort=names, title=name_title.to(language)),
         yOffset=alt.YOffset("measure:N", sort=measures),
     )
@@ -63,7 +56,7 @@ def paired_bars(
         ],
     )
     whiskers = base.mark_rule(strokeWidth=1.2, color=theme.INK, opacity=0.7).encode(x="low:Q", x2="high:Q")
-    chart: alt.LayerChart = _finished(bars + whiskers, title, subtitle, language, height=ROW * len(names))
+    chart: alt.LayerChart = finished(bars + whiskers, title, subtitle, language, height=ROW * len(names))
     return chart
 
 
@@ -99,7 +92,7 @@ def heat_map(
         reach = reach or 1.0
         scale = alt.Scale(range=list(theme.DIVERGING), domain=[diverging_at - reach, diverging_at + reach])
         dark = abs(alt.datum[value] - diverging_at) > reach * 0.7
-    base = alt.Chart(_data(frame)).encode(
+    base = alt.Chart(drawable(frame)).encode(
         x=alt.X(
             f"{x}:N",
             sort=list(x_order),
@@ -114,14 +107,14 @@ def heat_map(
             alt.Tooltip(f"{y}:N", title=y_title.to(language)),
             alt.Tooltip(f"{x}:N", title=x_title.to(language)),
             alt.Tooltip(f"{value}:Q", title=value_title.to(language), format=value_format),
-            *_tips(tooltips, language),
+            *tips_of(tooltips, language),
         ],
     )
     numbers = base.mark_text(fontSize=12).encode(
         text=alt.Text("text:N"), color=alt.condition(dark, alt.value("#ffffff"), alt.value(theme.INK))
     )
     height = row_height * len(y_order)
-    chart: alt.LayerChart = _finished(cells + numbers, title, subtitle, language, height=height)
+    chart: alt.LayerChart = finished(cells + numbers, title, subtitle, language, height=height)
     return chart
 
 
@@ -134,9 +127,9 @@ def pareto_curve(
     """
     import altair as alt
 
-    words = _words(language)
+    words = words_in(language)
     axis = alt.Axis(format=".0%", tickCount=5)
-    base = alt.Chart(_data(frame)).encode(
+    base = alt.Chart(drawable(frame)).encode(
         x=alt.X("customer_share:Q", title=words["pareto_x"], axis=axis, scale=alt.Scale(domain=[0, 1])),
         y=alt.Y(
             "value_share:Q", title=words["pareto_y"], axis=axis, scale=alt.Scale(domain=[0, 1], clamp=True)
@@ -161,7 +154,7 @@ def pareto_curve(
         mark = alt.Chart(place).encode(x="x:Q", y="y:Q")
         label = mark.mark_text(align="left", dx=12, dy=10, color=theme.INK, fontWeight="bold", fontSize=13)
         layers = layers + mark.mark_point(size=110, color=theme.BAD) + label.encode(text="text:N")
-    chart: alt.LayerChart = _finished(layers, title, subtitle, language, height=340)
+    chart: alt.LayerChart = finished(layers, title, subtitle, language, height=340)
     return chart
 
 
@@ -177,8 +170,8 @@ def share_bars(
     """Draw one full-width bar per ``group``, split by the ``count`` of each ``name``."""
     import altair as alt
 
-    words = _words(language)
-    names, groups = _order(frame, "name"), _order(frame, "group")
+    words = words_in(language)
+    names, groups = order_of(frame, "name"), order_of(frame, "group")
     whole = pl.col("count").sum().over("group")
     share = pl.when(whole > 0).then(pl.col("count") / whole).otherwise(0.0)
     inks = {name: theme.ink_on(colour) for name, colour in zip(names, colours, strict=True)}
@@ -190,7 +183,7 @@ def share_bars(
         .then(pl.col("share").map_elements(percent, return_dtype=pl.String))
         .otherwise(pl.lit("")),
     )
-    base = alt.Chart(_data(shares)).encode(
+    base = alt.Chart(drawable(shares)).encode(
         y=alt.Y("group:N", sort=groups, title=group_title.to(language)), order=alt.Order("place:Q")
     )
     bars = base.mark_bar(cornerRadius=0, size=34).encode(
@@ -218,7 +211,7 @@ def share_bars(
     numbers = base.mark_text(fontWeight="bold", fontSize=12).encode(
         x="middle:Q", text="label:N", color=alt.Color("ink:N", scale=None)
     )
-    chart: alt.LayerChart = _finished(bars + numbers, title, subtitle, language, height=52 * len(groups))
+    chart: alt.LayerChart = finished(bars + numbers, title, subtitle, language, height=52 * len(groups))
     return chart
 
 
@@ -229,10 +222,10 @@ def diverging_bars(frame: pl.DataFrame, title: Text, subtitle: Text, language: L
     """
     import altair as alt
 
-    words = _words(language)
-    names = _order(frame, "name")
+    words = words_in(language)
+    names = order_of(frame, "name")
     sides = [words["negative"], words["positive"]]
-    bars = alt.Chart(_data(frame)).mark_bar()
+    bars = alt.Chart(drawable(frame)).mark_bar()
     drawn = bars.encode(
         y=alt.Y("name:N", sort=names, title=words["theme"]),
         x=alt.X(
@@ -254,7 +247,7 @@ def diverging_bars(frame: pl.DataFrame, title: Text, subtitle: Text, language: L
             alt.Tooltip("share:Q", title=words["share"], format=".1%"),
         ],
     )
-    chart: alt.Chart = _finished(drawn, title, subtitle, language, height=28 * len(names))
+    chart: alt.Chart = finished(drawn, title, subtitle, language, height=28 * len(names))
     return chart
 
 
@@ -267,10 +260,10 @@ def interval_line(
     """
     import altair as alt
 
-    words = _words(language)
-    periods = _order(frame, "period")
+    words = words_in(language)
+    periods = order_of(frame, "period")
     angle = -35 if len(periods) > 6 else 0
-    base = alt.Chart(_data(frame)).encode(
+    base = alt.Chart(drawable(frame)).encode(
         x=alt.X("period:N", sort=periods, title=words["period"], axis=alt.Axis(labelAngle=angle))
     )
     band = base.mark_bar(color=theme.SEQUENTIAL[1], size=18, cornerRadius=3).encode(
@@ -295,7 +288,7 @@ def interval_line(
     )
     labels = base.mark_text(dy=4, baseline="top", color=theme.MUTED, fontSize=11)
     layers = band + line + points + labels.encode(y=alt.value(0), text="n:N")
-    chart: alt.LayerChart = _finished(layers, title, subtitle, language, height=300)
+    chart: alt.LayerChart = finished(layers, title, subtitle, language, height=300)
     return chart
 
 
@@ -311,15 +304,15 @@ def signed_bars(
     """Draw a signed ``value`` per ``name``, orange below zero and teal above."""
     import altair as alt
 
-    names = _order(frame, "name")
-    bars = alt.Chart(_data(frame)).mark_bar()
+    names = order_of(frame, "name")
+    bars = alt.Chart(drawable(frame)).mark_bar()
     drawn = bars.encode(
         y=alt.Y("name:N", sort=names, title=name_title.to(language)),
         x=alt.X("value:Q", title=x_title.to(language), axis=alt.Axis(tickCount=6)),
         color=alt.condition(alt.datum.value > 0, alt.value(theme.GOOD), alt.value(theme.BAD)),
-        tooltip=_tips(tooltips, language),
+        tooltip=tips_of(tooltips, language),
     )
-    chart: alt.Chart = _finished(drawn, title, subtitle, language, height=24 * len(names))
+    chart: alt.Chart = finished(drawn, title, subtitle, language, height=24 * len(names))
     return chart
 
 
@@ -335,14 +328,14 @@ def bars(
     """Draw one share (``value``) per ``name`` with the ``label`` written at its end."""
     import altair as alt
 
-    names = _order(frame, "name")
-    base = alt.Chart(_data(frame)).encode(
+    names = order_of(frame, "name")
+    base = alt.Chart(drawable(frame)).encode(
         y=alt.Y("name:N", sort=names, title=name_title.to(language)),
         x=alt.X("value:Q", title=x_title.to(language), axis=alt.Axis(format=".0%", tickCount=5)),
     )
-    drawn = base.mark_bar().encode(tooltip=_tips(tooltips, language))
+    drawn = base.mark_bar().encode(tooltip=tips_of(tooltips, language))
     labels = base.mark_text(align="left", dx=5, color=theme.INK).encode(text="label:N")
-    chart: alt.LayerChart = _finished(drawn + labels, title, subtitle, language, height=ROW * len(names))
+    chart: alt.LayerChart = finished(drawn + labels, title, subtitle, language, height=ROW * len(names))
     return chart
 
 
@@ -350,8 +343,8 @@ def score_distribution(frame: pl.DataFrame, score: Score, title: Text, language:
     """Draw customers per bin (``low``, ``high``, ``count``)."""
     import altair as alt
 
-    words = _words(language)
-    bars = alt.Chart(_data(frame)).mark_bar()
+    words = words_in(language)
+    bars = alt.Chart(drawable(frame)).mark_bar()
     drawn = bars.encode(
         x=alt.X("low:Q", title=score.text.to(language)),
         x2="high:Q",
@@ -362,37 +355,5 @@ def score_distribution(frame: pl.DataFrame, score: Score, title: Text, language:
             alt.Tooltip("count:Q", title=words["customers"], format=",d"),
         ],
     )
-    chart: alt.Chart = _finished(drawn, title, score.text, language, height=260)
+    chart: alt.Chart = finished(drawn, title, score.text, language, height=260)
     return chart
-
-
-def _words(language: Language) -> dict[str, str]:
-    return {key: text.to(language) for key, text in texts().items()}
-
-
-def _data(frame: pl.DataFrame) -> pl.DataFrame:
-    """Write NaN as null: a page cannot read it."""
-    return frame.with_columns(cs.float().fill_nan(None))
-
-
-def _order(frame: pl.DataFrame, column: str) -> list[str]:
-    return frame[column].unique(maintain_order=True).to_list()
-
-
-def _tips(tooltips: Tips, language: Language) -> list[alt.Tooltip]:
-    import altair as alt
-
-    return [alt.Tooltip(column, title=name.to(language)) for column, name in tooltips]
-
-
-def _finished(chart: Any, title: Text, subtitle: Text, language: Language, height: int) -> Any:
-    import altair as alt
-
-    said = title.to(language)
-    below = subtitle.to(language)
-    return chart.properties(
-        title=alt.Title(said, subtitle=below),
-        description=f"{said} {below}",
-        width="container",
-        height=max(height, ROW),
-    )

@@ -11,7 +11,7 @@ import polars as pl
 
 from crmlab.labels import Language, Text
 from crmlab.view import theme
-from crmlab.view.charts import _finished
+from crmlab.view.chart_parts import finished
 from crmlab.view.texts import texts
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def alluvial(
         text=alt.Text("inside:N"),
         opacity=alt.condition(_WIDE, alt.value(1), alt.value(0)),
     )
-    chart: alt.LayerChart = _finished(
+    chart: alt.LayerChart = finished(
         (drawn + blocks + labels).resolve_axis(y="independent"), title, subtitle, language, height
     )
     return chart
@@ -255,7 +255,7 @@ def flow_bars(
         opacity=alt.condition(f"width / {max(1, len(periods))} > 30", alt.value(1), alt.value(0)),
     )
     line = alt.Chart(pl.DataFrame({"zero": [0]})).mark_rule(color=theme.INK, strokeWidth=1).encode(y="zero:Q")
-    chart: alt.LayerChart = _finished(bars + numbers + line, title, subtitle, language, 340)
+    chart: alt.LayerChart = finished(bars + numbers + line, title, subtitle, language, 340)
     return chart
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from crmlab.labels import Language, Text
 from crmlab.view import theme
-from crmlab.view.charts import _data, _finished, _order
+from crmlab.view.chart_parts import drawable, finished, order_of
 from crmlab.view.tables import MISSING
 from crmlab.view.texts import texts
 
@@ -35,7 +35,7 @@ def index_map(
     ``frame``: ``trait_name``, ``name``, ``index``, ``low``, ``high``, ``share``, ``everybody``, ``telling``.
     """
     words = texts()
-    names = _order(frame, "name")
+    names = order_of(frame, "name")
     cells, numbers = _cells(
         frame,
         {
@@ -44,7 +44,7 @@ def index_map(
             "title": segment_title.to(language),
             "angle": -40 if len(names) > 3 else 0,
         },
-        {"field": "trait_name", "all": _order(frame, "trait_name"), "title": trait_title.to(language)},
+        {"field": "trait_name", "all": order_of(frame, "trait_name"), "title": trait_title.to(language)},
         [
             ("trait_name", trait_title, ""),
             ("name", segment_title, ""),
@@ -57,7 +57,7 @@ def index_map(
         language,
     )
     height = 30 * frame["trait_name"].n_unique()
-    chart: alt.LayerChart = _finished(cells + numbers, title, subtitle, language, height)
+    chart: alt.LayerChart = finished(cells + numbers, title, subtitle, language, height)
     return chart
 
 
@@ -86,7 +86,7 @@ def week_index(
         ],
         language,
     )
-    chart: alt.LayerChart = _finished(cells + numbers, title, subtitle, language, 32 * len(hours))
+    chart: alt.LayerChart = finished(cells + numbers, title, subtitle, language, 32 * len(hours))
     return chart
 
 
@@ -106,7 +106,7 @@ def week_shares(
 
     words = texts()
     top = max((float(share) for share in frame["share"].drop_nulls()), default=0.0)
-    base = alt.Chart(_data(frame)).encode(
+    base = alt.Chart(drawable(frame)).encode(
         x=alt.X(
             "day:N",
             scale=alt.Scale(domain=list(days)),
@@ -129,7 +129,7 @@ def week_shares(
         text="text:N",
         color=alt.condition(alt.datum.share > top * 0.55, alt.value("#ffffff"), alt.value(theme.INK)),
     )
-    chart: alt.LayerChart = _finished(cells + numbers, title, subtitle, language, 32 * len(hours))
+    chart: alt.LayerChart = finished(cells + numbers, title, subtitle, language, 32 * len(hours))
     return chart
 
 
@@ -157,7 +157,7 @@ def _cells(
         ground=pl.col("step").replace_strict(grounds, default=QUIET, return_dtype=pl.String),
         ink=pl.col("step").replace_strict(inks, default=theme.MUTED, return_dtype=pl.String),
     )
-    base = alt.Chart(_data(shown)).encode(
+    base = alt.Chart(drawable(shown)).encode(
         x=alt.X(
             f"{x['field']}:N",
             scale=alt.Scale(domain=list(x["all"])),

@@ -9,7 +9,7 @@ import polars as pl
 
 from crmlab.labels import Language, Text
 from crmlab.view import theme
-from crmlab.view.charts import ROW, Tips, _data, _finished, _order, _tips
+from crmlab.view.chart_parts import ROW, Tips, drawable, finished, order_of, tips_of
 from crmlab.view.texts import texts
 
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ def status_bars(
     import altair as alt
 
     words = texts()
-    names = _order(frame, "name")
+    names = order_of(frame, "name")
     axis_names = {name: _broken(name, language) for name in names}
     present = [status for status in STATUS_COLOURS if status in frame["status"]]
     said = {status: words[STATUS_WORDS[status]].to(language) for status in present}
     top = 1.0 if whole else max([*frame["value"], *(frame["limit"] if limit else [])], default=1.0) or 1.0
     quarters = top > 0.5  # or the room behind the longest bar would be marked 120 %
     base = alt.Chart(
-        _data(
+        drawable(
             frame.with_columns(
                 status=pl.col("status").replace_strict(said, return_dtype=pl.String),
                 axis=pl.col("name").replace_strict(axis_names, return_dtype=pl.String),
@@ -109,13 +109,13 @@ def status_bars(
             ),
             legend=alt.Legend(orient="top") if present and legend else None,
         ),
-        tooltip=_tips(tooltips, language),
+        tooltip=tips_of(tooltips, language),
     )
     layers = drawn + base.mark_text(align="left", dx=6, color=theme.INK).encode(x="value:Q", text="label:N")
     if limit:
         layers += base.mark_tick(color=theme.INK, thickness=2, height=24).encode(x="limit:Q")
     height = ROW * len(names)
-    chart: alt.LayerChart = _finished(layers, title, subtitle, language, height=height)
+    chart: alt.LayerChart = finished(layers, title, subtitle, language, height=height)
     return chart
 
 
@@ -131,11 +131,11 @@ def score_line(
     """Draw a score per ``run`` (in the order of the frame) with its ``label`` above the point."""
     import altair as alt
 
-    runs = _order(frame, "run")
+    runs = order_of(frame, "run")
     low, high = (float(bound) for bound in frame.select(low=pl.min("score"), high=pl.max("score")).row(0))
     bottom, top = max(0.0, low - _AROUND), min(1.0, high) + _AROUND
     step = next((step for step in _STEPS if (top - bottom) / step <= _MOST_STEPS), 0.2)
-    base = alt.Chart(_data(frame)).encode(
+    base = alt.Chart(drawable(frame)).encode(
         x=alt.X(
             "run:N",
             sort=runs,
@@ -150,9 +150,9 @@ def score_line(
             scale=alt.Scale(domain=[bottom, top], nice=False),
         ),
     )
-    points = base.mark_point().encode(tooltip=_tips(tooltips, language))
+    points = base.mark_point().encode(tooltip=tips_of(tooltips, language))
     labels = base.mark_text(dy=-14, color=theme.INK).encode(text="label:N")
-    chart: alt.LayerChart = _finished(
+    chart: alt.LayerChart = finished(
         base.mark_line() + points + labels, title, subtitle, language, height=260
     )
     return chart

@@ -8,8 +8,7 @@ import polars as pl
 
 from crmlab.labels import Language, Text
 from crmlab.view import theme
-from crmlab.view.charts import _finished as finished
-from crmlab.view.charts import _words as words_in
+from crmlab.view.chart_parts import finished, words_in
 from crmlab.view.texts import texts
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import polars as pl
 
 from crmlab.labels import Language, Text
 from crmlab.view import theme
-from crmlab.view.charts import Tips, _data, _finished, _order, _tips
-from crmlab.view.charts import _words as words_in
+from crmlab.view.chart_parts import Tips, drawable, finished, order_of, tips_of, words_in
 from crmlab.view.texts import texts
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def cut_histogram(
         scale["constant"] = axis.constant
     ticks: dict[str, Any] = {"values": marks} if (marks := axis.ticks()) else {"tickCount": 6}
     label: dict[str, Any] = {"format": ".0%"} if percent_axis else {"labelExpr": theme.number_label(language)}
-    base = alt.Chart(_data(stacked))
+    base = alt.Chart(drawable(stacked))
     bars = base.mark_bar(cornerRadius=0, stroke="#ffffff", strokeWidth=0.6).encode(
         x=alt.X(
             "low:Q",
@@ -108,7 +107,7 @@ def cut_histogram(
                 fontWeight=600,
                 **_halo(halo),
             ).encode(x=place, y=alt.value(2 + _LINE * (at % 3)), text="label:N")
-    chart: alt.LayerChart = _finished(layers, title, subtitle, language, height=270)
+    chart: alt.LayerChart = finished(layers, title, subtitle, language, height=270)
     return chart
 
 
@@ -132,10 +131,10 @@ def dots(
     import altair as alt
 
     rows = frame.with_columns(row=pl.format("{}\n{}", "name", "customers"))
-    base = alt.Chart(_data(rows)).encode(
+    base = alt.Chart(drawable(rows)).encode(
         y=alt.Y(
             "row:N",
-            sort=_order(rows, "row"),
+            sort=order_of(rows, "row"),
             title=name_title.to(language),
             axis=alt.Axis(labelLimit=150, labelExpr=r"split(datum.label, '\n')"),
         )
@@ -157,10 +156,12 @@ def dots(
     if everybody is not None:
         line = alt.Chart(pl.DataFrame({"all": [everybody]}))
         layers += line.mark_rule(strokeDash=[4, 3], color=theme.MUTED).encode(x="all:Q")
-    layers += base.mark_point(filled=True, size=100, opacity=1).encode(x=x, tooltip=_tips(tooltips, language))
+    layers += base.mark_point(filled=True, size=100, opacity=1).encode(
+        x=x, tooltip=tips_of(tooltips, language)
+    )
     for halo in (True, False):
         layers += base.mark_text(dy=-12, fontSize=11, **_halo(halo)).encode(x="value:Q", text="label:N")
-    chart: alt.LayerChart = _finished(layers, title, subtitle, language, height=42 * frame.height)
+    chart: alt.LayerChart = finished(layers, title, subtitle, language, height=42 * frame.height)
     return chart
 
 
@@ -171,7 +172,7 @@ def candidates(
     import altair as alt
 
     words = texts()
-    base = alt.Chart(_data(frame)).encode(
+    base = alt.Chart(drawable(frame)).encode(
         x=alt.X("segments:O", title=words["choice_segments"].to(language), axis=alt.Axis(labelAngle=0)),
         y=alt.Y(
             "value:Q",
@@ -197,11 +198,11 @@ def candidates(
         ],
     )
     chosen = (
-        alt.Chart(_data(frame.filter(pl.col("chosen")).head(1)))
+        alt.Chart(drawable(frame.filter(pl.col("chosen")).head(1)))
         .mark_rule(strokeDash=[4, 3], color=theme.MUTED)
         .encode(x="segments:O")
     )
-    chart: alt.LayerChart = _finished(chosen + lines + points, title, subtitle, language, height=240)
+    chart: alt.LayerChart = finished(chosen + lines + points, title, subtitle, language, height=240)
     return chart
 
 

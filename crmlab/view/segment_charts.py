@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crmlab.view import theme
-from crmlab.view.charts import Tips, _data, _finished, _order, _tips
+from crmlab.view.chart_parts import Tips, drawable, finished, order_of, tips_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -32,9 +32,9 @@ def interval_dots(
     """
     import altair as alt
 
-    names = _order(frame, "name")
+    names = order_of(frame, "name")
     present = [kind for kind in kinds if kind in set(frame["kind"])]
-    base = alt.Chart(_data(frame)).encode(y=alt.Y("name:N", sort=names, title=name_title.to(language)))
+    base = alt.Chart(drawable(frame)).encode(y=alt.Y("name:N", sort=names, title=name_title.to(language)))
     x = alt.X("value:Q", title=x_title.to(language), axis=alt.Axis(format=".0%", tickCount=5))
     colour = alt.Color(
         "kind:N",
@@ -44,11 +44,11 @@ def interval_dots(
     )
     whiskers = base.mark_rule(strokeWidth=2, opacity=0.55).encode(x="low:Q", x2="high:Q", color=colour)
     dots = base.mark_point(filled=True, size=110, opacity=1).encode(
-        x=x, color=colour, tooltip=_tips(tooltips, language)
+        x=x, color=colour, tooltip=tips_of(tooltips, language)
     )
     labels = base.mark_text(align="left", dx=6, color=theme.INK, fontSize=11).encode(
         x="high:Q", text="label:N"
     )
     layers = whiskers + dots + labels
-    chart: alt.LayerChart = _finished(layers, title, subtitle, language, height=26 * len(names))
+    chart: alt.LayerChart = finished(layers, title, subtitle, language, height=26 * len(names))
     return chart
