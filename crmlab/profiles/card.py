@@ -16,6 +16,7 @@ from crmlab.profiles.index import Index
 from crmlab.profiles.means import Profiles
 from crmlab.profiles.rhythm import Rhythm
 from crmlab.profiles.traits import OTHER
+from crmlab.scheme_views.offers import Ruled
 from crmlab.view.cards import Card, Cards
 from crmlab.view.numbers import count, decimal, money, percent
 from crmlab.view.texts import say, texts
@@ -62,13 +63,21 @@ class SegmentCards:
         label_text, scheme = self.segmentation.scheme[label].text, self.segmentation.scheme.text
         name = Text(f"{label_text.zh} · {scheme.zh}", f"{label_text.en} · {scheme.en}")
         items = [
-            (texts()["definition"], self.segmentation.classifier.definition()),
+            (texts()["definition"], self._definition(label)),
             *self._measures(label),
             *self._traits(label),
             *self._bought(label),
             *self._moved(label),
         ]
         return Card(name, self._figures(label), items)
+
+    def _definition(self, label: str) -> Text:
+        """Return the rule of the label where the classifier has one for each, else that of the scheme."""
+        classifier = self.segmentation.classifier
+        if isinstance(classifier, Ruled):
+            for row in classifier.rules().filter(pl.col("label") == label).iter_rows(named=True):
+                return Text(row["rule_zh"], row["rule_en"])
+        return classifier.definition()
 
     @cached_property
     def _sizes(self) -> pl.DataFrame:

@@ -248,7 +248,7 @@ def _rule(paths: list[_Bounds], columns: list[_Column], names: Mapping[str, Meas
         return Text("所有客户", "every customer")
     ways = [[_condition(columns[at], *path[at], names) for at in _needed(path, columns)] for path in paths]
     return Text(
-        "；或".join("且".join(each.zh for each in way) for way in ways),
+        "；或".join("，且".join(each.zh for each in way) for way in ways),
         "; or ".join(" and ".join(each.en for each in way) for way in ways),
     )
 

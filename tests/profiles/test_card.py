@@ -88,6 +88,14 @@ def test_segments_that_have_no_card(make_lab: MakeLab, shop: dict[str, str]) -> 
     assert _cards(make_lab(shop, classifiers=OPEN["classifiers"])).cards().payload() == {"cards": []}
 
 
+def test_a_learned_segment_has_its_own_rule_on_the_card(make_lab: MakeLab) -> None:
+    kinds = make_lab(_company(), language="en", **OPEN).classify("kmeans", segments=2)
+    rules = dict(kinds.classifier.rules().select("label", "rule_en").iter_rows())
+    said = [dict(card["items"])["Definition"] for card in kinds.cards().payload()["cards"]]
+    assert said == [rules[label] for label in kinds.scheme.ids]
+    assert len(set(said)) == 2
+
+
 def test_movement_is_left_out_without_an_earlier_day(make_lab: MakeLab) -> None:
     lab = make_lab(_company(), language="en", **OPEN)
     (card,) = SegmentCards(lab.classify("status")).cards(["active"]).payload()["cards"]

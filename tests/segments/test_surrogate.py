@@ -44,7 +44,7 @@ def ruled(features: pl.DataFrame) -> pl.Series:
 def test_rules_that_a_tree_can_say_come_back_with_round_thresholds() -> None:
     told = surrogate(shop(), ruled(shop()), names=NAMES)
     assert told.rules["high"] == Text("累计消费 > 800", "total spend > 800")
-    assert told.rules["gone"].zh == "距最近一次购买的天数 > 180且累计消费 ≤ 800"
+    assert told.rules["gone"].zh == "距最近一次购买的天数 > 180，且累计消费 ≤ 800"
     assert told.rules["gone"].en == "days since the last order > 180 and total spend ≤ 800"
     assert told.fidelity.value > 0.99
     assert told.leaves <= 4

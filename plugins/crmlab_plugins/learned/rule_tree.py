@@ -237,4 +237,4 @@ def _rule(leaf: dict[str, Any], inputs: Sequence[str]) -> Text:
         )
         for column, low, high in leaf["bounds"]
     ]
-    return Text("且".join(each.zh for each in said), " and ".join(each.en for each in said))
+    return Text("，且".join(each.zh for each in said), " and ".join(each.en for each in said))
