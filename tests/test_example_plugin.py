@@ -18,6 +18,7 @@ data:
     files: {customers: {path: customers.csv}, orders: {path: orders.csv}}
 as_of: 2024-03-31
 classifiers: {city-tier: {new_tier_1: [杭州]}}
+schemes: [rfm, city-tier]
 reports: {segmentation: }
 """
 CUSTOMERS = "客户编号,city\nc1,北京市\nc2,杭州\nc3,某县\nc4,\n"

@@ -59,6 +59,7 @@ def test_files_are_named_by_the_report(make_lab: Any, shop: dict[str, str], tmp_
         "tables/segmentation/abc_summary.parquet",
         "tables/segmentation/abc_customers.parquet",
         "state/segmentation/abc/state.json",
+        "state/segmentation/abc/learned_on.txt",
     }
 
 

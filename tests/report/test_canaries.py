@@ -211,6 +211,7 @@ def done(
         "data": [{"source": "files", "files": files, "note": "env:KANARI"}],
         "as_of": "2024-06-30",
         "classifiers": {"nosy": {}, "status": {"method": "fixed_days"}},
+        "schemes": ["rfm", "abc", "status", "nosy"],
         "plugin_folder": "plugins",
         "quality": {"max_rejected_share": 1.0},
         "reports": dict.fromkeys([*existing(), *BROKEN]),

@@ -364,7 +364,7 @@ def test_the_same_study_gives_the_same_bytes(twice: list[Run]) -> None:
     same = {name for name in first if first[name] == second.get(name)}
     assert first.keys() == second.keys()
     assert first.keys() - same <= varying
-    assert {Path(name).suffix for name in same} == {".html", ".parquet", ".xlsx", ".json"}
+    assert {Path(name).suffix for name in same} == {".html", ".parquet", ".xlsx", ".json", ".txt"}
     assert sum(name.startswith("state/") for name in same) >= 3
 
 
