@@ -193,11 +193,11 @@ class SchemeComparison:
         """Show the recommendation."""
         return Note(self.explain(), self.lab.language)
 
-    def chart(self) -> alt.LayerChart:
+    def chart(self) -> alt.LayerChart | Note:
         """Draw what each scheme separates, simplest first."""
         return views.separation_chart(self)
 
-    def agreement_chart(self) -> alt.LayerChart:
+    def agreement_chart(self) -> alt.LayerChart | Note:
         """Draw how strongly each scheme follows from each other one (Cramér's V)."""
         return views.agreement_chart(self)
 

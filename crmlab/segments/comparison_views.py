@@ -10,6 +10,7 @@ from crmlab.labels import Text
 from crmlab.segments.contenders import Contender, Position
 from crmlab.segments.verdicts import VERDICTS, known, listed
 from crmlab.view import charts, segment_charts, theme
+from crmlab.view.findings import Note
 from crmlab.view.numbers import count, decimal, percent
 from crmlab.view.tables import MISSING, Column, Table
 from crmlab.view.texts import joined, say, texts
@@ -43,12 +44,14 @@ WIDE = 7
 """A matrix of more schemes is written with one digit, so that it can be read on a phone."""
 
 
-def separation_chart(comparison: SchemeComparison) -> alt.LayerChart:
-    """Draw what each scheme separates, simplest first."""
+def separation_chart(comparison: SchemeComparison) -> alt.LayerChart | Note:
+    """Draw what each scheme separates, simplest first; say so where that is known of none."""
     words, language = texts(), comparison.lab.language
     shown = [
         each for each in comparison.contenders if each.quality and known(each.separation.value) is not None
     ]
+    if not shown:
+        return Note(words["segments_compare_none"], language)
     colours = {words[POSITIONS[position]].to(language): colour for position, colour in COLOURS.items()}
     frame = pl.DataFrame(
         [
@@ -85,9 +88,11 @@ def separation_chart(comparison: SchemeComparison) -> alt.LayerChart:
     )
 
 
-def agreement_chart(comparison: SchemeComparison) -> alt.LayerChart:
-    """Draw how strongly each scheme follows from each other one (Cramér's V)."""
+def agreement_chart(comparison: SchemeComparison) -> alt.LayerChart | Note:
+    """Draw how strongly each scheme follows from each other one (Cramér's V), where that is known."""
     words, language = texts(), comparison.lab.language
+    if comparison.agreement.drop_nulls("v").is_empty():
+        return Note(words["segments_matrix_none"], language)
     told = {*comparison.agreement.drop_nulls("v")["first"], *comparison.agreement.drop_nulls("v")["second"]}
     titles = {each.name: each.title.to(language) for each in comparison.contenders if each.name in told}
     # Two schemes may share a title; an axis takes each once.
@@ -104,14 +109,12 @@ def agreement_chart(comparison: SchemeComparison) -> alt.LayerChart:
         ari_text=pl.col("ari").map_elements(decimal, return_dtype=pl.String),
     )
     closest = comparison.agreement.drop_nulls("v").sort("v", descending=True, maintain_order=True).head(1)
-    title = words["segments_matrix_none"]
-    if closest.height:
-        title = say(
-            "segments_matrix_title",
-            first=names[closest["first"][0]],
-            second=names[closest["second"][0]],
-            v=decimal(closest["v"][0]),
-        )
+    title = say(
+        "segments_matrix_title",
+        first=names[closest["first"][0]],
+        second=names[closest["second"][0]],
+        v=decimal(closest["v"][0]),
+    )
     return charts.heat_map(
         frame,
         "second",
