@@ -31,6 +31,14 @@ def check_given(name: str, cuts: Sequence[float], count: int) -> str | None:
     return f"{name} is {list(cuts)}; {count + 1} tiers need {count} finite numbers in rising order."
 
 
+def check_least(plugin: object, **least: float) -> list[str]:
+    """Say which parameters of a plugin, by name, are below the least that they may be."""
+    given = {name: getattr(plugin, name) for name in least}
+    return [
+        f"{name} is {value}; at least {least[name]}." for name, value in given.items() if value < least[name]
+    ]
+
+
 def learn(values: pl.Series, shares: Sequence[float]) -> list[float]:
     """Return the type-7 quantiles of the values at ``shares``; an empty list from no value."""
     return quantiles_at(values.drop_nulls().cast(pl.Float64).sort().to_list(), shares)

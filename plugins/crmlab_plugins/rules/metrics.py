@@ -13,6 +13,25 @@ from crmlab_plugins.features.referrals import Referrals
 _OURS = {**OrderSummary.measures, **OrderPeriods.measures, **Referrals.measures}
 
 
+class CutsMetric:
+    """What a classifier that cuts its column ``metric`` shows of that; ``cuts_`` are its cut-points."""
+
+    metric: str
+    cuts_: list[float]
+
+    def cut_values(self, features: pl.DataFrame) -> pl.Series:
+        """Return the number that is cut, per row."""
+        return features[self.metric].cast(pl.Float64)
+
+    def cut_lines(self) -> list[float]:
+        """Return the cut-points, rising."""
+        return list(self.cuts_)
+
+    def cut_measure(self) -> Measure:
+        """Return what readers call the number."""
+        return measure_of(self.metric)
+
+
 def measure_of(column: str) -> Measure:
     """Return the name and unit of a column of orders or customers; of another, its own name."""
     from crmlab.data.schemas import columns

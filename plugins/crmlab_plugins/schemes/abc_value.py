@@ -8,12 +8,12 @@ import polars as pl
 
 from crmlab.errors import ParamsError
 from crmlab.estimators import Classifier
-from crmlab.labels import Label, Measure, Scheme, Text
+from crmlab.labels import Label, Scheme, Text
 from crmlab_plugins.rules import pareto, wording
-from crmlab_plugins.rules.metrics import measure_of, numbers_of
+from crmlab_plugins.rules.metrics import CutsMetric, measure_of, numbers_of
 
 
-class AbcValue(Classifier):
+class AbcValue(CutsMetric, Classifier):
     """Sorts customers by value, largest first, and cuts where their running total passes a share.
 
     A customer is A while the running total, the customer included, is at most ``a_share`` of the
@@ -78,17 +78,9 @@ class AbcValue(Classifier):
             f"{en} Cut-points: A from {a:,.2f}, B from {b:,.2f}.",
         )
 
-    def cut_values(self, features: pl.DataFrame) -> pl.Series:
-        """Return the number that is cut, per row."""
-        return features[self.metric].cast(pl.Float64)
-
     def cut_lines(self) -> list[float]:
         """Return the cut-points, rising."""
         return sorted(self.thresholds_.values())
-
-    def cut_measure(self) -> Measure:
-        """Return what readers call the number."""
-        return measure_of(self.metric)
 
     def _check_params(self) -> None:
         if not 0 < self.a_share < self.b_share <= 1:

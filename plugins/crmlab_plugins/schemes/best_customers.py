@@ -7,9 +7,9 @@ from typing import ClassVar, NamedTuple
 import polars as pl
 
 from crmlab.estimators import Classifier
-from crmlab.labels import Label, Measure, Scheme, Text
+from crmlab.labels import Label, Scheme, Text
 from crmlab_plugins.rules import cut_points, wording
-from crmlab_plugins.rules.metrics import measure_of, numbers_of
+from crmlab_plugins.rules.metrics import CutsMetric, measure_of, numbers_of
 
 _ORDERS, _LAST, _SPEND = "order_count", "days_since_last_order", "total_spend"
 _FEEDBACK = ("satisfied_weight", "dissatisfied_weight", "open_complaint_count")
@@ -23,7 +23,7 @@ class _Condition(NamedTuple):
     en: pl.Expr
 
 
-class BestCustomers(Classifier):
+class BestCustomers(CutsMetric, Classifier):
     """Takes those who meet all conditions: a rule, and a place among the most valuable.
 
     The rule: at least ``min_orders`` paid orders, the last at most ``active_days`` ago, and a total
@@ -86,27 +86,10 @@ class BestCustomers(Classifier):
             f"{self.top_share:.0%} of buyers by {name.en}{above.en}{mood.en}; other buyers are not.",
         )
 
-    def cut_values(self, features: pl.DataFrame) -> pl.Series:
-        """Return the number that is cut, per row."""
-        return features[self.metric].cast(pl.Float64)
-
-    def cut_lines(self) -> list[float]:
-        """Return the cut-points, rising."""
-        return list(self.cuts_)
-
-    def cut_measure(self) -> Measure:
-        """Return what readers call the number."""
-        return measure_of(self.metric)
-
     def _check_params(self) -> None:
         cut_points.raise_for(
             cut_points.check_share("top_share", self.top_share),
-            *(
-                None
-                if getattr(self, name) >= least
-                else f"{name} is {getattr(self, name)}; at least {least}."
-                for name, least in (("min_orders", 1), ("active_days", 0))
-            ),
+            *cut_points.check_least(self, min_orders=1, active_days=0),
         )
 
     def _known(self, features: pl.DataFrame) -> pl.Series:

@@ -10,9 +10,9 @@ import polars as pl
 
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.estimators import Classifier
-from crmlab.labels import UNCLASSIFIED, Label, Measure, Scheme, Text
+from crmlab.labels import UNCLASSIFIED, Label, Scheme, Text
 from crmlab_plugins.rules import pareto, wording
-from crmlab_plugins.rules.metrics import measure_of, numbers_of
+from crmlab_plugins.rules.metrics import CutsMetric, measure_of, numbers_of
 
 GRADES = Path(__file__).parents[1] / "data" / "grades.yaml"
 Use = Literal["manual", "derived", "manual_then_derived"]
@@ -26,7 +26,7 @@ USES: dict[Use, Text] = {
 }
 
 
-class Grade(Classifier):
+class Grade(CutsMetric, Classifier):
     """Gives the manual grade of the customers table, the one derived from value, or the first known.
 
     Manual grades are read by a table of words (``data/grades.yaml``), to which ``words`` adds or in which
@@ -102,18 +102,6 @@ class Grade(Classifier):
         """Return ``customer_id``, ``manual`` and ``derived`` grade (null for none), in row order."""
         self._check_ready(features)
         return features.select("customer_id", manual=self._manual(), derived=self._derived())
-
-    def cut_values(self, features: pl.DataFrame) -> pl.Series:
-        """Return the number that is cut, per row."""
-        return features[self.metric].cast(pl.Float64)
-
-    def cut_lines(self) -> list[float]:
-        """Return the cut-points, rising."""
-        return list(self.cuts_)
-
-    def cut_measure(self) -> Measure:
-        """Return what readers call the number."""
-        return measure_of(self.metric)
 
     def _check_params(self) -> None:
         problems = []

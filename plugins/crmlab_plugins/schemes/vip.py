@@ -7,15 +7,15 @@ from typing import ClassVar
 import polars as pl
 
 from crmlab.estimators import Classifier
-from crmlab.labels import Label, Measure, Scheme, Text
+from crmlab.labels import Label, Scheme, Text
 from crmlab_plugins.rules import cut_points, wording
-from crmlab_plugins.rules.metrics import measure_of, numbers_of
+from crmlab_plugins.rules.metrics import CutsMetric, measure_of, numbers_of
 
 _ORDERS, _REFUNDS = "order_count", "refund_count"
 _FIRST, _LAST = "days_since_first_order", "days_since_last_order"
 
 
-class Vip(Classifier):
+class Vip(CutsMetric, Classifier):
     """Sorts customers into VIP, regular, new and prospects: the first of these that fits.
 
     * prospect: no paid order, and no refund either (who has a refund bought before the records begin);
@@ -76,27 +76,10 @@ class Vip(Classifier):
             "rest regular.",
         )
 
-    def cut_values(self, features: pl.DataFrame) -> pl.Series:
-        """Return the number that is cut, per row."""
-        return features[self.metric].cast(pl.Float64)
-
-    def cut_lines(self) -> list[float]:
-        """Return the cut-points, rising."""
-        return list(self.cuts_)
-
-    def cut_measure(self) -> Measure:
-        """Return what readers call the number."""
-        return measure_of(self.metric)
-
     def _check_params(self) -> None:
         cut_points.raise_for(
             cut_points.check_share("top_share", self.top_share),
-            *(
-                None
-                if getattr(self, name) >= least
-                else f"{name} is {getattr(self, name)}; at least {least}."
-                for name, least in (("min_orders", 1), ("active_days", 0), ("new_days", 0))
-            ),
+            *cut_points.check_least(self, min_orders=1, active_days=0, new_days=0),
         )
 
     def _known(self, features: pl.DataFrame) -> pl.Series:
