@@ -19,6 +19,7 @@ from crmlab.conformance_tools import (
     Sample,
     answers_of,
     customers_of,
+    dated,
     fitted_on,
     heavy_imports,
     key_of,
@@ -323,8 +324,7 @@ def probabilities(plugin: Model, sample: Sample) -> None:
 
 def baseline(plugin: Model, sample: Sample) -> None:
     """``evaluate`` gives every metric with its interval and what a baseline reaches."""
-    lazy = {name: table.lazy() for name, table in sample.tables.items()}
-    report = plugin.clone().evaluate(lazy, sample.as_of - timedelta(days=90))
+    report = plugin.clone().evaluate(dated(sample.tables), sample.as_of - timedelta(days=90))
     columns = ["metric", "value", "low", "high", "baseline"]
     assert report.columns == columns, f"evaluate returns {report.columns}; its contract is {columns}"
     assert report.height, "evaluate reports no metric"

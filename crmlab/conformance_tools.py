@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -47,7 +48,7 @@ def fitted_on(plugin: Rows, sample: Sample, rows: pl.DataFrame) -> Rows:
     """Return a fresh clone, fitted on ``rows`` (a model on the tables of the sample as well)."""
     fresh = plugin.clone()
     if isinstance(fresh, Model):
-        return fresh.fit({name: table.lazy() for name, table in sample.tables.items()}, rows, sample.as_of)
+        return fresh.fit(dated(sample.tables), rows, sample.as_of)
     return fresh.fit(rows)
 
 
@@ -104,15 +105,20 @@ def customers_of(sample: Sample) -> list[str]:
     return sorted(found | set(sample.features[KEY]))
 
 
-def until(name: str, table: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Leave out the rows of a canonical table that are later than ``as_of``."""
+def dated(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.LazyFrame]:
+    """Return the tables with the days on which their rows came about, as a model is given them."""
     from crmlab.data.days import with_days
 
-    dated = with_days(name, table.lazy(), TIME_ZONE).collect()
-    if "day" not in dated.columns:
+    return {name: with_days(name, table.lazy(), TIME_ZONE) for name, table in tables.items()}
+
+
+def until(name: str, table: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """Leave out the rows of a canonical table that are later than ``as_of``."""
+    known = dated({name: table})[name].collect()
+    if "day" not in known.columns:
         return table
     today = (as_of - date(1970, 1, 1)).days
-    return table.filter(dated["day"].fill_null(today) <= today)
+    return table.filter(known["day"].fill_null(today) <= today)
 
 
 @lru_cache

@@ -320,10 +320,25 @@ def _spread(values: pl.Series, known: pl.Series, default: str) -> pl.Series:
 
 
 class Model(Estimator):
-    """Gives every customer scores: one row per customer, one column per declared score."""
+    """Gives every customer scores: one row per customer, one column per declared score.
 
-    requires: ClassVar[tuple[str, ...]] = ()
+    ``requires`` names the feature columns; a customer with a null in one of them has null scores unless
+    the model says otherwise. ``needs`` says in words which data it needs. The tables that ``fit`` is given
+    have ``day`` like those of a :class:`Feature`, and no row that came about after ``as_of``.
+    """
+
     scores: ClassVar[tuple[Score, ...]] = ()
+    needs: ClassVar[Text] = Text("所需数据", "the data it needs")
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """The feature columns; ``requires: ClassVar = (...)`` unless it depends on a parameter."""
+        return ()
+
+    def definition(self) -> Text:
+        """Return what the scores mean and how they are made, with what was learned once fitted."""
+        doc = (type(self).__doc__ or "").strip()
+        return Text(doc, doc)
 
     def fit(self, tables: Tables, features: pl.DataFrame, as_of: date) -> Self:
         """Learn from tables and features as of a day; nothing later than ``as_of`` is used."""

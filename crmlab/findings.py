@@ -25,6 +25,10 @@ def findings(lab: Lab) -> list[Finding]:
         made += lab.quality.findings()
     if lab.report in ("segmentation", None) and "orders" in lab.tables:
         made += segmentation_findings(lab)
+    if lab.report == "value" and "orders" in lab.tables:
+        made += [Finding("value", text) for text in lab.value.findings()]
+    if lab.report == "lifecycle":
+        made += [Finding("lifecycle", text) for text in lab.retention.findings()]
     if lab.report in ("feedback", None) and "feedback" in lab.tables:
         made += feedback_findings(lab)
     return made

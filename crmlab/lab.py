@@ -25,28 +25,39 @@ from crmlab.errors import (
     PluginError,
     did_you_mean,
 )
-from crmlab.labels import Measure, Text
+from crmlab.labels import Measure, Text, Unit
 from crmlab.params import Study, prepare
 from crmlab.results import Annotation, Scores, Segmentation
 from crmlab.state import read_day
 from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
-    from crmlab.estimators import Classifier, Feature, Source
+    from crmlab.churn import Churn
+    from crmlab.estimators import Classifier, Feature, Model, Source
     from crmlab.movement.flow import Every, Flow
     from crmlab.overview import Overview
     from crmlab.playbook import Playbook
     from crmlab.profiles import WatchList
     from crmlab.quality import Quality
     from crmlab.results import Finding
+    from crmlab.retention import Retention
     from crmlab.revenue import Concentration
     from crmlab.schemes import Schemes
     from crmlab.segments.backtest import Backtest
+    from crmlab.targeting import WinBack
+    from crmlab.value import Value
     from crmlab.view.explorer import Explorer
     from crmlab.view.findings import Findings, Note
     from crmlab.view.tables import Table
     from crmlab.voice import Voice
 
+_UNITS: dict[str, Unit] = {
+    "probability": "share",
+    "currency": "currency",
+    "days": "days",
+    "count": "number",
+    "ratio": "number",
+}
 _IDENTIFIED = ("customers", "orders", "feedback")
 _TERMS = {
     "orders": ("revenue", "order", "interval", "codes"),
@@ -86,6 +97,7 @@ class Lab:
         self._features: dict[date, pl.DataFrame] = {}
         self.learned_days: dict[str, date] = {}
         self._fits: dict[str, tuple[Classifier, Text]] = {}
+        self._models: dict[str, Model] = {}
         theme.enable(self.language)
 
     def __repr__(self) -> str:
@@ -121,7 +133,8 @@ class Lab:
         """Return one row per customer with ``columns``, as of a day (the study's unless given).
 
         Without names: every column that the tables of the study allow. A column that no feature
-        produces is taken from the customers table, as an attribute of the customer. Rows are sorted
+        produces is taken from the customers table, as an attribute of the customer; ``model.score`` is a
+        score of a registered model, fitted on that day. Rows are sorted
         by ``customer_id``; customers without orders have nulls. Raises MissingFeaturesError for a
         column that is neither.
         """
@@ -144,6 +157,10 @@ class Lab:
             attributes = self.tables["customers"].select("customer_id", *given)
             have = have.join(attributes, on="customer_id", how="left", maintain_order="left")
         missing = [name for name in missing if name not in given]
+        for name in [name for name in missing if _is_score(name)]:
+            self._features[day] = have  # the model may ask for more of them
+            have = self._with_score(name, day)
+        missing = [name for name in missing if not _is_score(name)]
         for name, maker in dict.fromkeys(self._maker(column) for column in missing):
             self.features_used += [name] if name not in self.features_used else []
             columns_of = [column for column in missing if column in maker.produces]
@@ -157,6 +174,11 @@ class Lab:
         maker = self._feature_makers.get(column)
         if maker and column in maker[1].measures:
             return maker[1].measures[column]
+        if _is_score(column):
+            name, score_id = column.rsplit(".", 1)
+            for score in registry.models[name].scores:
+                if score.id == score_id:
+                    return Measure(score.zh, score.en, _UNITS[score.unit])
         known = {each.column: each.text for each in columns("customers")}
         return Measure(*known.get(column, Text(column, column)), unit="text" if column in known else "number")
 
@@ -185,14 +207,28 @@ class Lab:
         fitted = segmentation.classifier
         self._fits = {key: fit for key, fit in self._fits.items() if fit[0] is not fitted}
 
-    def score(self, name: str, **params: Any) -> Scores:
-        """Score every customer with the model ``name``, as of the study's day."""
-        key = _key(name, self.study.as_of, params)
+    def model(self, name: str, as_of: date | None = None, **params: Any) -> Model:
+        """Return the model ``name``, fitted on what was known on a day (the study's unless given)."""
+        day = as_of or self.study.as_of
+        key = _key(name, day, params)
+        if key not in self._models:
+            # A model that makes features of past days makes them as the study does.
+            of_study = {"feature_settings": self.study.features} if self._makes_features(name) else {}
+            model: Model = self._plugin(registry.models, self.study.models, name, {**of_study, **params})
+            frozen = self._frozen(name) if day == self.study.as_of and not params else None
+            self._models[key] = frozen or model.fit(
+                self.tables_of(day), self.features(*model.requires, as_of=day), day
+            )
+        return self._models[key]
+
+    def score(self, name: str, as_of: date | None = None, **params: Any) -> Scores:
+        """Score every customer with the model ``name``, fitted and asked on a day (default: the study's)."""
+        day = as_of or self.study.as_of
+        key = _key(name, day, params)
         if key not in self.results:
-            model = self._plugin(registry.models, self.study.models, name, params)
-            features = self.features(*model.requires)
-            model.fit(self.model_tables(), features, self.study.as_of)
-            self.results[key] = Scores(self, name, model, model.predict(features))
+            model = self.model(name, day, **params)
+            scores = model.predict(self.features(*model.requires, as_of=day))
+            self.results[key] = Scores(self, name, model, scores, day)
         result = self.results[key]
         assert isinstance(result, Scores)
         return result
@@ -229,6 +265,34 @@ class Lab:
         from crmlab.quality import Quality
 
         return Quality(self)
+
+    @cached_property
+    def value(self) -> Value:
+        """What the customer base is worth, and how far that can be trusted."""
+        from crmlab.value import Value
+
+        return Value(self)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Who stays: cohorts, survival, the second purchase."""
+        from crmlab.retention import Retention
+
+        return Retention(self)
+
+    @cached_property
+    def churn(self) -> Churn:
+        """Who is about to leave, why, and what that costs."""
+        from crmlab.churn import Churn
+
+        return Churn(self)
+
+    @cached_property
+    def win_back(self) -> WinBack:
+        """Whom to win back first within a budget, and what earlier attempts brought."""
+        from crmlab.targeting import WinBack
+
+        return WinBack(self)
 
     def overview(self, *tables: str) -> Overview:
         """Say which data a report stands on; all tables that have been used so far unless named."""
@@ -310,11 +374,13 @@ class Lab:
 
         entries = []
         for key, result in self.results.items():
-            if not self.is_own(key) or isinstance(result, Scores):
+            if not self.is_own(key):
                 continue
             if isinstance(result, Segmentation):
                 plugin = result.classifier
                 entries.append((plugin.title, joined(plugin.definition(), result.learned)))
+            elif isinstance(result, Scores):
+                entries.append((result.model.title, result.model.definition()))
             else:
                 entries.append((result.annotator.title, result.annotator.definition()))
         about = "feedback" if self.report == "feedback" else "orders"
@@ -370,8 +436,12 @@ class Lab:
         return self.study.data[self.tables.sources.index(source)].source
 
     def model_tables(self) -> dict[str, pl.LazyFrame]:
-        """Return all tables as a model may see them: without what the law calls sensitive."""
-        return {name: self._lawful(name) for name in self.tables}
+        """Return all tables as a model may see them: with days, without what the law calls sensitive."""
+        return {name: with_days(name, self._lawful(name), self.study.timezone) for name in self.tables}
+
+    def tables_of(self, day: date) -> dict[str, pl.LazyFrame]:
+        """Return all tables as a model may see them on a day: without the rows that came about later."""
+        return {name: _until(table, day) for name, table in self.model_tables().items()}
 
     def extra_tables(self) -> dict[str, pl.DataFrame]:
         """Return the tables of a report that belong to no plugin."""
@@ -383,8 +453,9 @@ class Lab:
             extra["trend"] = self.voice.trend.periods
             extra["words"] = self.voice.contrast.words
             extra["coverage"] = self.voice.coverage.summary
-        if "quality" in vars(self):
-            extra |= self.quality.saved_tables()
+        for part in ("quality", "value", "retention", "churn", "win_back"):
+            if part in vars(self):
+                extra |= getattr(self, part).saved_tables()
         return extra
 
     @cached_property
@@ -427,6 +498,23 @@ class Lab:
             self.learned_days[name] = day
         fitted = wanted.fit(self.features(*wanted.requires, as_of=learned_on))
         return fitted, said if _has_learned(fitted) else say("learned_nothing")
+
+    def _makes_features(self, name: str) -> bool:
+        """Say whether a model takes the settings of features, and the study gives it none of its own."""
+        takes = "feature_settings" in registry.models[name].parameter_names()
+        return (
+            takes and bool(self.study.features) and "feature_settings" not in self.study.models.get(name, {})
+        )
+
+    def _frozen(self, name: str) -> Model | None:
+        """Return the model as the baseline fitted it, where the study forbids to learn anew.
+
+        Cut-points are kept so that movement is movement; a forecast is better for every new day of data,
+        so a model is fitted anew unless the study says ``recalculate: never``.
+        """
+        if not self.study.baseline or self.study.recalculate != "never":
+            return None
+        return registry.models[name].load(Path(self.study.baseline) / "state" / self.output_name / name)
 
     def _as_in(self, folder: Path, name: str, wanted: Classifier) -> Classifier:
         """Return the classifier as the baseline learned it; raise ParamsError where it was another one."""
@@ -526,6 +614,19 @@ class Lab:
             )
         return built
 
+    def _with_score(self, column: str, day: date) -> pl.DataFrame:
+        """Return the features of a day with the score of a model beside them."""
+        name, score = column.rsplit(".", 1)
+        model = registry.models[name]
+        known = [known.id for known in model.scores]
+        if score not in known:
+            raise MissingFeaturesError(
+                f"The model {name!r} gives no score {score!r}.{did_you_mean(score, known)} "
+                f"It gives: {', '.join(known)}."
+            )
+        scores = self.score(name, day).scores.select("customer_id", pl.col(score).alias(column))
+        return self._features[day].join(scores, on="customer_id", how="left", maintain_order="left")
+
     def _customer_ids(self, day: date) -> pl.DataFrame:
         """Everybody known by ``day``: listed customers, and whoever ordered."""
         ids = []
@@ -545,6 +646,17 @@ class Lab:
                 "Add a source that provides them under `data`."
             )
         return pl.concat(ids).unique().sort("customer_id")
+
+
+def _until(table: pl.LazyFrame, day: date) -> pl.LazyFrame:
+    if "day" not in table.collect_schema():
+        return table
+    return table.filter(pl.col("day").is_null() | (pl.col("day") <= (day - date(1970, 1, 1)).days))
+
+
+def _is_score(column: str) -> bool:
+    """Say whether a column is named like the score of a model: ``bg-nbd.probability_alive``."""
+    return column.rsplit(".", 1)[0] in registry.models
 
 
 def _has_learned(classifier: Classifier) -> bool:

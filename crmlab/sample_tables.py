@@ -73,6 +73,13 @@ def sample_tables() -> dict[str, pl.DataFrame]:
             ],
             "postcode": [("100080", "610000", None, "200001")[i % 4] for i in range(_CUSTOMERS)],
             "referrer_id": [_customer(i // 3) if i % 3 == 1 else None for i in range(_CUSTOMERS)],
+            "contract_started_on": [
+                AS_OF - timedelta(days=30 * (i % 9) + 5) if i % 4 else None for i in range(_CUSTOMERS)
+            ],
+            "contract_ended_on": [
+                AS_OF - timedelta(days=30 * (i % 9) - 25 * (i % 3)) if i % 4 and i % 9 > 2 and i % 2 else None
+                for i in range(_CUSTOMERS)
+            ],
             "marketing_consent": [(True, False, None)[i % 3] for i in range(_CUSTOMERS)],
         }
     )
@@ -303,7 +310,7 @@ def _filled(name: str) -> list[Any]:
         return numbers
     if name.endswith("_on"):
         return [AS_OF - timedelta(days=number) for number in numbers]
-    if name.endswith(("share", "ratio", "rate", "probability")):
+    if name.endswith(("share", "ratio", "rate")) or "probability" in name:
         return [number / 101 for number in numbers]
     if any(word in name for word in ("spend", "amount", "value", "score", "margin", "price")):
         return [number * 1.25 for number in numbers]

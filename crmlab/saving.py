@@ -71,6 +71,10 @@ def save(lab: Lab, folder: Path) -> None:
             state = folder / "state" / name / plugin
             result.classifier.save(state)
             write_day(state, lab.learned_days[plugin])
+        elif isinstance(result, Scores):
+            state = folder / "state" / name / plugin
+            result.model.save(state)
+            write_day(state, result.as_of)
     summary = json.dumps(_summary(lab), ensure_ascii=False, indent=1)
     (folder / f".{name}.json").write_text(summary, encoding="utf-8")
 

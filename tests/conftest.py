@@ -13,6 +13,8 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from crmlab.lab import Lab
 
 # The same examples on every machine, however busy it is.
@@ -30,6 +32,32 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real data sets beside the checkout are absent; set CRMLAB_TEST_DATA to their folder")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def cdnow() -> Path:
+    """The folder of the CDNOW purchases (Fader & Hardie 2001) that the package lifetimes carries."""
+    from importlib.util import find_spec
+
+    package = find_spec("lifetimes")
+    if package is None or not package.submodule_search_locations:
+        pytest.skip("the package lifetimes, which carries the CDNOW data, is not installed")
+    return Path(package.submodule_search_locations[0]) / "datasets"
+
+
+@pytest.fixture(scope="session")
+def cdnow_orders(cdnow: Path) -> pl.DataFrame:
+    """The purchases of the tenth of the CDNOW customers that publications use.
+
+    Columns ``customer_id``, ``ordered_at`` (Date, 1997-01-01 to 1998-06-30), ``amount`` (USD); 6,919 rows,
+    2,357 customers, all of whom first bought in the first quarter of 1997.
+    """
+    import polars as pl
+
+    lines = (cdnow / "CDNOW_sample.txt").read_text(encoding="ascii").splitlines()
+    rows = [(line[1], line[2], float(line[4])) for line in map(str.split, lines) if line]
+    frame = pl.DataFrame(rows, schema=["customer_id", "ordered_at", "amount"], orient="row")
+    return frame.with_columns(pl.col("ordered_at").str.to_date("%Y%m%d"))
 
 
 @pytest.fixture

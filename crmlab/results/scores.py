@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 class Scores:
     """Every customer with the scores of a model; ``scores`` has one column per declared score."""
 
-    def __init__(self, lab: Lab, name: str, model: Model, scores: pl.DataFrame) -> None:
+    def __init__(self, lab: Lab, name: str, model: Model, scores: pl.DataFrame, as_of: date) -> None:
         self.lab = lab
         self.name = name
         self.model = model
         self.scores = scores
+        self.as_of = as_of
 
     def __repr__(self) -> str:
         return f"<Scores {self.name}: {self.scores.height} customers>"
@@ -98,8 +99,7 @@ class Scores:
 
     def explain(self) -> Text:
         """Return what the scores mean and how the model was judged, in words."""
-        doc = (type(self.model).__doc__ or "").strip()
-        return Text(doc, doc)
+        return self.model.definition()
 
     def evaluate(self, cutoff: date) -> pl.DataFrame:
         """Return metric, value, low, high, baseline on what happened after ``cutoff``."""

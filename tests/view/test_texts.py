@@ -31,6 +31,7 @@ COMPUTED = {
     "trend_title_": r"apart|same",
     "contrast_by_": r"score|sentiment",
     "cuts_note": r".*",
+    "val_": r"(by|check|cumulative|increments|density|independence|kind|matrix|mean|same|verdict)_.*",
 }
 NAMES = sorted(texts())
 

@@ -115,6 +115,16 @@ class Customers(Table):
     company_founded_on = dy.Date(nullable=True, metadata=named("成立日期", "Company founded on"))
     company_address = dy.String(nullable=True, metadata=named("公司地址", "Company address", "单位地址"))
     industry = dy.String(nullable=True, metadata=named("行业", "Industry", "1级行业", "所属行业"))
+    contract_started_on = dy.Date(
+        nullable=True,
+        metadata=named(
+            "合同开始日期", "Contract started on", "签约日期", "订阅开始日期", "Subscription Start"
+        ),
+    )
+    contract_ended_on = dy.Date(
+        nullable=True,
+        metadata=named("合同终止日期", "Contract ended on", "解约日期", "退订日期", "Subscription End"),
+    )
     deal_stage = dy.String(
         nullable=True,
         metadata=named("购买阶段", "Buying stage", "销售阶段", "商机阶段", "商机状态", "Deal Stage", "Stage"),

@@ -150,7 +150,8 @@ class ChurnWarning(Classifier):
         silent_en = pl.format("{} since the last order{}", wording.counted(days, "day"), own_en)
         chance = wording.percent(risk, 1)
         short = Text(
-            "订单历史太短，无法估计流失概率", "the history of orders is too short for a probability of lapse"
+            "订单历史太短或久未购买，未给出流失概率",
+            "no probability of lapse is given: the history is too short, or the silence too long",
         )
         return wording.reasons(
             features,

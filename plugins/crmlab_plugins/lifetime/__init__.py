@@ -1,0 +1,1 @@
+"""Customer lifetime models: how often a customer buys, when he leaves, what an order is worth."""

@@ -1,0 +1,1 @@
+"""Models of what contacting a customer brings."""
