@@ -64,7 +64,7 @@ def test_fewer_buy_in_time_than_are_alive(cdnow: Lab) -> None:
     assert (groups["expected"] <= groups["alive"]).all()
     bought = (groups["actual"] * groups["customers"]).sum() / groups["customers"].sum()
     expected = (groups["expected"] * groups["customers"]).sum() / groups["customers"].sum()
-    assert expected == pytest.approx(bought, abs=0.06)
+    assert expected == pytest.approx(bought, abs=0.1)
 
 
 def test_a_model_that_is_true_is_calibrated(cdnow: Lab) -> None:

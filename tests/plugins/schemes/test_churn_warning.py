@@ -72,8 +72,8 @@ def test_reasons() -> None:
         ),
         (
             "订单历史太短或久未购买，未给出流失概率；距最近一次购买 5 天，是自身购买节奏（10 天）的 0.5 倍",
-            "no probability of lapse is given: the history is too short, or the silence too long; 5 days since the last order, "
-            "0.5 times the customer's own rhythm of 10 days",
+            "no probability of lapse is given: the history is too short, or the silence too long; "
+            "5 days since the last order, 0.5 times the customer's own rhythm of 10 days",
         ),
         ("缺少付款订单", "missing: paid orders"),
     ]
