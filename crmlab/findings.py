@@ -26,8 +26,11 @@ def findings(lab: Lab) -> list[Finding]:
     if lab.report in ("segmentation", None) and "orders" in lab.tables:
         made += segmentation_findings(lab)
     if lab.report == "value" and "orders" in lab.tables:
-        made += [Finding("value", text) for text in lab.value.findings()]
+        told = lab.value.findings()
+        made += [Finding("value", text) for text in (*told[:3], *lab.win_back.findings(), *told[3:])]
     if lab.report == "lifecycle":
+        if "orders" in lab.tables and not lab.churn.problem:
+            made += [Finding("churn", text) for text in lab.churn.findings()[:2]]
         made += [Finding("lifecycle", text) for text in lab.retention.findings()]
     if lab.report in ("feedback", None) and "feedback" in lab.tables:
         made += feedback_findings(lab)

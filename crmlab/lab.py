@@ -213,7 +213,8 @@ class Lab:
         key = _key(name, day, params)
         if key not in self._models:
             # A model that makes features of past days makes them as the study does.
-            of_study = {"feature_settings": self.study.features} if self._makes_features(name) else {}
+            settings = {**self.study.models, **self.study.features}
+            of_study = {"feature_settings": settings} if self._makes_features(name) else {}
             model: Model = self._plugin(registry.models, self.study.models, name, {**of_study, **params})
             frozen = self._frozen(name) if day == self.study.as_of and not params else None
             self._models[key] = frozen or model.fit(
@@ -502,9 +503,7 @@ class Lab:
     def _makes_features(self, name: str) -> bool:
         """Say whether a model takes the settings of features, and the study gives it none of its own."""
         takes = "feature_settings" in registry.models[name].parameter_names()
-        return (
-            takes and bool(self.study.features) and "feature_settings" not in self.study.models.get(name, {})
-        )
+        return takes and "feature_settings" not in self.study.models.get(name, {})
 
     def _frozen(self, name: str) -> Model | None:
         """Return the model as the baseline fitted it, where the study forbids to learn anew.

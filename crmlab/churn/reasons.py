@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from crmlab.churn.odds import contrast_of
-from crmlab.churn.snapshots import Design
+from crmlab.churn.snapshots import Design, outcomes
 from crmlab.churn.traits import Traits, traits
 from crmlab.estimators import KEY
 from crmlab.labels import Text
-from crmlab.summary import day_number
 from crmlab.view import theme
 from crmlab.view.churn_charts import in_lines, interval_rows
 from crmlab.view.findings import Note
@@ -65,13 +64,8 @@ class ChurnReasons:
         """Customers at risk on the day, sorted: ``customer_id``, ``lost`` (Boolean)."""
         if "orders" not in self.lab.tables:
             return pl.DataFrame(schema={KEY: pl.String, "lost": pl.Boolean})
-        paid = self.lab.tables["orders"].filter(pl.col("amount_hundredths") > 0).drop_nulls(KEY)
-        today, end = day_number(self.day), day_number(self.lab.study.as_of)
-        before = paid.filter(pl.col("day").is_between(today - self.design.active_days + 1, today))
-        after = paid.filter(pl.col("day").is_between(today + self.design.lead_days + 1, end))
-        return before.select(pl.col(KEY).unique().sort()).with_columns(
-            lost=~pl.col(KEY).is_in(after[KEY].unique().implode())
-        )
+        found = outcomes(self.lab.model_tables()["orders"], self.day, self.design)
+        return found.rename({"churned": "lost"})
 
     @cached_property
     def known(self) -> Traits:

@@ -150,14 +150,15 @@ def snapshots(
     """Build the snapshots of which the label windows end by ``as_of``; rows are sorted by day and customer.
 
     ``tables`` have ``day`` as a model gets them; rows after ``as_of`` are not used. ``settings`` are the
-    parameters of features by name. Empty where the history is too short. ``progress`` shows how far it is.
+    parameters of features, and of models whose scores are columns, by name. Empty where the history is too
+    short. ``progress`` shows how far it is.
     """
     if problems := design.problems():
         raise ParamsError(" ".join(problems))
     first = first_order_day(tables["orders"])
     days = design.days(first, as_of) if first else []
     made = []
-    for day in _shown(days, progress):
+    for day in watched(days, "snapshots", progress):
         known = until(tables, day)
         risk = outcomes(tables["orders"], day, design)
         rows = risk.join(
@@ -201,7 +202,8 @@ def features_on(
     """Return ``columns`` per customer as of ``day`` from tables alone, as ``lab.features`` would make them.
 
     A column is made by a registered feature, is ``model.score`` of a registered model fitted on that day,
-    or an attribute of the customers table, which has no date. Raises MissingFeaturesError otherwise.
+    or an attribute of the customers table, which has no date; ``settings`` has the parameters of these
+    features and models by name. Raises MissingFeaturesError for a column that is none of these.
     """
     from crmlab import registry
 
@@ -274,17 +276,21 @@ def _built(feature: Feature, tables: Tables, columns: list[str], day: date) -> p
 def _score(tables: Tables, name: str, day: date, settings: Settings | None) -> pl.DataFrame:
     from crmlab import registry
 
-    model: Model = registry.models[name]()
+    model: Model = registry.models[name].from_params((settings or {}).get(name, {}))
     features = features_on(tables, model.requires, day, settings)
     return model.fit(tables, features, day).predict(features)
 
 
-def _shown(days: list[date], progress: bool) -> Iterable[date]:
-    if not progress:
-        return days
+def watched(days: list[date], what: str, progress: bool) -> Iterable[date]:
+    """Go through days, and show how far it is where ``progress`` says so, unless nobody watches."""
+    import os
     import sys
 
+    from crmlab.environment import RUN_FOLDER
+
+    if not progress or RUN_FOLDER in os.environ:
+        return days
     from tqdm import tqdm
 
-    bar: Iterable[date] = tqdm(days, desc="snapshots", unit="day", file=sys.stderr, leave=False)
+    bar: Iterable[date] = tqdm(days, desc=what, unit="day", file=sys.stderr, leave=False)
     return bar

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
-from crmlab.churn.backtest import DECIMALS, METRIC_NAMES, METRICS, figures, margin_words
-from crmlab.churn.leakage import NEAR_ONE, Leakage, leakage, strength
+from crmlab.churn.figures import DECIMALS, METRIC_NAMES, METRICS, figures, margin_words
+from crmlab.churn.leakage import NEAR_ONE, Leakage, leakage
 from crmlab.churn.metrics import auc_difference
 from crmlab.churn.snapshots import Design, LearnsChurn, Snapshots
+from crmlab.churn.strength import strength
 from crmlab.errors import DataError, ParamsError, did_you_mean
 from crmlab.estimators import KEY
 from crmlab.labels import Text
@@ -145,7 +146,8 @@ class TableBacktest:
         )
         ends = margin_words(self.margin)
         key = "churn_backtest_margin" if self.margin.low > 0 else "churn_backtest_no_margin"
-        return joined(said, say(key, baseline=_title(SINGLE), **ends), self.leakage.explain())
+        compared = say(key, baseline=_title(SINGLE), **ends)
+        return joined(said, compared, say("churn_table_chosen", n=len(MODELS)), self.leakage.explain())
 
     def note(self) -> Note:
         """Show :meth:`explain`, as a warning where the result is refused."""
@@ -227,7 +229,7 @@ def table_backtest(
                 row=pl.col(KEY).cast(pl.Int64), fold=pl.lit(place, pl.Int64), churned="churned"
             ).with_columns(pl.Series(name, values, dtype=pl.Float64) for name, values in said.items())
         )
-    found = leakage(rows, chosen, "churned", language=language)
+    found = leakage(rows.drop("observed_on"), chosen, "churned", language=language)
     return TableBacktest(pl.concat(made), (EVERYBODY, SINGLE, *MODELS), chosen, found, language)
 
 

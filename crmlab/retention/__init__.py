@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from crmlab.retention.second_purchase import SecondPurchase
     from crmlab.retention.stages import Stages
     from crmlab.retention.statuses import StatusSurvival
-    from crmlab.view.findings import KeyFigures, Note
+    from crmlab.view.findings import KeyFigures, Note, Sections
 
 
 class Retention:
@@ -35,6 +35,7 @@ class Retention:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self._cohorts: dict[tuple[Every | None, int | None], Cohorts] = {}
+        self._stages: dict[str, Stages] = {}
 
     def cohorts(self, every: Every | None = None, ages: int | None = None) -> Cohorts | None:
         """Return the cohorts by first paid order; None without one. ``every`` and ``ages`` as there."""
@@ -74,7 +75,7 @@ class Retention:
         """How long customers stay in each status."""
         from crmlab.retention.statuses import StatusSurvival
 
-        return StatusSurvival(self.lab, self._purchases)
+        return StatusSurvival(self.lab, self._purchases, self._limits)
 
     @cached_property
     def second_purchase(self) -> SecondPurchase:
@@ -94,7 +95,9 @@ class Retention:
         """Return the funnel of a lifecycle scheme with the time each step takes."""
         from crmlab.retention.stages import Stages
 
-        return self._stages if name == self._stages.name else Stages(self.lab, name)
+        if name not in self._stages:
+            self._stages[name] = Stages(self.lab, name)
+        return self._stages[name]
 
     def contracts(self, period_days: int | None = None) -> Contracts:
         """Return the renewals of contracts by age in periods of so many days."""
@@ -107,6 +110,7 @@ class Retention:
     def findings(self) -> list[Text]:
         """Return the sentences a manager would repeat, those that the data allow."""
         from crmlab.retention.curves import sentence
+        from crmlab.view.texts import joined
 
         said = []
         if self._contracts.terms is not None:
@@ -114,13 +118,9 @@ class Retention:
         cohorts = self.cohorts()
         if cohorts is None:
             return said or [self._nothing_text()]
-        if self._limits is not None:
-            said.append(self.lapse.title())
         said += [self.second_purchase.title(), cohorts.title()]
         if self._limits is not None:
-            said.append(self.reactivation.explain())
-        if cohorts.earlier_customers:
-            said.append(cohorts.earlier_customers)
+            said += [joined(self.lapse.title(), self.lapse.comeback()), self.reactivation.brief()]
         short = texts()["retention_too_short"]
         return [sentence(text) for text in said if text != short] or [short]
 
@@ -136,6 +136,21 @@ class Retention:
 
         warned = None if self._purchases is None else self._purchases.earlier_customers()
         return None if warned is None else Note(warned, self.lab.language, "warning")
+
+    @staticmethod
+    def together(*parts: object) -> Sections:
+        """Show parts one below the other; a remark that several of them make is made once."""
+        from crmlab.view.findings import Note, Sections
+
+        said: set[str] = set()
+        shown = []
+        for part in parts:
+            words = part.plain().rstrip("。.") if isinstance(part, Note) else None
+            if words is not None and words in said:
+                continue
+            said.add(words or "")
+            shown.append(part)
+        return Sections(shown)
 
     def saved_tables(self) -> dict[str, pl.DataFrame]:
         """Return the tables of what has been used: name → frame without customers."""
@@ -154,12 +169,6 @@ class Retention:
         from crmlab.retention.purchases import read_limits
 
         return None if self._purchases is None else read_limits(self.lab, self._purchases)
-
-    @cached_property
-    def _stages(self) -> Stages:
-        from crmlab.retention.stages import Stages
-
-        return Stages(self.lab)
 
     @cached_property
     def _contracts(self) -> Contracts:

@@ -164,9 +164,7 @@ def cohort_table(cohorts: Cohorts) -> Table | Note:
 
 def sentences(cohorts: Cohorts) -> Text:
     """Say what stays of a cohort after the first and the last age that is well seen."""
-    return joined(
-        title_of(cohorts, "bounded"), _spread(cohorts), _rolling_said(cohorts), cohorts.earlier_customers
-    )
+    return joined(title_of(cohorts, "bounded"), _spread(cohorts), _rolling_said(cohorts))
 
 
 def unit(cohorts: Cohorts) -> Text:
@@ -181,7 +179,10 @@ def unit(cohorts: Cohorts) -> Text:
 
 
 def title_of(cohorts: Cohorts, kind: Kind) -> Text:
-    """Say the average at the first age, and at the last that a third of all customers have reached."""
+    """Say the average at the last age that a third of all customers have reached, and their first.
+
+    Both are of the same cohorts, or a change of cohorts would read like one of customers.
+    """
     words, column = texts(), _COLUMN[kind]
     everybody = int(cohorts.average["customers"].max() or 0)  # type: ignore[arg-type]
     seen = cohorts.average.filter(pl.col("age") >= 1, pl.col("customers") * 3 >= everybody).drop_nulls(column)
@@ -197,8 +198,9 @@ def title_of(cohorts: Cohorts, kind: Kind) -> Text:
             "high": money(row[f"{column}_high"], currency),
         }
         return say("retention_title_cumulated", **places)
+    same = cohorts.comparable(column, first["age"], row["age"])
     places |= {
-        "first": percent(first[column]),
+        "first": percent(same if same is not None else first[column]),
         "value": percent(row[column]),
         "low": percent(row[f"{column}_low"]),
         "high": percent(row[f"{column}_high"]),
@@ -219,6 +221,8 @@ def _spread(cohorts: Cohorts) -> Text | None:
     seen = cohorts.summary.filter(pl.col("age") == 1).drop_nulls("active")
     if seen.height < 4:
         return None
+    if cohorts.earlier_customers is not None:
+        return texts()["retention_not_compared"]
     sizes = seen["customers"].cum_sum()
     early = sizes <= (sizes[-1] + 1) // 2
     halves = []

@@ -113,6 +113,25 @@ class Cohorts:
             rows.append(row)
         return pl.DataFrame(rows, schema=_AVERAGE)
 
+    def comparable(self, kind: str, age: int, then: int) -> float | None:
+        """Return a figure at ``age`` of those cohorts alone that have come to the age ``then``.
+
+        ``kind`` is a column of the summary. None where the cohorts that have not come so far, or those that
+        have, would tell of too few customers.
+        """
+        last = last_complete(self.lab.study.as_of, self.every)
+        needed = then + ((self.follow_up or 0) if kind == "rolling" else 0)
+        cells, smallest = self._cells, self.lab.study.privacy.smallest_group
+        counts = cells.later if kind == "rolling" else cells.active
+        there = [place for place in self._shown if cells.first + place + needed <= last]
+        others = [p for p in self._shown if p not in there and cells.first + p + age <= last]
+        for places in (there, others):
+            size, active = int(cells.sizes[places].sum()), int(counts[places, age].sum())
+            if any(hidden([active, size - active], smallest)):
+                return None
+        value: float | None = self._figures(there, age)[kind] if there else None
+        return value
+
     @property
     def left_out(self) -> int:
         """How many cohorts are too small to be shown."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 PERIOD_DAYS = 30
 _ENOUGH = 30
+_FIRST_ROWS, _EVERY_ROW = 12, 6
+"""A page lists the first year's periods and then every sixth; the saved table has all."""
 _START, _END = "contract_started_on", "contract_ended_on"
 
 
@@ -152,6 +154,13 @@ class Contracts:
             )
         return pl.DataFrame(rows, schema=_SCHEMA)
 
+    @property
+    def well_seen(self) -> int:
+        """The last period of the summary that 30 contracts reached; its last where none was."""
+        assert self.curve is not None
+        last: int = self.summary["period"][-1]
+        return max(1, min(last, self.curve.last(_ENOUGH))) if self.curve.customers >= _ENOUGH else last
+
     @cached_property
     def cohorts(self) -> Cohorts | None:
         """The matrix of contracts by the period of their start; None without contracts."""
@@ -175,7 +184,12 @@ class Contracts:
         if self.summary.is_empty():
             return Note(self.explain(), self.lab.language)
         words = texts()
-        frame = self.summary.with_columns(
+        shown = (
+            self.summary.filter(pl.col("period").le(_FIRST_ROWS) | pl.col("period").mod(_EVERY_ROW).eq(0))
+            if self.summary.height > 2 * _FIRST_ROWS
+            else self.summary
+        )
+        frame = shown.with_columns(
             pl.when(pl.col(name).is_not_null())
             .then(pl.concat_list(f"{name}_low", f"{name}_high"))
             .alias(f"{name}_interval")
@@ -195,6 +209,7 @@ class Contracts:
             caption=words["retention_renewal_caption"],
             note=joined(
                 words["retention_renewal_note"],
+                words["retention_renewal_rows"] if frame.height < self.summary.height else None,
                 say("privacy_rows", k=self._fewest) if frame["at_risk"].has_nulls() else None,
             ),
             language=self.lab.language,
@@ -231,18 +246,15 @@ class Contracts:
         return Note(sentence(self.explain()), self.lab.language)
 
     def title(self) -> Text:
-        """Return the share of contracts left at the last age that 30 reached, and how renewal moved."""
-        first = self.summary.row(0, named=True)
-        well_seen = self.summary.filter(pl.col("at_risk") >= _ENOUGH)
-        last = (well_seen if well_seen.height else self.summary).row(-1, named=True)
+        """Return the first renewal, and the share of contracts left at the last age that 30 reached."""
         assert self.curve is not None
+        first = self.summary["renewed"][0]
         return say(
-            "retention_contract_title",
-            first=percent(first["renewed"]),
-            last=percent(last["renewed"]),
-            n=last["period"],
+            "retention_contract_title" if first is not None else "retention_contract_left",
+            first=None if first is None else percent(first),
+            n=self.well_seen,
             days=self.period_days,
-            **spoken(self.curve.at([last["period"]])[0]),
+            **spoken(self.curve.at([self.well_seen])[0]),
         )
 
     def _middle(self) -> Text | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from crmlab.labels import Text
 from crmlab.view.findings import KeyFigures
 from crmlab.view.numbers import count, percent
 from crmlab.view.texts import say, texts
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from crmlab.retention import Retention
     from crmlab.segments.separation import Estimate
 
@@ -41,7 +41,7 @@ def figures(retention: Retention) -> KeyFigures:
             shown.append((percent(share.value), _with(words["retention_figure_back"], share)))
     contracts = retention.contracts()
     if contracts.summary.height:
-        row = contracts.summary.row(-1, named=True)
+        row = contracts.summary.row(contracts.well_seen - 1, named=True)
         name = say("retention_figure_contracts", n=row["period"], days=contracts.period_days)
         shown.append((percent(row["survival"]), name))
     return KeyFigures(shown, retention.lab.language)
@@ -62,8 +62,13 @@ def saved_tables(retention: Retention) -> dict[str, pl.DataFrame]:
         tables["reactivation"] = retention.reactivation.summary
     if "statuses" in used and retention.statuses.curves:
         tables["status_survival"] = retention.statuses.summary
-    if "_stages" in used and retention.stages().curves:
-        tables["stage_times"] = retention.stages().summary
+    times = [
+        stages.summary.select(pl.lit(stages.name).alias("scheme"), pl.all())
+        for stages in used["_stages"].values()
+        if stages.curves
+    ]
+    if times:
+        tables["stage_times"] = pl.concat(times)
     if contracts.cohorts is not None:
         tables["contract_renewals"] = contracts.summary
         tables["contract_cohorts"] = contracts.cohorts.summary

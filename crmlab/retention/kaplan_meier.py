@@ -81,7 +81,7 @@ class KaplanMeier:
         share = 1.0 if place < 0 else float(self.survival[place])
         if share <= 0:
             before = self._estimate(int(self.days[place]) - 1, 1)
-            return Estimate(0.0, 0.0, before.high)
+            return Estimate(0.0, 0.0, before.high * wilson(0, int(self.at_risk[place])).high)
         watched = self.watched(day)
         if watched < max(fewest, 1):
             return Estimate(nan, nan, nan)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 DAYS = (30, 90, 180, 365, 730, 1095)
+_AFTER = 90
+_HALF = 0.5
 
 
 class Lapse:
@@ -51,16 +53,39 @@ class Lapse:
         """The Kaplan–Meier estimate; None without paid orders or limits."""
         import numpy as np
 
-        bought, limits = self._purchases, self._limits
-        if bought is None or limits is None:
+        if self._purchases is None or self._limits is None:
             return None
+        on, _, whose = self._lapsed
+        ends = np.full(len(self._purchases.ids), self._purchases.as_of)
+        ends[whose] = on
+        seen = np.zeros(len(ends), dtype=bool)
+        seen[whose] = True
+        return kaplan_meier(ends - self._purchases.first, seen)
+
+    @cached_property
+    def returned(self) -> KaplanMeier | None:
+        """Days from the first lapse to the next purchase; None where nobody lapsed."""
+        import numpy as np
+
+        if self._purchases is None or self._limits is None:
+            return None
+        on, back, whose = self._lapsed
+        if not len(whose):
+            return None
+        return kaplan_meier(np.where(back >= 0, back, self._purchases.as_of) - on, back >= 0)
+
+    @cached_property
+    def _lapsed(self) -> tuple[Ints, Ints, Ints]:
+        """The day of each first lapse, that of the next purchase (−1: none), and whose it is."""
+        import numpy as np
+
+        bought, limits = self._purchases, self._limits
+        assert bought is not None
+        assert limits is not None
         lost_on = silent_since(bought, limits.lost)
-        place = np.arange(len(lost_on))
-        place[lost_on < 0] = len(lost_on)
-        earliest = np.minimum.reduceat(place, bought.starts)
-        seen = earliest < len(lost_on)
-        ends = np.where(seen, lost_on[np.minimum(earliest, len(lost_on) - 1)], bought.as_of)
-        return kaplan_meier(ends - bought.first, seen)
+        at = np.flatnonzero(lost_on >= 0)
+        whose, first = np.unique(bought.customer[at], return_index=True)
+        return lost_on[at[first]], bought.following[at[first]], whose
 
     @cached_property
     def summary(self) -> pl.DataFrame:
@@ -111,7 +136,17 @@ class Lapse:
             return nothing_bought(self.lab)
         if self.curve is None:
             return texts()["retention_no_limits"]
-        return joined(self.title(), texts()["retention_lapse_meaning"], self._purchases.earlier_customers())
+        return joined(self.title(), self.comeback(), texts()["retention_lapse_meaning"])
+
+    def comeback(self) -> Text | None:
+        """Say how many of the lapsed buy again all the same; None where nobody lapsed or too few are seen."""
+        if self.returned is None:
+            return None
+        share = self.returned.reached([_AFTER], self._fewest)[0]
+        if share.value != share.value:
+            return None
+        back = say("retention_lapse_back", n=_AFTER, **spoken(share))
+        return joined(back, texts()["retention_lapse_early"] if share.low > _HALF else None)
 
     def note(self) -> Note:
         """Show what the curve says, in sentences."""
@@ -123,6 +158,10 @@ class Lapse:
         if curve is None or known.is_empty():
             return texts()["retention_too_short"]
         middle = curve.quantile(0.5, self._fewest)
+        if len(curve.days) and middle.value == curve.days[0]:  # the median is the limit itself
+            first = int(middle.value)
+            share = curve.reached([first], self._fewest)[0]
+            return say("retention_lapse_at_once", n=count(first), **spoken(share))
         if middle.value == middle.value:
             ends = say("retention_unknown_end") if middle.high != middle.high else count(middle.high)
             low = say("retention_unknown_end") if middle.low != middle.low else count(middle.low)

@@ -121,13 +121,17 @@ class Limits(NamedTuple):
 
 
 def read_limits(lab: Lab, purchases: Purchases) -> Limits | None:
-    """Return the limits that the study's ``status`` goes by; None where it goes by something else.
+    """Return the limits that the study's ``status`` sets to the silence since the last paid order.
+
+    None where it goes by something else, touches of another kind among them.
 
     A limit by the customer's own gaps is the one learned on the study's day, for the past as well.
     """
     status = lab.classify("status")
     classifier: Any = status.classifier
     if not (hasattr(classifier, "dormant_limit") and hasattr(classifier, "lost_limit")):
+        return None
+    if getattr(classifier, "evidence", "orders") != "orders":
         return None
     frame = status.features.select(
         "customer_id",

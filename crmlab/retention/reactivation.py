@@ -186,7 +186,13 @@ class Reactivation:
             return texts()["retention_no_limits"]
         if self._episodes is None:
             return texts()["retention_nobody_dormant"]
-        return joined(self._title(), self._fading(), self._stay_said())
+        return joined(self._title(), self._fading(), self._expected_said(), self._stay_said())
+
+    def brief(self) -> Text:
+        """Return the same in a sentence or two: the chance at first, and who is expected back."""
+        if self._episodes is None:
+            return self.explain()
+        return joined(self._title(), self._expected_said())
 
     def note(self) -> Note:
         """Show what the figures say, in sentences."""
@@ -244,28 +250,31 @@ class Reactivation:
         return say("retention_back_title", n=self.within, **spoken(share))
 
     def _fading(self) -> Text | None:
-        """Say what is left of the chance after the longest dormancy, and how many will be back in all."""
+        """Say what is left of the chance after the longest dormancy."""
         known = self.summary.drop_nulls("share")
         if known.height < 2:
             return None
         row = known.row(-1, named=True)
+        return say(
+            "retention_back_fading",
+            days=row["from_day"],
+            n=self.within,
+            **spoken(Estimate(row["share"], row["low"], row["high"])),
+        )
+
+    def _expected_said(self) -> Text | None:
+        """Say how many of the dormant will be back, and of how many nobody can tell."""
         expected = self.summary.drop_nulls("expected")
+        if not expected["dormant_now"].sum():
+            return None
         unknown = int(self.summary.filter(pl.col("share").is_null())["dormant_now"].sum())
         return joined(
-            say(
-                "retention_back_fading",
-                days=row["from_day"],
-                n=self.within,
-                **spoken(Estimate(row["share"], row["low"], row["high"])),
-            ),
             say(
                 "retention_back_expected",
                 of=count(float(expected["dormant_now"].sum())),
                 n=count(float(expected["expected"].sum())),
                 days=self.within,
-            )
-            if expected["dormant_now"].sum()
-            else None,
+            ),
             say("retention_back_unknown", n=count(unknown)) if unknown else None,
         )
 

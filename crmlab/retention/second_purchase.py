@@ -82,30 +82,33 @@ class SecondPurchase:
         )
 
     def table(self) -> Table | Note:
-        """Show the shares by 30, 60, 90, 180 and 365 days, of all and of both halves."""
+        """Show the shares by 30, 60, 90, 180 and 365 days, as far as seen, of all and of both halves."""
         if not self.curves:
             return Note(self.explain(), self.lab.language)
         words = texts()
-        names = {
+        titles = {
             "all": words["retention_all"],
             "earlier": words["retention_earlier_half"],
             "later": words["retention_later_half"],
         }
-        shown = {name: text.to(self.lab.language) for name, text in names.items()}
-        frame = self.summary.with_columns(
-            pl.col("name").replace_strict(shown, return_dtype=pl.String),
-            interval=pl.when(pl.col("share").is_not_null()).then(pl.concat_list("low", "high")),
-        )
+        frame = self.summary.filter(name="all").drop_nulls("share").select("day", "watched")
+        columns = [Column("day", words["retention_within"], "integer")]
+        for name, title in titles.items():
+            group = self.summary.filter(name=name).select(
+                "day",
+                pl.col("share").alias(name),
+                pl.when(pl.col("share").is_not_null())
+                .then(pl.concat_list("low", "high"))
+                .alias(f"{name}_interval"),
+            )
+            frame = frame.join(group, on="day", how="left", maintain_order="left")
+            columns += [
+                Column(name, title, "percent", bar=name == "all"),
+                Column(f"{name}_interval", words["interval_95"], "interval", of="percent"),
+            ]
         return Table(
             frame,
-            [
-                Column("name", words["retention_group"]),
-                Column("customers", words["customers"], "integer"),
-                Column("day", words["retention_within"], "integer"),
-                Column("share", words["retention_second_axis"], "percent", bar=True),
-                Column("interval", words["interval_95"], "interval", of="percent"),
-                Column("watched", words["retention_watched"], "integer"),
-            ],
+            [*columns, Column("watched", words["retention_watched"], "integer")],
             caption=words["retention_second_caption"],
             note=words["retention_second_note"],
             language=self.lab.language,
@@ -115,8 +118,7 @@ class SecondPurchase:
         """Return what the curve says, in sentences."""
         if not self.curves:
             return nothing_bought(self.lab)
-        warned = None if self._purchases is None else self._purchases.earlier_customers()
-        return joined(self.title(), self._half_of_those(), self._trend(), warned)
+        return joined(self.title(), self._half_of_those(), self._trend())
 
     def note(self) -> Note:
         """Show what the curve says, in sentences."""
@@ -142,6 +144,8 @@ class SecondPurchase:
 
     def _trend(self) -> Text | None:
         """Compare the halves by first purchase at the longest of the days that both reach."""
+        if self._purchases is not None and self._purchases.earlier_customers() is not None:
+            return texts()["retention_not_compared"]
         for day in (_MAIN, 60, 30):
             early, late = (self.curves[n].reached([day], self._fewest)[0] for n in ("earlier", "later"))
             apart = difference(late, early)

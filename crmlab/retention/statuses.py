@@ -13,7 +13,8 @@ from crmlab.intervals import wilson
 from crmlab.labels import UNCLASSIFIED, Text
 from crmlab.retention.curves import at_days, drawn, sentence
 from crmlab.retention.kaplan_meier import KaplanMeier, kaplan_meier
-from crmlab.retention.purchases import Purchases, codes
+from crmlab.retention.purchases import Limits, Purchases, codes
+from crmlab.retention.stays import LABELS, Stays, stays_between
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, percent
 from crmlab.view.retention_charts import share_curves
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from crmlab.lab import Lab
 
     Ints = NDArray[np.int64]
-    Flags = NDArray[np.bool_]
 
 STEP = 30
 """Days between two replays."""
@@ -40,26 +40,32 @@ _MILESTONES = (30, 90, 180, 360)
 class StatusSurvival:
     """The share of customers still in a status so many days after they entered it.
 
-    The classifier ``name`` is replayed every 30 days over at most two years, with the cut-points of the
-    study's own day. A stay begins at the first replay that finds a customer in the status, and ends at the
-    first that finds him in another; whoever is still there at the as-of day is censored. Stays that had begun
-    before the first replay are left out, for nobody saw their beginning. One customer may stay several
-    times; intervals allow for that.
+    With the ``limits`` of ``status`` stays are known to the day. Without them the classifier ``name`` is
+    replayed every 30 days over at most two years, with the cut-points of the study's own day: a stay begins
+    at the first replay that finds a customer in the status, and ends at the first that finds him in another;
+    stays that had begun before the first replay are left out, for nobody saw their beginning. Whoever is
+    still there at the as-of day is censored. One customer may stay several times; intervals allow for that.
     """
 
     def __init__(
-        self, lab: Lab, purchases: Purchases | None, name: str = "status", replays: int = MOST
+        self,
+        lab: Lab,
+        purchases: Purchases | None,
+        limits: Limits | None = None,
+        name: str = "status",
+        replays: int = MOST,
     ) -> None:
         self.lab = lab
         self.name = name
         self._purchases = purchases
+        self._limits = limits
         self._replays = replays
         self._fewest = lab.study.privacy.smallest_group
 
     @cached_property
     def days(self) -> list[date]:
-        """The days of the replays, the as-of day last; none where the records are too short."""
-        if self._purchases is None:
+        """The days of the replays, the as-of day last; none where none are needed or records too short."""
+        if self._purchases is None or self._limits is not None:
             return []
         reach = (self._purchases.as_of - int(self._purchases.first.min())) // STEP
         back = min(self._replays, reach)
@@ -70,12 +76,13 @@ class StatusSurvival:
     @cached_property
     def curves(self) -> dict[str, KaplanMeier]:
         """The curve of each status, by label, in the order of the scheme."""
-        whose, label, begins, ends, _, seen = self._stays
-        found = {}
+        stays, found = self._stays, {}
         for place, name in enumerate(self._labels):
-            there = label == place
+            there = stays.label == place
             if there.sum() >= max(self._fewest, 1):
-                found[name] = kaplan_meier((ends - begins)[there] * STEP, seen[there], customer=whose[there])
+                found[name] = kaplan_meier(
+                    stays.days[there], stays.seen[there], customer=stays.customer[there]
+                )
         return found
 
     @cached_property
@@ -86,7 +93,7 @@ class StatusSurvival:
         interval (null where half have not ended in the time seen), and ``next``, the label that most of those
         whose end was seen went to, with its ``next_share`` and interval (Wilson).
         """
-        _, label, _, _, after, seen = self._stays
+        _, label, after, _, seen = self._stays
         rows: list[dict[str, Any]] = []
         for place, name in enumerate(self._labels):
             curve = self.curves.get(name)
@@ -116,18 +123,19 @@ class StatusSurvival:
 
     def chart(self) -> alt.LayerChart | Note:
         """Draw the share still in each status against the days since it was entered."""
-        points = drawn(self.curves, self._fewest, step=STEP)
+        points = drawn(self.curves, self._fewest, step=1 if self._limits else STEP)
         if points.filter(pl.col("day") > 0).is_empty():
             return Note(self.explain(), self.lab.language)
         words = texts()
         return share_curves(
             points.with_columns(pl.col("name").replace_strict(self._names, return_dtype=pl.String)),
             title=self._title(),
-            subtitle=say(
-                "retention_status_subtitle",
-                n=count(sum(curve.customers for curve in self.curves.values())),
-                replays=len(self.days),
-                step=STEP,
+            subtitle=joined(
+                say(
+                    "retention_status_subtitle",
+                    n=count(sum(curve.customers for curve in self.curves.values())),
+                ),
+                None if self._limits else say("retention_status_replays", replays=len(self.days), step=STEP),
             ),
             x_title=words["retention_days_in_status"],
             y_title=words["retention_status_axis"],
@@ -171,7 +179,12 @@ class StatusSurvival:
                 Column("next_interval", between, "interval", of="percent"),
             ],
             caption=words["retention_status_caption"],
-            note=words["retention_status_note"],
+            note=joined(
+                say("retention_status_note_replays", step=STEP)
+                if self._limits is None
+                else self._limits.text,
+                words["retention_status_note"],
+            ),
             language=self.lab.language,
         )
 
@@ -202,8 +215,10 @@ class StatusSurvival:
 
     @cached_property
     def _labels(self) -> list[str]:
-        if not self.days:  # without orders nothing can be classified
+        if self._purchases is None:  # without orders nothing can be classified
             return []
+        if self._limits is not None:
+            return list(LABELS)
         return [label for label in self._scheme.ids if label != UNCLASSIFIED.id]
 
     @property
@@ -220,14 +235,16 @@ class StatusSurvival:
         return say("retention_status_median", label=self._scheme[row["label"]].text, days=count(row["days"]))
 
     @cached_property
-    def _stays(self) -> tuple[Ints, Ints, Ints, Ints, Ints, Flags]:
-        """Whose, label, replay of the beginning and of the end, next label (−1: none), whether it ended."""
+    def _stays(self) -> Stays:
+        """All stays, from the limits where there are some, from the replays else."""
         import numpy as np
 
+        if self._purchases is not None and self._limits is not None:
+            return stays_between(self._purchases, self._limits)
         places = self._replayed()
         nothing = np.zeros(0, dtype=np.int64)
         if places.shape[1] < 2:
-            return nothing, nothing, nothing, nothing, nothing, nothing.astype(bool)
+            return Stays(nothing, nothing, nothing, nothing, nothing.astype(bool))
         moved = places[:, 1:] != places[:, :-1]
         whose, begins = np.nonzero(moved & (places[:, 1:] >= 0))
         begins = begins + 1
@@ -242,7 +259,7 @@ class StatusSurvival:
         ends = np.full(len(whose), last)
         ends[same] = every_move[at[same]] + 1
         after = np.where(same, places[whose, ends], -1)
-        return whose, places[whose, begins], begins, ends, after, same
+        return Stays(whose, places[whose, begins], after, (ends - begins) * STEP, same)
 
     def _replayed(self) -> Ints:
         """Return the place of each customer's label on each day, −1 without one: (customers, days)."""

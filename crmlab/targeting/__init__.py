@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crmlab.errors import ParamsError
 from crmlab.view.findings import KeyFigures, Note, Sections
 from crmlab.view.texts import say, texts
 
@@ -56,7 +58,7 @@ class WinBack:
         known = self.lab.tables_of(day)
         contacts, orders = (known[name].collect() for name in ("contacts", "orders"))
         found = experiment(contacts, orders, day_number(day), self._params["window_days"])
-        return evaluate(found, self._params["planned_treated"])
+        return evaluate(found, self._params["planned_treated"], self.lab.study.privacy.smallest_group)
 
     @cached_property
     def rankings(self) -> Rankings:
@@ -81,7 +83,7 @@ class WinBack:
 
         return target_views.figures(self.lab, self.targets) if self.targets else self._no_orders()
 
-    def note(self) -> Note:
+    def note(self) -> Sections | Note:
         """Say how the expected gain is made, who is not listed, and why some are held out."""
         from crmlab.targeting import target_views
 
@@ -133,9 +135,29 @@ class WinBack:
         found = []
         if self.targets is not None and self.targets.contacted.height:
             found.append(target_views.finding(self.lab, self.targets))
-        if self.results is not None and self.results.effects:
-            found.append(effect_views.finding(self.lab, self.results))
-        return found
+        said = effect_views.finding(self.lab, self.results) if self.results is not None else None
+        return [*found, said] if said is not None else found
+
+    def save_list(self, path: str | Path) -> Note:
+        """Write those to contact, best first and with their ids, as a CSV file that a call centre can open.
+
+        Who is held out is not in it, so that nobody calls them; ``tables`` of the run holds both arms.
+        A file that is there is replaced.
+        """
+        from crmlab.data.exports import write_csv_safely
+        from crmlab.targeting import target_views
+
+        if self.targets is None:
+            return self._no_orders()
+        file = Path(path)
+        if file.suffix.lower() != ".csv" or not file.parent.is_dir():
+            raise ParamsError(
+                f"The list cannot be written to {file}: the name must end in .csv, in a folder that exists, "
+                "for example win_back.csv."
+            )
+        rows = target_views.contact_list(self.lab, self.targets)
+        write_csv_safely(rows, file)
+        return Note(say("winback_list_saved", n=rows.height, name=file.name), self.lab.language)
 
     def saved_tables(self) -> dict[str, pl.DataFrame]:
         """Return what a run keeps of what was looked at: the list with ids, campaigns, Qini curves."""

@@ -10,7 +10,7 @@ import polars as pl
 
 from crmlab.intervals import wilson
 from crmlab.labels import Text
-from crmlab.targeting.evaluation import MISMATCH, Effect, Evaluation
+from crmlab.targeting.evaluation import Effect, Evaluation
 from crmlab.targeting.target_views import enumerated
 from crmlab.targeting.wording import amount, amount_between, points, points_between
 from crmlab.view.findings import Note
@@ -28,7 +28,12 @@ _EXCLUDED = {
     "no_arm": "winback_excluded_no_arm",
     "not_over": "winback_excluded_not_over",
 }
-_MEASURES = {"orders_before": "winback_orders_before", "revenue_before": "winback_revenue_before"}
+_MEASURES = {
+    "order_count": "winback_orders_before",
+    "total_spend": "winback_revenue_before",
+    "days_since_last_order": "winback_silence_before",
+    "day": "winback_contact_day",
+}
 
 
 def shown(lab: Lab, found: Evaluation) -> dict[str, Effect]:
@@ -103,34 +108,32 @@ def warnings(lab: Lab, found: Evaluation) -> list[Note]:
     """Say what is no effect, what is not counted, and whether the arms were alike."""
     words, names = texts(), campaign_names(lab)
     notes = []
-    loose = [names.get(name, name) for name, effect in shown(lab, found).items() if not effect.is_causal]
+    loose = [name for name, effect in shown(lab, found).items() if not effect.is_causal]
     if loose:
-        named = Text("、".join(loose), ", ".join(loose))
-        notes.append(Note(say("winback_association", names=named), lab.language, "warning"))
-    for name, chance in found.mismatches.items():
-        if chance < MISMATCH:
-            said = say("winback_mismatch", name=names.get(name, name), p=f"{chance:.1g}")
-            notes.append(Note(said, lab.language, "warning"))
-    balance = None
-    if found.pooled is not None and found.unlike:
-        measures = enumerated([words[_MEASURES[measure]] for measure in found.unlike])
-        notes.append(Note(say("winback_unlike", measures=measures), lab.language, "warning"))
-    elif found.pooled is not None:
-        balance = say("winback_alike", days=found.experiment.window_days)
+        notes.append(Note(say("winback_association", names=_named(lab, loose)), lab.language, "warning"))
+    for name, chance in found.mismatched.items():
+        said = say("winback_mismatch", name=names.get(name, name), p=f"{chance:.1g}")
+        notes.append(Note(said, lab.language, "warning"))
+    for name, measures in found.unlike.items():
+        differing = enumerated([words[_MEASURES[measure]] for measure in measures])
+        said = say("winback_unlike", name=names.get(name, name), measures=differing)
+        notes.append(Note(said, lab.language, "warning"))
+    balance = words["winback_alike"] if found.pooled is not None and not found.unlike else None
     said_of = joined(_excluded(lab, found), balance)
     if said_of.zh:
         notes.append(Note(said_of, lab.language))
     return notes
 
 
-def finding(lab: Lab, found: Evaluation) -> Text:
-    """Say in one sentence what campaigns brought, or that nobody can know."""
+def finding(lab: Lab, found: Evaluation) -> Text | None:
+    """Say in a sentence or two what campaigns brought, or that nobody can know; None without contacts."""
     days, currency = found.experiment.window_days, lab.study.currency
     effect = found.pooled
     if effect is None:
-        contacted = sum(each.contacted for each in found.effects.values())
-        parts = [each.contacted_rate.value * each.contacted for each in found.effects.values()]
-        back = round(sum(parts))
+        rates = [(each.contacted, each.contacted_rate.value) for each in shown(lab, found).values()]
+        contacted, back = sum(n for n, _ in rates), round(sum(n * rate for n, rate in rates))
+        if not contacted:
+            return None
         ends = wilson(back, contacted)
         return say(
             "winback_find_association", days=days, rate=percent(back / contacted), interval=interval(*ends)
@@ -141,9 +144,10 @@ def finding(lab: Lab, found: Evaluation) -> Text:
     elif effect.uplift.low > 0:
         key = "winback_find_effect" if isfinite(effect.cost) else "winback_find_effect_free"
     cost = effect.cost_per_won_back
-    return say(
+    causal = [name for name, each in shown(lab, found).items() if each.is_causal]
+    said = say(
         key,
-        campaigns=sum(each.is_causal for each in found.effects.values()),
+        campaigns=len(causal),
         days=days,
         uplift=points(effect.uplift.value),
         interval=points_between(effect.uplift),
@@ -151,6 +155,8 @@ def finding(lab: Lab, found: Evaluation) -> Text:
         cost=amount(cost.value, currency),
         costs=amount_between(cost, currency),
     )
+    doubtful = [name for name in causal if name in found.unlike or name in found.mismatched]
+    return joined(said, say("winback_find_doubt", names=_named(lab, doubtful)) if doubtful else None)
 
 
 def campaign_names(lab: Lab) -> Mapping[str, str]:
@@ -161,6 +167,12 @@ def campaign_names(lab: Lab) -> Mapping[str, str]:
     twice = pl.col("name").is_duplicated()
     both = pl.format("{} ({})", "name", "campaign_id")
     return dict(named.select("campaign_id", pl.when(twice).then(both).otherwise("name")).iter_rows())
+
+
+def _named(lab: Lab, campaigns: list[str]) -> Text:
+    names = campaign_names(lab)
+    named = [names.get(name, name) for name in campaigns]
+    return Text("、".join(named), ", ".join(named))
 
 
 def _excluded(lab: Lab, found: Evaluation) -> Text | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, nan, sqrt
+from math import copysign, inf, nan, sqrt
 from typing import TYPE_CHECKING
 
 from crmlab.intervals import Interval, wilson, z_value
@@ -101,11 +101,13 @@ def ratio_mismatch(treated: int, control: int, planned: float) -> float:
     return float(chdtrc(1, statistic))
 
 
-def standardised_difference(treated: ArrayLike, control: ArrayLike) -> tuple[float, Interval]:
-    """Return the difference of means in units of the pooled standard deviation, and its 95 % interval.
+def standardised_difference(
+    treated: ArrayLike, control: ArrayLike, confidence: float = 0.95
+) -> tuple[float, Interval]:
+    """Return the difference of means in units of the pooled standard deviation, and its interval.
 
     Beyond ±0.1 arms are called unlike (Austin 2009, Statistics in Medicine 28:3083–3107). NaN where an arm
-    has fewer than two customers; 0 where nobody differs.
+    has fewer than two customers; 0 where nobody differs, infinite where nobody does within the arms.
     """
     import numpy as np
 
@@ -113,6 +115,10 @@ def standardised_difference(treated: ArrayLike, control: ArrayLike) -> tuple[flo
     if min(len(one), len(other)) < 2:
         return nan, Interval(nan, nan)
     spread = sqrt((float(one.var(ddof=1)) + float(other.var(ddof=1))) / 2)
-    value = float(one.mean() - other.mean()) / spread if spread else 0.0
-    reach = z_value(0.95) * sqrt(1 / len(one) + 1 / len(other) + value**2 / (2 * (len(one) + len(other))))
+    difference = float(one.mean() - other.mean())
+    if not spread:
+        value = copysign(inf, difference) if difference else 0.0
+        return value, Interval(value, value)
+    value, n = difference / spread, len(one) + len(other)
+    reach = z_value(confidence) * sqrt(1 / len(one) + 1 / len(other) + value**2 / (2 * n))
     return value, Interval(value - reach, value + reach)

@@ -28,7 +28,7 @@ from crmlab.targeting.experiment import Experiment
 UNLIKE = 0.1
 """Standardised difference beyond which arms are not alike (Austin 2009)."""
 MISMATCH = 0.001
-"""Probability below which the sizes of arms are no accident."""
+"""Probability below which an oddity of the arms is no accident."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,17 @@ class Effect:
     @property
     def is_causal(self) -> bool:
         """Whether a control group says what would have happened anyway."""
-        return self.control > 0
+        return self.contacted > 0 and self.control > 0
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Every campaign with what it changed, and all that held out customers together (``pooled``).
+    """Every campaign with what it changed, and all that held out enough customers together (``pooled``).
 
-    ``balance`` says of what was known before whether the arms are alike: ``measure``, ``treated`` and
-    ``control`` means, ``difference`` in standard deviations with ``low`` and ``high``. ``mismatches`` has,
-    for campaigns with a planned share, how likely their arms' sizes are by chance.
+    ``balance`` says of what was known before whether the arms of each campaign in ``pooled`` are alike:
+    ``campaign_id``, ``measure``, ``treated`` and ``control`` means, ``difference`` in standard deviations
+    with the ends ``low`` and ``high`` beyond which chance gets once in a thousand. ``mismatches`` has, for
+    campaigns with a planned share, how likely their arms' sizes are by chance.
     """
 
     experiment: Experiment
@@ -87,17 +88,35 @@ class Evaluation:
         return pl.DataFrame(rows, schema={"campaign_id": pl.String, **_SCHEMA})
 
     @property
-    def unlike(self) -> list[str]:
-        """The measures that differ between the arms by more than chance and more than a little."""
-        differs = (pl.col("low") > 0) | (pl.col("high") < 0)
-        return self.balance.filter(differs, pl.col("difference").abs() > UNLIKE)["measure"].to_list()
+    def unlike(self) -> dict[str, list[str]]:
+        """Campaign → what differs between its arms by more than chance and more than a little."""
+        differs = ((pl.col("low") > 0) | (pl.col("high") < 0)) & (pl.col("difference").abs() > UNLIKE)
+        # A group drawn some days before the mail goes out is no flaw.
+        differs &= (pl.col("measure") != "day") | ((pl.col("treated") - pl.col("control")).abs() >= _WEEK)
+        found: dict[str, list[str]] = {}
+        # polars holds NaN for larger than every number.
+        for name, measure in (
+            self.balance.filter(differs, ~pl.col("difference").is_nan())
+            .select("campaign_id", "measure")
+            .iter_rows()
+        ):
+            found.setdefault(name, []).append(measure)
+        return found
+
+    @property
+    def mismatched(self) -> dict[str, float]:
+        """Campaign → the probability of arms of such sizes, where that is no accident."""
+        return {name: chance for name, chance in self.mismatches.items() if chance < MISMATCH}
 
 
-def evaluate(experiment: Experiment, planned: Mapping[str, float] | None = None) -> Evaluation:
+def evaluate(
+    experiment: Experiment, planned: Mapping[str, float] | None = None, smallest_arm: int = 1
+) -> Evaluation:
     """Return what the campaigns of an experiment changed.
 
     ``planned`` has the share of treated that a campaign was to have, by campaign: without it nothing is
-    said about the sizes of its arms. In the pooled effect campaigns weigh by how many they contacted.
+    said about the sizes of its arms. In the pooled effect campaigns weigh by how many they contacted; those
+    with an arm of fewer than ``smallest_arm`` are no part of it.
     """
     campaigns = {
         str(name): rows
@@ -111,9 +130,13 @@ def evaluate(experiment: Experiment, planned: Mapping[str, float] | None = None)
         for name, share in (planned or {}).items()
         if name in effects and effects[name].is_causal
     }
-    causal = experiment.randomised
-    pooled = pooled_effect(causal) if causal.height else None
-    return Evaluation(experiment, effects, pooled, _balance(causal), mismatches)
+    large = {
+        name: campaigns[name]
+        for name, effect in effects.items()
+        if effect.is_causal and min(effect.contacted, effect.control) >= smallest_arm
+    }
+    pooled = pooled_effect(pl.concat(large.values())) if large else None
+    return Evaluation(experiment, effects, pooled, _balance(large), mismatches)
 
 
 def effect_of(customers: pl.DataFrame) -> Effect:
@@ -141,7 +164,7 @@ def pooled_effect(customers: pl.DataFrame) -> Effect:
     a customer may be in several.
     """
     parts = customers.partition_by("campaign_id", maintain_order=True)
-    effects = [effect for effect in map(effect_of, parts) if effect.contacted and effect.control]
+    effects = [effect for effect in map(effect_of, parts) if effect.is_causal]
     contacted = sum(effect.contacted for effect in effects)
     shares = [effect.contacted / contacted for effect in effects]
     rates = [[getattr(effect, name) for effect in effects] for name in ("contacted_rate", "control_rate")]
@@ -165,18 +188,20 @@ def _cost(contacted: pl.DataFrame) -> float:
     return nan if known.null_count() else float(known.sum()) / 100
 
 
-def _balance(customers: pl.DataFrame) -> pl.DataFrame:
-    """Compare the arms by what was known before, within campaigns: each is held against its own mean."""
-    rows = []
-    for measure in ("orders_before", "revenue_before"):
-        column = pl.col(measure).cast(pl.Float64)
-        centred = customers.select("treated", value=column - column.mean().over("campaign_id"))
-        arms = [centred.filter(pl.col("treated") == arm)["value"] for arm in (True, False)]
-        raw = [customers.filter(pl.col("treated") == arm)[measure].mean() for arm in (True, False)]
-        difference, ends = standardised_difference(*arms)
-        rows.append((measure, *raw, difference, *ends))
+def _balance(campaigns: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Compare the arms of each campaign by what was known before the contact, and by its day."""
+    rows: list[tuple[Any, ...]] = []
+    for name, customers in campaigns.items():
+        for measure, none in _MEASURES.items():
+            known = customers.select(
+                "treated", value=pl.col(measure).cast(pl.Float64).fill_null(pl.lit(none))
+            )
+            on, off = (known.filter(pl.col("treated") == arm)["value"].drop_nulls() for arm in (True, False))
+            difference, ends = standardised_difference(on, off, 1 - MISMATCH)
+            rows.append((name, measure, on.mean(), off.mean(), difference, *ends))
+    texts = dict.fromkeys(("campaign_id", "measure"), pl.String)
     numbers = dict.fromkeys(("treated", "control", "difference", "low", "high"), pl.Float64)
-    return pl.DataFrame(rows, schema={"measure": pl.String, **numbers}, orient="row")
+    return pl.DataFrame(rows, schema={**texts, **numbers}, orient="row")
 
 
 def _row(effect: Effect) -> dict[str, Any]:
@@ -187,6 +212,9 @@ def _row(effect: Effect) -> dict[str, Any]:
     return row
 
 
+_MEASURES = {"order_count": 0, "total_spend": 0, "days_since_last_order": None, "day": None}
+"""What arms are compared by, and what it is of somebody who never bought."""
+_WEEK = 7
 _ESTIMATES = ("contacted_rate", "control_rate", "uplift", "won_back", "revenue", "cost_per_won_back")
 _SCHEMA = {
     "contacted": pl.Int64,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from crmlab.errors import ParamsError
+from crmlab.targeting.history import COLUMNS, history_before
 
 WINDOW = 30
 """Days after the contact in which a purchase counts as won back, unless a study says otherwise."""
@@ -21,8 +22,8 @@ class Experiment:
     ``customer_id``, ``day`` (of the first contact, or of the draw of the control group), ``treated``,
     ``controlled`` (whether the campaign held out anybody), ``propensity`` (the share of treated in the
     campaign), ``cost_hundredths`` (null where unknown), ``returned`` (a paid order within the window),
-    ``orders`` and ``revenue`` of the window, ``orders_before`` and ``revenue_before`` of as many days
-    before; money in currency units net of refunds. Sorted by campaign and customer.
+    ``orders`` and ``revenue`` of the window (in currency units net of refunds), and the columns of
+    :func:`crmlab.targeting.history.history_before`. Sorted by campaign and customer.
 
     ``left_out`` counts customers by why they are not in it: ``both_arms``, ``no_arm`` (in a campaign that
     held out others), ``not_over`` (the window reaches beyond the day that is looked from).
@@ -36,6 +37,11 @@ class Experiment:
     def randomised(self) -> pl.DataFrame:
         """The customers of campaigns that held out some of them."""
         return self.customers.filter("controlled")
+
+    @property
+    def learnable(self) -> pl.DataFrame:
+        """Those of them who had bought before, of whom models of uplift can tell something."""
+        return self.randomised.drop_nulls("days_since_last_order")
 
 
 def experiment(
@@ -62,9 +68,10 @@ def experiment(
         controlled=~pl.col("treated").all().over("campaign_id") & pl.col("treated").any().over("campaign_id"),
         propensity=share,
     )
-    done = kept.join(_bought(kept, orders, window_days), on=["campaign_id", "customer_id"], how="left")
-    amounts = ("revenue", "revenue_before")
-    customers = done.select(
+    orders = orders.join(kept, on="customer_id", how="semi")
+    bought = _bought(kept, orders, window_days)
+    customers = history_before(orders, kept.join(bought, on=["campaign_id", "customer_id"], how="left"))
+    customers = customers.select(
         "campaign_id",
         "customer_id",
         "day",
@@ -72,8 +79,9 @@ def experiment(
         "controlled",
         "propensity",
         "cost_hundredths",
-        pl.col("orders", "orders_before").fill_null(0),
-        *((pl.col(name).fill_null(0) / 100) for name in amounts),
+        pl.col("orders").fill_null(0),
+        pl.col("revenue").fill_null(0) / 100,
+        *COLUMNS,
         returned=pl.col("orders").fill_null(0) > 0,
     ).sort("campaign_id", "customer_id")
     reasons = ("both_arms", "no_arm", "not_over")
@@ -106,19 +114,13 @@ def _units(contacts: pl.DataFrame, today: int) -> pl.DataFrame:
 
 
 def _bought(units: pl.DataFrame, orders: pl.DataFrame, window_days: int) -> pl.DataFrame:
-    """Return the paid orders and hundredths of the windows before and after each contact."""
+    """Return the paid orders and hundredths of the window after each contact."""
     bought = orders.select("customer_id", "amount_hundredths", ordered="day")
     pairs = units.select("campaign_id", "customer_id", "day").join(bought, on="customer_id")
     since = pl.col("ordered") - pl.col("day")
-    after, before = since.is_between(1, window_days), since.is_between(-window_days, -1)
-    paid, amount = pl.col("amount_hundredths") > 0, pl.col("amount_hundredths")
+    amount = pl.col("amount_hundredths")
     return (
-        pairs.filter(after | before)
+        pairs.filter(since.is_between(1, window_days))
         .group_by("campaign_id", "customer_id")
-        .agg(
-            orders=(paid & after).sum().cast(pl.Int64),
-            orders_before=(paid & before).sum().cast(pl.Int64),
-            revenue=amount.filter(after).sum(),
-            revenue_before=amount.filter(before).sum(),
-        )
+        .agg(orders=(amount > 0).sum().cast(pl.Int64), revenue=amount.sum())
     )

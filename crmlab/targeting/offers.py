@@ -15,9 +15,9 @@ class TellsUplift(Protocol):
     """Says for a customer by how much a contact raises the probability to buy."""
 
     def held_out_uplift(self, customers: pl.DataFrame, seed: int = 0) -> NDArray[np.float64]:
-        """Return the uplift of each row, learned from other customers; NaN where that cannot be done.
+        """Return the uplift of half of the customers, learned from the others; NaN for those.
 
-        ``customers`` is like ``Experiment.customers``, randomised, with the history before each contact
-        beside it. Halves are drawn by customer, so that nobody is judged by what they taught.
+        ``customers`` is like ``Experiment.learnable``. Halves are drawn by customer, so that nobody is
+        judged by what they taught. All NaN where there is too little to learn from.
         """
         ...

@@ -8,7 +8,7 @@ Means: the noncentral t distribution with equal variances. Both are two-sided.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, inf, sqrt
+from math import ceil, inf, isfinite, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -61,7 +61,7 @@ def size_for_rates(
     Raises ParamsError where a rate or share is none, or the uplift is 0.
     """
     _check_rates(base_rate, uplift)
-    _check(control_share, power, uplift)
+    _check(control_share, power, confidence, uplift)
     return _smallest(lambda arms: power_of_rates(arms, base_rate, uplift, confidence), control_share, power)
 
 
@@ -70,6 +70,7 @@ def detectable_rate(
 ) -> float:
     """Return the smallest gain in rate that these arms show with ``power``; NaN where none is."""
     _check_rates(base_rate, 0)
+    _check_power(power, confidence)
     most = 1 - base_rate
     if power_of_rates(arms, base_rate, most, confidence) < power:
         return float("nan")
@@ -98,7 +99,7 @@ def size_for_means(
     confidence: float = CONFIDENCE,
 ) -> Arms:
     """Return the smallest arms that show a difference of means with the wanted ``power``."""
-    _check(control_share, power, difference)
+    _check(control_share, power, confidence, difference)
     return _smallest(
         lambda arms: power_of_means(arms, difference, deviation, confidence), control_share, power
     )
@@ -108,6 +109,7 @@ def detectable_mean(
     arms: Arms, deviation: float, power: float = POWER, confidence: float = CONFIDENCE
 ) -> float:
     """Return the smallest difference of means shown with ``power``; infinite for empty arms."""
+    _check_power(power, confidence)
     if power_of_means(arms, 0, deviation, confidence) == 0:
         return inf
     most = deviation * 1e-3
@@ -150,12 +152,18 @@ def _check_rates(base_rate: float, uplift: float) -> None:
         )
 
 
-def _check(control_share: float, power: float, effect: float) -> None:
+def _check(control_share: float, power: float, confidence: float, effect: float) -> None:
     if not 0 < control_share < 1:
         raise ParamsError(f"control_share is {control_share}; it must lie between 0 and 1, for example 0.15.")
-    if not 0 < power < 1:
-        raise ParamsError(f"power is {power}; it must lie between 0 and 1, for example 0.8.")
-    if not effect:
+    _check_power(power, confidence)
+    if not isfinite(effect) or not effect:
         raise ParamsError(
-            "The effect to show is 0, which no experiment shows; give the smallest worth having."
+            f"The effect to show is {effect:g}, which no experiment shows; give the smallest worth having."
         )
+
+
+def _check_power(power: float, confidence: float) -> None:
+    # So often a test finds an effect to one side where there is none: less is no power.
+    chance = (1 - confidence) / 2
+    if not chance < power < 1:
+        raise ParamsError(f"power is {power}; it must lie between {chance:g} and 1, for example 0.8.")

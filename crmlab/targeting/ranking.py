@@ -12,7 +12,6 @@ from crmlab import registry
 from crmlab.labels import Text
 from crmlab.segments.separation import Estimate
 from crmlab.targeting.experiment import Experiment
-from crmlab.targeting.history import history_before
 from crmlab.targeting.offers import TellsUplift
 from crmlab.targeting.uplift_curves import DRAWS, UpliftCurve, uplift_at, uplift_by_bin, uplift_curve
 
@@ -28,7 +27,9 @@ BINS = 5
 
 @dataclass(frozen=True)
 class Ranking:
-    """One model's ranking of the customers of past experiments, each scored by the other half.
+    """One model's ranking of half of the customers of past experiments, learned from the other half.
+
+    Only one half is ranked: two that rank each other agree by chance, and intervals would be too short.
 
     ``at`` has the uplift of each of :data:`SHARES`; ``bins`` that of equal groups, best first, as
     :func:`crmlab.targeting.uplift_curves.uplift_by_bin` gives it.
@@ -48,18 +49,18 @@ class Ranking:
 
 def rankings(lab: Lab, experiment: Experiment, seed: int) -> list[Ranking]:
     """Return the ranking of each model of uplift, the best first; none where there is too little to learn."""
-    if not experiment.randomised.height:
+    customers = experiment.learnable
+    if not customers.height:
         return []
-    orders = lab.tables_of(lab.study.as_of)["orders"].collect()
-    customers = history_before(orders, experiment.randomised).drop_nulls("days_since_last_order")
     found = []
     for name in MODELS:
         model = registry.models[name].from_params(lab.study.models.get(name, {}))
         assert isinstance(model, TellsUplift)
         score = model.held_out_uplift(customers, seed)
         known = customers.filter(pl.Series(~np.isnan(score)))
-        if known.height != customers.height or known["treated"].n_unique() < 2:
+        if known["treated"].n_unique() < 2:
             continue
+        score = score[~np.isnan(score)]
         returned, treated = known["returned"].to_numpy(), known["treated"].to_numpy()
         share = known["propensity"].to_numpy()
         found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def ranked(gain: ArrayLike, cost: ArrayLike) -> NDArray[np.int64]:
     return np.asarray(worth[np.lexsort((-value[worth], -rate))], dtype=np.int64)
 
 
-def held_out(n: int, share: float, seed: int) -> NDArray[np.bool_]:
+def held_out(n: int, share: float, seed: int | Sequence[int]) -> NDArray[np.bool_]:
     """Say which of ``n`` ranked customers chance holds out: ``share`` of every stratum of neighbours.
 
     Each customer has the same chance. A stratum whose part is no whole number has one more or one less in

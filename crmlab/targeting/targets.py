@@ -11,6 +11,7 @@ import polars as pl
 
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.segments.separation import Estimate
+from crmlab.summary import day_number
 from crmlab.targeting.effects import weighted_sum
 from crmlab.targeting.selection import held_out, ranked, within_limits
 
@@ -29,8 +30,9 @@ class TargetList:
     ``customers``: ``customer_id``, ``label`` (``scheme.class``), ``days_since_last_order``, ``value`` (of who
     comes back, in currency units), ``uplift``, ``expected_gain``, ``cost`` (0 for the control group) and
     ``arm`` (``treatment`` or ``control``). ``left_out`` counts candidates by why they are not listed:
-    ``refused`` (no consent to marketing), ``unasked`` (the consent is not recorded), ``unknown`` (no value
-    or uplift), ``not_worth`` (the contact costs more than it gains), ``beyond`` (budget or capacity).
+    ``refused`` (no consent to marketing), ``unasked`` (the consent is not recorded), ``running`` (in a
+    campaign, contacted or held out, whose days of observation are not over), ``unknown`` (no value or
+    uplift), ``not_worth`` (the contact costs more than it gains), ``beyond`` (budget or capacity).
     ``consent_known`` says whether the customers table records consent at all.
     """
 
@@ -93,18 +95,24 @@ def target_list(lab: Lab) -> TargetList:
     model = scores.model
     params = model.get_params()
     candidates = _audience(lab, params["audience"])
-    known = candidates.join(scores.scores, on="customer_id", how="left", maintain_order="left").with_columns(
-        lab.features(SILENT)[SILENT], value=lab.features(params["value_column"])[params["value_column"]]
+    facts = lab.features(SILENT, params["value_column"]).select(
+        "customer_id", SILENT, value=pl.col(params["value_column"])
     )
-    inside, consent_known = _consenting(lab, known.filter(pl.col("label").is_not_null()))
+    known = candidates.drop_nulls("label")
+    for more in (scores.scores, facts):
+        known = known.join(more, on="customer_id", how="left", maintain_order="left")
+    inside, consent_known = _consenting(lab, known)
     total = inside.height
     refused = inside.filter(pl.col("consent").eq_missing(other=False))
     unasked = inside.filter(pl.col("consent").is_null())
-    free = inside.filter(pl.col("consent").fill_null(value=False))
+    willing = inside.filter(pl.col("consent").fill_null(value=False))
+    free = willing.join(_in_campaigns(lab, params["window_days"]), on="customer_id", how="anti")
     scored = free.drop_nulls("expected_gain").sort("customer_id")
     order = ranked(scored["expected_gain"], [params["contact_cost"]] * scored.height)
     worth = scored[order]
-    control = pl.Series(held_out(worth.height, params["control_share"], params["seed"]), dtype=pl.Boolean)
+    # Another day is another draw: nobody is held out of every campaign by their place on the list.
+    seed = (params["seed"], day_number(lab.study.as_of))
+    control = pl.Series(held_out(worth.height, params["control_share"], seed), dtype=pl.Boolean)
     cost = pl.when(pl.col("arm") == "treatment").then(pl.lit(float(params["contact_cost"]))).otherwise(0.0)
     worth = worth.with_columns(
         arm=pl.when(control).then(pl.lit("control")).otherwise(pl.lit("treatment"))
@@ -118,6 +126,7 @@ def target_list(lab: Lab) -> TargetList:
         {
             "refused": refused.height,
             "unasked": unasked.height,
+            "running": willing.height - free.height,
             "unknown": free.height - scored.height,
             "not_worth": scored.height - worth.height,
             "beyond": worth.height - size,
@@ -147,6 +156,16 @@ def _audience(lab: Lab, audience: list[str]) -> pl.DataFrame:
         label = pl.coalesce(label, scheme)
     assert everybody is not None, "an audience has at least one class"
     return everybody.select("customer_id", label=label)
+
+
+def _in_campaigns(lab: Lab, window_days: int) -> pl.DataFrame:
+    """Return the customers whom another contact would take out of an experiment that still runs."""
+    if "contacts" not in lab.tables:
+        return pl.DataFrame(schema={"customer_id": pl.String})
+    today = day_number(lab.study.as_of)
+    contacts = lab.tables_of(lab.study.as_of)["contacts"]
+    running = pl.col("day").is_between(today - window_days + 1, today)
+    return contacts.filter(running).select("customer_id").unique().collect()
 
 
 def _consenting(lab: Lab, customers: pl.DataFrame) -> tuple[pl.DataFrame, bool]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import polars as pl
 
 from crmlab.labels import Text
-from crmlab.value.holdout import FEWEST_REPEAT, HISTORY, HORIZON
+from crmlab.value.holdout import FEWEST_REPEAT, HISTORY, setting
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, money, percent
 from crmlab.view.texts import joined, say, texts
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from crmlab.value.assumptions import Assumptions
     from crmlab.value.calibration import Calibration
     from crmlab.value.comparison import Comparison
+    from crmlab.value.diagnostics import Diagnostics
     from crmlab.value.heterogeneity import Heterogeneity
     from crmlab.value.holdout import Holdout
     from crmlab.value.matrices import Matrices
@@ -35,9 +36,10 @@ class Value:
     """The value report of a study: figures first, then what they stand on.
 
     ``lab.value.worth`` is what the base is worth, ``.spread`` how concentrated that is, ``.slipping`` who
-    is about to be lost; :meth:`holdout`, :meth:`comparison`, :meth:`tracking`, :meth:`calibration`,
-    :meth:`matrices`, :meth:`heterogeneity` and :meth:`assumptions` tell how far to trust them. Each part
-    is computed once, and is a note in words where the study has too little data.
+    is about to be lost; :meth:`diagnostics` tells how far to trust them, all in one, and :meth:`holdout`,
+    :meth:`comparison`, :meth:`tracking`, :meth:`calibration`, :meth:`matrices`, :meth:`heterogeneity` and
+    :meth:`assumptions` are its parts. Each part is computed once, and is a note in words where the study
+    has too little data.
     """
 
     def __init__(self, lab: Lab) -> None:
@@ -77,7 +79,7 @@ class Value:
     @property
     def horizon(self) -> int:
         """Days ahead that values are computed for, as the study sets them for ``clv``."""
-        return int(self.lab.study.models.get("clv", {}).get("horizon_days", HORIZON))
+        return int(setting(self.lab, "horizon_days"))
 
     @cached_property
     def missing(self) -> Text | None:
@@ -88,6 +90,12 @@ class Value:
         if repeat < FEWEST_REPEAT:
             return say("val_few_repeat", n=count(repeat), least=FEWEST_REPEAT, day=self.lab.study.as_of)
         return None
+
+    def diagnostics(self) -> Diagnostics:
+        """Show every check of the models: a list with verdicts, then all charts and tables."""
+        from crmlab.value.diagnostics import Diagnostics
+
+        return self._once(("diagnostics",), lambda: Diagnostics(self))
 
     def holdout(self, days: int | None = None) -> Holdout:
         """Return the customers known by a cutoff and what they did in the ``days`` after it."""
@@ -136,7 +144,7 @@ class Value:
     @property
     def model(self) -> str:
         """The model of purchases that the study's values stand on."""
-        return str(self.lab.study.models.get("clv", {}).get("purchases", "bg-nbd"))
+        return str(setting(self.lab, "purchases"))
 
     def figures(self) -> KeyFigures | Note:
         """Show the few big numbers: the total with its interval, the mean, what came in so far."""
@@ -147,16 +155,14 @@ class Value:
         return Note(self.explain(), self.lab.language)
 
     def explain(self) -> Text:
-        """Return what the tests say: better than a simple rule, totals right, assumptions met, or not."""
-        if self.missing:
-            return self.missing
-        if missing := self.holdout().missing:
-            return joined(missing, self.assumptions().explain())
+        """Return what the test of the study's model says, and what its fit warns of."""
+        if missing := self.missing or self.holdout().missing:
+            return missing
         return joined(
-            self.comparison().of_baseline(),
-            self.tracking().explain(),
+            self.tracking().outcome,
+            self.comparison().of_baseline(self.holdout().main),
             self.calibration().understated,
-            self.assumptions().explain(),
+            *self.heterogeneity().verdicts,
         )
 
     def findings(self) -> list[Text]:
@@ -165,10 +171,7 @@ class Value:
             return [self.missing]
         if self.worth.missing:
             return [self.worth.missing]
-        trust = self.holdout().missing or joined(
-            self.comparison().of_baseline(), self.tracking().explain(), self.calibration().understated
-        )
-        return [self._of_worth(), self.spread.explain(), self.slipping.explain(), trust]
+        return [self._of_worth(), self.spread.explain(), self.slipping.explain(), self.explain()]
 
     def _of_worth(self) -> Text:
         total, model, currency = self.worth.total, self.worth.model, self.lab.study.currency
@@ -194,6 +197,8 @@ class Value:
         for name in ("worth", "spread", "slipping"):
             if name in vars(self) and not getattr(vars(self)[name], "missing", None):
                 tables[name] = vars(self)[name].summary
+        if "worth" in tables:
+            tables["worth_past"] = self.worth.past.summary
         return tables
 
     def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:

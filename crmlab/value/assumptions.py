@@ -9,7 +9,7 @@ of Marketing Research 27:87–93) tell from two successive gaps of each customer
 from __future__ import annotations
 
 from functools import cached_property
-from math import inf, isnan, sqrt
+from math import inf, isinf, isnan, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
@@ -20,6 +20,7 @@ from crmlab.labels import Text
 from crmlab.segments.separation import UNKNOWN, Estimate, eta_squared
 from crmlab.value.holdout import FEWEST_REPEAT
 from crmlab.value.ranks import spearman
+from crmlab.value.repeats import group_name, group_of, group_starts
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, decimal, money, percent
 from crmlab.view.tables import Column, Table
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from crmlab.lab import Lab
 
 FREQUENT = 8
-"""Customers with this many repeats or more are one group."""
+"""Customers with this many repeats or more are one group, unless they are many."""
 LARGE = {"spearman": 0.3, "eta_squared": 0.06}
 """From here on an effect is not small any more (Cohen 1988): values of frequent and rare buyers are wrong."""
 
@@ -99,8 +100,7 @@ class Assumptions:
     @cached_property
     def explained(self) -> Estimate:
         """The share of the variance of the average repeat purchase between numbers of repeats (eta²)."""
-        times = self._spenders["repeat_purchase_days"].clip(upper_bound=FREQUENT)
-        return eta_squared(times, self._spenders["repeat_day_value"])
+        return eta_squared(self._places, self._spenders["repeat_day_value"])
 
     @cached_property
     def regularity(self) -> Regularity:
@@ -119,7 +119,7 @@ class Assumptions:
         """One row per figure: ``check``, ``value``, ``low``, ``high``, ``customers``, ``verdict``.
 
         ``check`` is ``spearman``, ``eta_squared`` or ``regularity``; ``verdict`` is ``holds``, ``weak`` or
-        ``broken``.
+        ``broken``. Null are figures that cannot be told, and a regularity without end (all gaps alike).
         """
         spenders = self._spenders.height
         rows = [
@@ -128,7 +128,7 @@ class Assumptions:
             ("regularity", *self.regularity.k, self.regularity.customers, self._rhythm()),
         ]
         return pl.DataFrame(rows, schema=_SUMMARY, orient="row").with_columns(
-            pl.col(pl.Float64).fill_nan(None)
+            pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64))
         )
 
     @cached_property
@@ -140,16 +140,14 @@ class Assumptions:
         """
         from scipy.special import stdtrit
 
-        times = self._spenders["repeat_purchase_days"].clip(upper_bound=FREQUENT)
-        sizes = [int((times == at).sum()) for at in range(1, FREQUENT + 1)]
+        starts, places = self._starts, self._places
+        sizes = [int((places == at).sum()) for at in range(len(starts))]
         rows = []
         for first, last in merged_bins(sizes, max(self.lab.study.privacy.smallest_group, 2)):
-            low, high = first + 1, last + 1
-            value = self._spenders.filter(times.is_between(low, high))["repeat_day_value"]
+            value = self._spenders.filter(places.is_between(first, last))["repeat_day_value"]
             n, mean, deviation = value.len(), float(value.mean() or 0), float(value.std() or 0)  # type: ignore[arg-type]
             reach = float(stdtrit(n - 1, 0.975)) * deviation / n**0.5
-            name = f"{low}+" if high == FREQUENT else f"{low}" if low == high else f"{low}–{high}"
-            rows.append((name, n, mean, mean - reach, mean + reach))
+            rows.append((group_name(starts, first, last), n, mean, mean - reach, mean + reach))
         return pl.DataFrame(rows, schema=_GROUPS, orient="row")
 
     def explain(self) -> Text:
@@ -158,11 +156,11 @@ class Assumptions:
             return self.missing
         rho, k = self.independence, self.regularity.k
         independent = say(
-            _INDEPENDENCE[self._dependence()],
+            _INDEPENDENCE.get(self.dependence or "", "val_dependence_unknown"),
             rho=decimal(rho.value),
             low=decimal(rho.low),
             high=decimal(rho.high),
-            eta=decimal(self.explained.value, 3),
+            eta=percent(self.explained.value),
             n=count(self._spenders.height),
         )
         rhythm = None if isnan(k.value) else self._of_rhythm(k)
@@ -193,10 +191,12 @@ class Assumptions:
                 "{} – {}",
                 *(pl.col(end).map_elements(written, return_dtype=pl.String) for end in ("low", "high")),
             ),
-            customers=pl.col("customers").map_elements(count, return_dtype=pl.String),
+            customers=pl.col("customers").map_elements(
+                lambda n: say("val_of_customers", n=count(n)).to(language), return_dtype=pl.String
+            ),
         )
         title = say(
-            f"val_independence_title_{self._dependence()}",
+            f"val_independence_title_{self.dependence or 'unknown'}",
             rho=decimal(self.independence.value),
         )
         return dots(
@@ -204,7 +204,7 @@ class Assumptions:
             float(self._spenders["repeat_day_value"].mean() or 0),  # type: ignore[arg-type]
             title,
             say("val_independence_subtitle", n=count(self._spenders.height), day=self.lab.study.as_of),
-            words["val_repeat_value"],
+            say("val_repeat_value_axis", currency=currency),
             words["val_by_count_axis"],
             language,
             [
@@ -246,10 +246,11 @@ class Assumptions:
             language=language,
         )
 
-    def _dependence(self) -> str:
-        """Return the worse verdict of the two on independence."""
+    @property
+    def dependence(self) -> str | None:
+        """The worse verdict of the two on independence; None where neither can tell."""
         verdicts = {_size("spearman", self.independence), _size("eta_squared", self.explained)}
-        return next((verdict for verdict in ("broken", "weak") if verdict in verdicts), "holds")
+        return next((verdict for verdict in ("broken", "weak", "holds") if verdict in verdicts), None)
 
     def _rhythm(self) -> str | None:
         """Judge regularity: random gaps, nearly so, or not."""
@@ -269,6 +270,8 @@ class Assumptions:
         return say("val_truncated", share=percent(share, 0), days=days) if share > 0.5 else None
 
     def _of_rhythm(self, k: Estimate) -> Text:
+        if isinf(k.value):
+            return say("val_even", n=count(self.regularity.customers))
         key = "val_random"
         if self._rhythm() != "holds":
             key = "val_regular" if k.value > 1 else "val_bursts"
@@ -279,6 +282,15 @@ class Assumptions:
             high=decimal(k.high),
             n=count(self.regularity.customers),
         )
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return group_starts(self._spenders["repeat_purchase_days"].to_numpy(), 1, FREQUENT)
+
+    @cached_property
+    def _places(self) -> pl.Series:
+        """The group of each of the repeat buyers by number of repeats."""
+        return pl.Series(group_of(self._spenders["repeat_purchase_days"].to_numpy(), self._starts))
 
     @cached_property
     def _spenders(self) -> pl.DataFrame:

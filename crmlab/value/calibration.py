@@ -7,6 +7,7 @@ the expectation, and by the probability of being alive.
 from __future__ import annotations
 
 from functools import cached_property
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -18,6 +19,7 @@ from crmlab.segments.ranking import auc
 from crmlab.segments.separation import Estimate
 from crmlab.value.holdout import HISTORY
 from crmlab.value.ranks import share_of_top, spearman
+from crmlab.value.repeats import group_name, group_of, group_starts
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, decimal, percent
 from crmlab.view.tables import Column, Table
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MOST_REPEATS = 7
-"""Customers with this many repeats or more are one group, as in the literature."""
+"""Customers with this many repeats or more are one group, as in the literature, unless they are many."""
 GROUPS = 10
 ALIVE_GROUP = 20
 """Customers that a group by probability has at least: a share of fewer says little."""
@@ -58,20 +60,20 @@ class Calibration:
 
     @cached_property
     def by_count(self) -> pl.DataFrame:
-        """One row per number of repeats by the cutoff, the last for ``MOST_REPEATS`` or more.
+        """One row per number of repeats by the cutoff, the last for all who have that many or more.
 
         ``group`` (text), ``customers``, ``actual`` purchases per customer in the holdout with ``low`` and
         ``high`` (Student's t, 95 %), ``expected`` by the model. Neighbours of few customers are one group.
         """
         import numpy as np
 
-        repeats = np.minimum(self.holdout.customers[HISTORY[0]].to_numpy(), MOST_REPEATS)
-        sizes = np.bincount(repeats, minlength=MOST_REPEATS + 1)
+        repeats = self.holdout.customers[HISTORY[0]].to_numpy()
+        starts = group_starts(repeats, 0, MOST_REPEATS)
+        place = group_of(repeats, starts)
         rows = []
-        for first, last in merged_bins(sizes.tolist(), self._smallest):
-            inside = (repeats >= first) & (repeats <= last)
-            name = f"{first}+" if last == MOST_REPEATS else f"{first}" if first == last else f"{first}–{last}"
-            rows.append({"group": name, **self._means(inside)})
+        for first, last in merged_bins(np.bincount(place, minlength=len(starts)).tolist(), self._smallest):
+            inside = (place >= first) & (place <= last)
+            rows.append({"group": group_name(starts, first, last), **self._means(inside)})
         return pl.DataFrame(rows, schema=_GROUPS)
 
     @cached_property
@@ -103,7 +105,7 @@ class Calibration:
         import numpy as np
 
         alive, bought = self._alive[self._repeat], self.holdout.actual[self._repeat] > 0
-        buys = None if self.buying is None else self.buying[self._repeat]
+        buys = self.buying[self._repeat]
         place = np.minimum((alive * GROUPS).astype(int), GROUPS - 1)
         sizes = np.bincount(place, minlength=GROUPS)
         rows = []
@@ -119,7 +121,7 @@ class Calibration:
                     "actual": did / n,
                     "low": low,
                     "high": high,
-                    "expected": None if buys is None else float(buys[inside].mean()),
+                    "expected": float(buys[inside].mean()),
                 }
             )
         return pl.DataFrame(rows, schema={**_GROUPS, "alive": pl.Float64}).select(
@@ -127,14 +129,12 @@ class Calibration:
         )
 
     @cached_property
-    def buying(self) -> Floats | None:
-        """The probability that each customer buys in the holdout; None where the model does not tell it."""
+    def buying(self) -> Floats:
+        """The probability that each customer buys in the holdout."""
         import numpy as np
 
-        tell = getattr(self.holdout.model(self.name), "probability_of_purchase", None)
-        if tell is None:
-            return None
-        return np.asarray(tell(self.holdout.customers, float(self.holdout.days)))
+        model = self.holdout.model(self.name)
+        return np.asarray(model.probability_of_purchase(self.holdout.customers, float(self.holdout.days)))
 
     @cached_property
     def ranks(self) -> Estimate:
@@ -166,25 +166,36 @@ class Calibration:
             high=percent(high, 0),
         )
 
+    def right(self, by: str) -> tuple[int, int]:
+        """Return in how many groups of ``by_count``, ``by_decile`` or ``by_alive`` chance explains the gap.
+
+        That is, the expectation lies within the 95 % interval of what happened; then of how many.
+        """
+        frame: pl.DataFrame = getattr(self, by)
+        return frame.filter(pl.col("expected").is_between("low", "high")).height, frame.height
+
+    @property
+    def top_share(self) -> float:
+        """The share of the purchases in the holdout by the tenth of customers of whom most was expected."""
+        return share_of_top(self.holdout.expected[self.name], self.holdout.actual)
+
     def explain(self) -> Text:
         """Say how many groups are as expected, and how well customers are ranked."""
         if self.holdout.missing:
             return self.holdout.missing
-        tenths = self.by_decile
-        right = tenths.filter(pl.col("expected").is_between("low", "high")).height
-        top = share_of_top(self.holdout.expected[self.name], self.holdout.actual)
+        right, groups = self.right("by_decile")
         said = say(
-            "val_calibration",
+            "val_calibration_unranked" if isnan(self.ranks.value) else "val_calibration",
             name=self.holdout.title(self.name),
-            n=tenths.height,
+            n=groups,
             right=right,
             ranks=decimal(self.ranks.value),
             low=decimal(self.ranks.low),
             high=decimal(self.ranks.high),
-            top=percent(top, 0),
+            top=percent(self.top_share, 0),
         )
         alive = say(
-            "val_alive",
+            "val_alive_unknown" if isnan(self.area.value) else "val_alive",
             n=count(int(self._repeat.sum())),
             auc=decimal(self.area.value),
             low=decimal(self.area.low),
@@ -257,11 +268,10 @@ class Calibration:
                 *(pl.col(end).map_elements(written, return_dtype=pl.String) for end in ("low", "high")),
             )
         )
-        right = frame.filter(pl.col("expected").is_between("low", "high")).height
-        known = frame["expected"].count()
-        title = say(f"{key}_title", name=self.holdout.title(self.name), n=known, right=right)
-        if not known:
-            title = words["val_by_alive_title_none"]
+        right, groups = self.right(name)
+        if not groups:
+            return Note(say("val_no_groups", name=self.holdout.title(self.name)), language)
+        title = say(f"{key}_title", name=self.holdout.title(self.name), n=groups, right=right)
         return expected_and_actual(
             shown,
             title,

@@ -164,10 +164,10 @@ class Comparison:
         from crmlab.view.value_charts import gains
 
         words, language = texts(), self._lab.language
-        model, baseline = (words[f"val_kind_{kind}"].to(language) for kind in ("model", "baseline"))
-        frame = self._named().select(
+        frame = self._named().filter(kind="model")
+        baseline, lead = self.holdout.title(self.baseline), float(frame["gain"].max() or 0)  # type: ignore[arg-type]
+        shown = frame.select(
             "name",
-            kind=pl.when(kind="model").then(pl.lit(model)).otherwise(pl.lit(baseline)),
             value="gain",
             low="gain_low",
             high="gain_high",
@@ -175,12 +175,12 @@ class Comparison:
             interval=_between("gain", percent),
             error=pl.col("rmse").map_elements(lambda value: decimal(value, 3), return_dtype=pl.String),
         )
+        key = "val_gain_title" if lead > 0 else "val_gain_title_none"
         return gains(
-            frame,
-            (model, baseline),
-            self.of_baseline(),
-            joined(self.holdout.sample(), words["val_gain_subtitle"]),
-            say("val_gain_axis", name=self.holdout.title(self.baseline)),
+            shown,
+            say(key, gain=percent(lead), baseline=baseline),
+            joined(self.holdout.sample(), say("val_gain_subtitle", baseline=baseline)),
+            words["val_gain_axis"],
             words["val_contender"],
             language,
             [
@@ -192,32 +192,20 @@ class Comparison:
         )
 
     def table(self) -> Table | Note:
-        """Show the contenders, best first."""
+        """Show the contenders, best first; :attr:`summary` holds further figures of each."""
         if self.holdout.missing:
             return self.note()
         words = texts()
-        frame = self._named().with_columns(
-            **{
-                f"{name}_interval": pl.concat_list(f"{name}_low", f"{name}_high")
-                for name in ("behind", "spearman")
-            }
-        )
-        between = words["interval_95"]
         return Table(
-            frame,
+            self._named().with_columns(interval=pl.concat_list("behind_low", "behind_high")),
             [
                 Column("name", words["val_contender"]),
                 Column("rmse", words["val_rmse"], "decimal", decimals=3),
                 Column("behind", words["val_behind"], "decimal", decimals=3),
-                Column("behind_interval", between, "interval", decimals=3),
-                Column("best_share", words["val_best_share"], "percent"),
-                Column("mae", words["val_mae"], "decimal", decimals=3),
+                Column("interval", words["interval_95"], "interval", decimals=3),
                 Column("total_ratio", words["val_total_ratio"], "percent"),
                 Column("spearman", words["val_spearman"], "decimal"),
-                Column("spearman_interval", between, "interval"),
                 Column("top_share", words["val_top_share"], "percent"),
-                Column("log_likelihood", words["val_log_likelihood"], "decimal", decimals=1),
-                Column("aic", words["val_aic"], "decimal", decimals=1),
             ],
             caption=words["val_comparison_caption"],
             note=joined(self.holdout.sample(), self._of_twins(), say("val_comparison_note", draws=DRAWS)),
@@ -239,14 +227,23 @@ class Comparison:
             high=percent(second.share.high),
         )
 
-    def of_baseline(self) -> Text:
-        """Say whether the best model errs less than the better baseline."""
-        best = next(name for name in self.names if name not in BASELINES)
-        gain = self.margin(self.baseline, best).share
+    @property
+    def best(self) -> str:
+        """The model whose error is lowest."""
+        return next(name for name in self.names if name not in BASELINES)
+
+    def listed(self, name: str) -> str:
+        """Return the contender that stands for a model: itself, or the simpler one that it equals."""
+        return self.twins.get(name, name)
+
+    def of_baseline(self, name: str | None = None) -> Text:
+        """Say whether a model, the best one unless named, errs less than the better baseline."""
+        name = name or self.best
+        gain = self.margin(self.baseline, self.listed(name)).share
         key = "val_beats" if gain.low > 0 else "val_loses" if gain.high < 0 else "val_equals"
         return say(
             key,
-            name=self.holdout.title(best),
+            name=self.holdout.title(name),
             baseline=self.holdout.title(self.baseline),
             gain=percent(abs(gain.value)),
             low=percent(gain.low),

@@ -10,7 +10,7 @@ import polars as pl
 from crmlab.labels import Text
 from crmlab.value.holdout import HISTORY
 from crmlab.view.findings import Note
-from crmlab.view.numbers import count
+from crmlab.view.numbers import count, decimal
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import joined, say, texts
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     import altair as alt
 
     from crmlab.lab import Lab
+
+
+TAIL = 0.005
+"""The share of the customers, those with the highest rates, that a density is not drawn for."""
+FEWEST_POINTS = 10
+"""Below this many points there is no shape to draw: customers are as good as alike."""
+GREEK = {"alpha": "α", "beta": "β"}
 
 
 class Heterogeneity:
@@ -49,17 +56,20 @@ class Heterogeneity:
         """Draw how customers' readiness to leave spreads."""
         return self._chart("dropout")
 
+    @property
+    def verdicts(self) -> list[Text]:
+        """What the fit warns of; empty where it warns of nothing."""
+        return [] if self.missing else list(self._model.verdicts())
+
     def explain(self) -> Text:
         """Return what the fit warns of, or that it warns of nothing."""
         if self.missing:
             return self.missing
-        verdicts: list[Text] = self._model.verdicts()
-        return joined(*verdicts) if verdicts else say("val_no_verdict", name=self._title)
+        return joined(*self.verdicts) if self.verdicts else say("val_no_verdict", name=self._title)
 
     def note(self) -> Note:
         """Show :meth:`explain`, as a warning where the fit warns."""
-        warns = not self.missing and bool(self._model.verdicts())
-        return Note(self.explain(), self.lab.language, "warning" if warns else "note")
+        return Note(self.explain(), self.lab.language, "warning" if self.verdicts else "note")
 
     def table(self) -> Table | Note:
         """Show the parameters."""
@@ -67,7 +77,9 @@ class Heterogeneity:
             return self.note()
         words = texts()
         return Table(
-            self.parameters.with_columns(interval=pl.concat_list("low", "high")),
+            self.parameters.with_columns(
+                pl.col("name").replace(GREEK), interval=pl.concat_list("low", "high")
+            ),
             [
                 Column("name", words["val_parameter"]),
                 Column("value", words["val_check_value"], "decimal", decimals=4),
@@ -87,9 +99,13 @@ class Heterogeneity:
         frame = self.summary.filter(kind=kind).filter(pl.col("density").is_finite())
         if not frame.height:
             return Note(say("val_no_density", name=self._title), self.lab.language)
+        shown = _without_tail(frame)
+        if shown.height < FEWEST_POINTS:
+            most = decimal(float(shown["value"].max() or 0), 3)  # type: ignore[arg-type]
+            return Note(say(f"val_density_{kind}_point", name=self._title, most=most), self.lab.language)
         words = texts()
         return density(
-            frame,
+            shown,
             say(f"val_density_{kind}_title", name=self._title),
             say("val_density_subtitle", n=count(self._customers), day=self.lab.study.as_of),
             words[f"val_density_{kind}"],
@@ -107,3 +123,10 @@ class Heterogeneity:
     @property
     def _customers(self) -> int:
         return self.lab.features(*HISTORY).drop_nulls().height
+
+
+def _without_tail(density: pl.DataFrame) -> pl.DataFrame:
+    """Return the part of a density, at equal steps, that holds nearly all of what lies under it."""
+    rows = density.sort("value")
+    under = rows["density"].cum_sum()
+    return rows.filter(under <= (1 - TAIL) * under[-1]) if float(under[-1]) > 0 else rows

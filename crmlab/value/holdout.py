@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 HISTORY = ("repeat_purchase_days", "first_to_last_purchase_days", "days_since_first_order")
 """The features that hold x, t_x and T of buy-till-you-die models, in days."""
 
-HORIZON = 365
-"""Days ahead that values are computed for unless the study says otherwise."""
-
 FEWEST_REPEAT = 50
 """Repeat buyers by the cutoff below which nothing is judged: parameters would be guesses."""
 
@@ -69,8 +66,7 @@ class Holdout:
     @cached_property
     def days(self) -> int:
         """How long the holdout is."""
-        horizon = self.lab.study.models.get("clv", {}).get("horizon_days", HORIZON)
-        return self._asked or min(self.history_days // 2, int(horizon))
+        return self._asked or min(self.history_days // 2, int(setting(self.lab, "horizon_days")))
 
     @property
     def cutoff(self) -> date:
@@ -117,7 +113,7 @@ class Holdout:
     @cached_property
     def main(self) -> str:
         """The model that the study's values stand on, else the first."""
-        chosen = self.lab.study.models.get("clv", {}).get("purchases", "bg-nbd")
+        chosen: str = setting(self.lab, "purchases")
         return chosen if chosen in self._models else self.names[0]
 
     def chosen(self, name: str | None) -> str:
@@ -188,8 +184,9 @@ class Holdout:
             cutoff=self.cutoff,
             day=self.lab.study.as_of,
         )
-        names = ", ".join(self.failed)
-        return joined(sample, say("val_failed", names=names) if self.failed else None)
+        titles = [self.title(name) for name in self.failed]
+        names = Text("、".join(title.zh for title in titles), ", ".join(title.en for title in titles))
+        return joined(sample, say("val_failed", names=names) if titles else None)
 
     def sample(self) -> Text:
         """Say on whom a figure stands, in few words for a subtitle."""
@@ -235,10 +232,9 @@ class Holdout:
     def _purchases(self) -> pl.DataFrame:
         """Every customer's days with a paid order, up to the study's day."""
         paid = pl.col("amount_hundredths") > 0
-        until = pl.col("day") <= day_number(self.lab.study.as_of)
         if "orders" not in self.lab.tables:
             return pl.DataFrame(schema={"customer_id": pl.String, "day": pl.Int64})
-        orders = self.lab.tables["orders"].filter(paid, until)
+        orders = self.lab.tables["orders"].filter(paid)
         return orders.select("customer_id", "day").unique().sort("customer_id", "day")
 
     @cached_property
@@ -261,6 +257,11 @@ class Holdout:
             else:
                 self.failed[name] = f"no number for {int((~np.isfinite(told)).sum())} customers"
         return fitted
+
+
+def setting(lab: Lab, name: str) -> Any:
+    """Return a parameter of the model of lifetime value: as the study sets it, else the model's own."""
+    return lab.study.models.get("clv", {}).get(name, getattr(registry.models["clv"], name))
 
 
 def tells_purchases(plugin: type) -> bool:

@@ -130,7 +130,7 @@ class Slipping:
             [
                 (count(risk.customers), say("slip_figure_customers", days=count(self.days))),
                 (self._money(risk.value).to(self.lab.language), words["slip_figure_loss"]),
-                (percent(risk.value / self._worth.total.value), words["slip_figure_share"]),
+                (percent(self._share), words["slip_figure_share"]),
             ],
             self.lab.language,
         )
@@ -240,11 +240,16 @@ class Slipping:
             loss=self._money(risk.value),
             low=self._money(risk.low),
             high=self._money(risk.high),
-            share=percent(risk.value / self._worth.total.value),
+            share=percent(self._share),
         )
         once = int((self._pairs[0]["repeat_purchase_days"] == 0).sum())
         blind = self._model.get_params()["purchases"] in ("bg-nbd", "bg-cnbd-k", "nbd")
         return joined(said, say("slip_blind", n=count(once)) if blind and once else None)
+
+    @property
+    def _share(self) -> float:
+        """Return the loss as a share of what the base would be worth without it; at most 1."""
+        return float(self.at_risk.value / (self._worth.total.value + self.at_risk.value))
 
     @property
     def _worth(self) -> Worth:

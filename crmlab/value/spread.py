@@ -9,7 +9,7 @@ import polars as pl
 
 from crmlab.concentration import gini, pareto
 from crmlab.data.suppression import hidden
-from crmlab.intervals import Interval, gini_interval, share_of_total
+from crmlab.intervals import Interval, gini_interval, z_value
 from crmlab.labels import Text
 from crmlab.value.worth import MODEL
 from crmlab.view import worth_charts
@@ -20,6 +20,8 @@ from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
     import altair as alt
+    import numpy as np
+    from numpy.typing import NDArray
 
     from crmlab.lab import Lab
     from crmlab.value.worth import Worth
@@ -82,11 +84,9 @@ class Spread:
             k = round(top * n)
             row: dict[str, Any] = {"top": top, "customers": k}
             if k and not any(hidden([k, n - k], smallest)):
-                best = future.copy()
-                best[k:] = 0.0
-                low, high = share_of_total(best, future)
+                low, high = top_share_interval(future, k)
                 whole = float(past.sum())
-                row |= {"future_share": float(best.sum() / future.sum()), "low": low, "high": high}
+                row |= {"future_share": float(future[:k].sum() / future.sum()), "low": low, "high": high}
                 row |= {"past_share": float(past.head(k).sum()) / whole if whole > 0 else None}
             rows.append(row)
         return pl.DataFrame(rows, schema=_SUMMARY)
@@ -196,6 +196,21 @@ class Spread:
         apart = max(-(-self.lab.study.privacy.smallest_group * steps // n), -(-steps // 99))
         kept = [place for place in range(0, steps, apart) if place == 0 or steps - place >= apart]
         return points[[*kept, steps]]
+
+
+def top_share_interval(values: NDArray[np.float64], k: int, confidence: float = 0.95) -> Interval:
+    """Return the interval of the share that the ``k`` largest of ``values``, sorted from the best, hold.
+
+    Customers are a sample of customers like them, of whom the same part is the best: by each one's influence
+    on a share of the Lorenz curve (Beach & Davidson 1983, Review of Economic Studies 50(4):723–735).
+    """
+    import numpy as np
+
+    n, least = values.size, values[k - 1]
+    share = float(values[:k].sum() / values.sum())
+    influence = np.maximum(values - least, 0.0) + k / n * least - share * values
+    reach = z_value(confidence) * float(np.sqrt(np.square(influence).sum())) / float(values.sum())
+    return Interval(max(share - reach, 0.0), min(share + reach, 1.0))
 
 
 _SUMMARY = {

@@ -96,14 +96,23 @@ class Tracking:
         low, high = np.quantile(totals, (0.025, 0.975))
         return Estimate(float(self.holdout.expected[self.name].sum()), float(low), float(high))
 
+    @property
+    def inside(self) -> bool:
+        """Whether the actual number lies within the prediction interval."""
+        return self.forecast.low <= float(self.holdout.actual.sum()) <= self.forecast.high
+
     def explain(self) -> Text:
-        """Say how near the forecast of the holdout came, and whether chance explains the difference."""
+        """Say how near the forecast of the holdout came, and what may be the reason where it did not."""
         if self.holdout.missing:
             return self.holdout.missing
+        return joined(self.outcome, None if self.inside else texts()["val_tracking_reasons"])
+
+    @property
+    def outcome(self) -> Text:
+        """How near the forecast of the holdout came, in a sentence."""
         actual, forecast = float(self.holdout.actual.sum()), self.forecast
-        key = "val_tracking_in" if forecast.low <= actual <= forecast.high else "val_tracking_out"
         return say(
-            key,
+            "val_tracking_in" if self.inside else "val_tracking_out",
             name=self.holdout.title(self.name),
             actual=count(actual),
             value=count(forecast.value),
@@ -152,8 +161,11 @@ class Tracking:
 
     def _title(self, key: str) -> Text:
         """Name the model, and by how much it is off over the holdout."""
-        after = self.summary.filter(part="holdout")
-        actual, expected = int(after["actual"].sum()), float(after["expected"].sum())
+        import numpy as np
+
+        actual = float(self.holdout.actual.sum())
+        days = np.array([day_number(self.holdout.cutoff), day_number(self._lab.study.as_of)])
+        expected = float(np.diff(self._expected(days))[0])  # periods may begin before the cutoff
         if not actual:
             return say("val_tracking_title_none", name=self.holdout.title(self.name))
         more = expected >= actual

@@ -35,7 +35,7 @@ def cohort_matrix(
     """Draw a value per ``cohort`` and ``age``, coloured by ``value`` with ``text`` written into it.
 
     A cell without a value is left white; its ``text`` is written all the same. Cohorts stand in the order of
-    the frame. On a screen too narrow for the longest text the cells carry colours alone.
+    the frame. On a screen too narrow for the longest text the cells carry colours alone, and asterisks.
     """
     import altair as alt
 
@@ -61,7 +61,7 @@ def cohort_matrix(
         )
     )
     dark = alt.datum["value"] > top * 0.55
-    fits = f"width / {max(len(ages), 1)} > {room:.0f}"
+    fits = f"width / {max(len(ages), 1)} > {room:.0f} || datum.text == '*'"
     numbers = base.mark_text(fontSize=11).encode(
         text=alt.Text("text:N"),
         color=alt.condition(dark, alt.value("#ffffff"), alt.value(theme.INK)),

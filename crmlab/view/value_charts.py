@@ -92,7 +92,7 @@ def expected_and_actual(
     groups = order_of(frame, "group")
     written = ".0%" if percent_axis else ",.2f"
     kinds = [words["val_actual"], words["val_expected"]]
-    colour = alt.Scale(domain=kinds, range=[theme.MUTED, theme.BAD])
+    colour = alt.Scale(domain=kinds, range=[theme.MUTED, theme.ACCENT])
     tips = [
         alt.Tooltip("group:N", title=x_title.to(language)),
         alt.Tooltip("customers:Q", title=words["customers"], format=",d"),
@@ -101,7 +101,9 @@ def expected_and_actual(
         alt.Tooltip("expected:Q", title=words["val_expected"], format=written),
     ]
     base = alt.Chart(drawable(frame)).encode(
-        x=alt.X("group:N", sort=groups, title=x_title.to(language), axis=alt.Axis(labelAngle=0))
+        x=alt.X(
+            "group:N", sort=groups, title=x_title.to(language), axis=alt.Axis(labelAngle=0, labelOverlap=True)
+        )
     )
     axis = alt.Axis(format=".0%", tickCount=5) if percent_axis else alt.Axis(tickCount=5)
     whiskers = base.mark_rule(strokeWidth=2, color=theme.MUTED, opacity=0.6).encode(y="low:Q", y2="high:Q")
@@ -124,7 +126,6 @@ def expected_and_actual(
 
 def gains(
     frame: pl.DataFrame,
-    kinds: tuple[str, str],
     title: Text,
     subtitle: Text,
     x_title: Text,
@@ -132,10 +133,10 @@ def gains(
     language: Language,
     tooltips: Tips,
 ) -> alt.LayerChart:
-    """Draw a share with its interval per ``name``, in the order of the frame; long names take two lines.
+    """Draw a share with its interval per ``name``, in the order of the frame, and a line at 0.
 
-    ``frame``: ``name``, ``kind`` (one of two ``kinds``), ``value``, ``low``, ``high``, ``label``, and the
-    columns of ``tooltips``.
+    ``frame``: ``name`` (a long one takes two lines), ``value``, ``low``, ``high``, ``label``, and the columns
+    of ``tooltips``.
     """
     import altair as alt
 
@@ -148,23 +149,18 @@ def gains(
             sort=order_of(rows, "row"),
             title=name_title.to(language),
             axis=alt.Axis(labelLimit=150, labelExpr=r"split(datum.label, '\n')"),
-        ),
-        color=alt.Color(
-            "kind:N",
-            title=None,
-            scale=alt.Scale(domain=list(kinds), range=[theme.ACCENT, theme.NEUTRAL]),
-            legend=alt.Legend(orient="top"),
-        ),
+        )
     )
-    layers: Any = base.mark_rule(strokeWidth=2, opacity=0.55).encode(x="low:Q", x2="high:Q")
-    layers += base.mark_point(size=100, opacity=1).encode(
+    layers: Any = (
+        alt.Chart(pl.DataFrame({"at": [0]})).mark_rule(strokeDash=[4, 3], color=theme.MUTED).encode(x="at:Q")
+    )
+    layers += base.mark_rule(strokeWidth=2, opacity=0.55, color=theme.ACCENT).encode(x="low:Q", x2="high:Q")
+    layers += base.mark_point(size=100, opacity=1, color=theme.ACCENT).encode(
         x=alt.X("value:Q", title=x_title.to(language), axis=alt.Axis(format=".0%", tickCount=4)),
         tooltip=tips_of(tooltips, language),
     )
     for halo in (True, False):
-        layers += base.mark_text(dy=-11, fontSize=11, **_halo(halo)).encode(
-            x="value:Q", text="label:N", color=alt.value("#ffffff" if halo else theme.INK)
-        )
+        layers += base.mark_text(dy=-11, fontSize=11, **_halo(halo)).encode(x="value:Q", text="label:N")
     chart: alt.LayerChart = finished(layers, title, subtitle, language, height=40 * frame.height)
     return chart
 
@@ -176,7 +172,9 @@ def density(frame: pl.DataFrame, title: Text, subtitle: Text, x_title: Text, lan
     words = words_in(language)
     area = alt.Chart(drawable(frame.sort("value"))).mark_area()
     drawn = area.encode(
-        x=alt.X("value:Q", title=x_title.to(language), axis=alt.Axis(tickCount=6)),
+        x=alt.X(
+            "value:Q", title=x_title.to(language), axis=alt.Axis(tickCount=6), scale=alt.Scale(nice=False)
+        ),
         y=alt.Y("density:Q", title=words["val_density"], axis=alt.Axis(labels=False, tickCount=3)),
         tooltip=[alt.Tooltip("value:Q", title=x_title.to(language), format=",.3f")],
     )

@@ -81,7 +81,10 @@ def ageing(
         axis=alt.Axis(labelExpr=theme.number_label(language), tickCount=5),
         scale=alt.Scale(domainMin=0),
     )
-    band = base.mark_area(color=theme.SEQUENTIAL[2], opacity=0.6).encode(y="low:Q", y2="high:Q")
+    # The layers share an axis, whose title is made of all theirs.
+    band = base.mark_area(line=False, opacity=1, fillOpacity=0.2, color=theme.ACCENT).encode(
+        y=alt.Y("low:Q", title=y_title.to(language)), y2="high:Q"
+    )
     points = base.mark_point(size=40, filled=True).encode(
         y=y,
         tooltip=[

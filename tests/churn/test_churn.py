@@ -89,6 +89,50 @@ def test_a_leaky_feature_turns_the_best_result_into_a_refusal(churn: Churn) -> N
     assert not unseen.success
 
 
+def test_a_report_with_a_leak_shows_no_success_and_no_list(churn: Churn) -> None:
+    knows = churn.snapshots.rows.with_columns(refund_count=pl.col("churned").cast(pl.Int64) * 5)
+    # The model of the study does not look at the column; those that it is compared with do.
+    leaky = Churn(churn.lab)
+    leaky.__dict__["model"] = churn.model.clone().set_params(model="churn-recency")
+    leaky.__dict__["snapshots"] = replace(churn.snapshots, rows=knows)
+    assert leaky.leakage().columns == ("refund_count",)
+    assert leaky.refused is not None
+    assert len(leaky.findings()) == 1
+    parts = (leaky.metrics(), leaky.calibration(), leaky.lift(), leaky.profit(), leaky.list())
+    for part in (*parts, leaky.note(), leaky.levels().table()):
+        assert isinstance(part, Note)
+        assert part.kind == "warning"
+        assert "结果不予认可" in part.plain()
+        assert "refund_count" in part.plain()
+
+
+def test_the_winner_is_chosen_before_the_day_it_is_judged_on(churn: Churn) -> None:
+    found = churn.backtest()
+    assert found.chosen_on == tuple(found.days[:-1])
+    last = pl.col("observed_on") == found.days[-1]
+    names = [each.name for each in found.contenders]
+    # Whatever happens on the last day, the choice stays; on it alone, it is said to be a little too good.
+    upside = found.scores.with_columns(
+        pl.when(last).then(1 - pl.col(name)).otherwise(name).alias(name) for name in names
+    )
+    assert replace(found, scores=upside).winner == found.winner
+    alone = replace(found, scores=found.scores.filter(last))
+    assert alone.chosen_on == (found.days[-1],)
+    assert "略为偏高" in alone.explain().zh
+    assert "略为偏高" not in found.explain().zh
+
+
+def test_figures_are_those_of_the_model_that_the_warning_stands_on(churn: Churn) -> None:
+    other = Churn(churn.lab)
+    other.__dict__["model"] = churn.model.clone().set_params(model="churn-recency")
+    other.__dict__.update(snapshots=churn.snapshots, _backtest=churn.backtest(), _levels=churn.levels())
+    view: Any = other.calibration()
+    assert view.model == "churn-recency"
+    winner = churn.backtest().winner
+    assert winner is not None
+    assert f"设为 {winner.name}" in other.findings()[-1].zh
+
+
 def test_levels_and_list_tell_whom_to_call_first(churn: Churn) -> None:
     levels = churn.levels()
     scores = churn.lab.score("churn").scores.drop_nulls("churn_probability")

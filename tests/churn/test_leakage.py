@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import crmlab
 from crmlab import registry
-from crmlab.churn.leakage import NEAR_ONE, known_only_later, leakage, one_sided, strength
+from crmlab.churn.leakage import NEAR_ONE, known_only_later, leakage
+from crmlab.churn.strength import one_sided, strength
 from crmlab.estimators import Feature
 from crmlab.labels import Text
 from crmlab.summary import day_number
@@ -85,6 +86,57 @@ def test_a_value_only_of_those_who_left_is_named_though_it_ranks_badly() -> None
     stayed = pl.select(pl.when(~CHURNED & pl.Series(RNG.random(N) < 0.4)).then(pl.lit("gift"))).to_series()
     assert one_sided(stayed, Y) == 0, "a value only of those who stayed may be a contract that binds"
     assert _found(_rows(gift=stayed)) == {}
+
+
+def _some_missing(values: Any, share: float) -> pl.Series:
+    gone = pl.Series(np.random.default_rng(9).random(N) < share)
+    return pl.select(pl.when(~gone).then(pl.Series(values))).to_series()
+
+
+@pytest.mark.parametrize("name", ["score_up", "score_down", "state"])
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_a_leak_with_values_missing_is_named(name: str, share: float) -> None:
+    assert _found(_rows(**{name: _some_missing(LEAKS[name], share)})) == {name: "alone"}
+
+
+def test_the_outcome_copied_with_mistakes_is_a_caution() -> None:
+    wrong = pl.Series(np.random.default_rng(4).random(N) < 0.04)
+    found = leakage(_rows(copy=wrong != CHURNED), ["copy", "risk"])
+    assert dict(found.summary.select("column", "sign").iter_rows()) == {"copy": "strong"}
+    assert not found.found
+    assert found.cautions == ("copy",)
+    assert "copy" in found.explain().zh
+
+
+def _days(**columns: Any) -> pl.DataFrame:
+    """The same customers on two days, of whom other ones left each time."""
+    first = _rows().select(churned=CHURNED.gather(range(N - 1, -1, -1)), observed_on=pl.lit(date(2024, 1, 1)))
+    second = _rows().select("churned", observed_on=pl.lit(date(2024, 4, 1)))
+    both = pl.concat([first, second])
+    return both.with_columns(pl.concat([pl.Series(v), pl.Series(v)]).alias(k) for k, v in columns.items())
+
+
+def test_what_is_written_down_today_tells_all_of_the_last_day_only() -> None:
+    rows = _days(status=np.where(CHURNED, "gone", "here"), risk=RISK)
+    assert strength(rows["status"], rows["churned"].cast(pl.Float64)).value < NEAR_ONE
+    assert leakage(rows, ["status", "risk"]).columns == ("status",)
+    assert leakage(rows.sample(fraction=1, shuffle=True, seed=2), ["status", "risk"]).columns == ("status",)
+
+
+def test_a_date_after_its_day_was_not_known_on_it() -> None:
+    late = pl.Series([date(2024, 1, 2) if place % 50 == 0 else date(2023, 5, 1) for place in range(N)])
+    rows = _days(updated_on=late, edited_at=late.cast(pl.Datetime("us", "UTC")), risk=RISK)
+    found = leakage(rows, ["updated_on", "edited_at", "risk"])
+    assert found.columns == ("updated_on",), "a moment may be a day later in another time zone"
+    assert "晚于观察日" in found.explain().zh
+
+
+def test_one_customer_on_many_days_is_not_many_who_left() -> None:
+    lost = CHURNED & (CHURNED.cast(pl.Int64).cum_sum() <= 12)
+    one = _rows().select("churned", town=pl.select(pl.when(lost).then(pl.lit("小镇"))).to_series())
+    days = [one.with_columns(observed_on=pl.lit(date(2024, month, 1))) for month in (1, 4, 7, 10)]
+    assert one_sided(pl.concat(days)["town"], pl.concat(days)["churned"].cast(pl.Float64)) == 48
+    assert not leakage(pl.concat(days), ["town"]).found
 
 
 def test_names_like_the_outcome_are_a_caution_only() -> None:

@@ -12,6 +12,7 @@ from scipy.stats import t as student
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from crmlab.churn import metrics
+from crmlab.intervals import wilson
 from crmlab.segments.separation import Estimate
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -208,6 +209,15 @@ def test_lift_is_precision_over_the_overall_share() -> None:
     every = metrics.lift_at([1] * 10 + [0] * 90, range(100, 0, -1), 0.2)
     assert every.value == pytest.approx(5)
     assert 2 < every.low < every.high <= 5
+
+
+def test_a_whole_number_of_hits_among_ties_is_that_number() -> None:
+    for lost in range(1, 30):
+        y = np.array([1] * lost + [0] * (30 - lost))
+        for k in range(1, 31):
+            if (k * lost) % 30 == 0:
+                found = metrics.precision_at(y, np.full(30, 0.2), k)
+                assert found[1:] == (wilson(k * lost // 30, k).low, wilson(k * lost // 30, k).high)
 
 
 @pytest.mark.parametrize(("y", "word"), [([], "没有"), ([1, 1], "2 位客户全部流失"), ([0, 0, 0], "无一流失")])

@@ -179,7 +179,12 @@ def test_records_that_begin_in_the_middle_are_told(make_lab: MakeLab) -> None:
     note = retention.note()
     assert note is not None
     assert "60" in note.plain()
-    assert retention.findings()[-1].zh == note.plain()
+    # It is said once, and not again in every section.
+    parts = (retention.cohort_note("month"), retention.second_purchase.note(), retention.lapse.note())
+    assert not any("60" in part.plain() for part in parts)
+    # Customers of before are not compared with new ones.
+    assert "老客户" in retention.second_purchase.note().plain()
+    assert "老客户" in retention.cohort_note("month").plain()
     assert Retention(make_lab({"orders": _many()})).note() is None
 
 
@@ -199,3 +204,20 @@ def test_wrong_settings_are_refused(make_lab: MakeLab) -> None:
         retention.cohorts("month", 0)
     with pytest.raises(ParamsError, match="kind is 'sums'"):
         retention.cohort_chart("sums")  # type: ignore[arg-type]
+
+
+def test_first_and_last_age_are_told_of_the_same_cohorts(make_lab: MakeLab) -> None:
+    # The first cohort stays as it is: 8 of 10 buy in each month. The 10 of May, seen for one month, do not.
+    rows = [f"a{i},2024-{m:02d}-15,5" for i in range(10) for m in range(1, 7) if m == 1 or i < 8]
+    rows += [f"b{i},2024-05-15,5" for i in range(10)]
+    orders = "customer_id,ordered_at,amount\n" + "\n".join(rows) + "\n"
+    cohorts = Retention(make_lab({"orders": orders}, **OPEN)).cohorts("month")
+    assert cohorts is not None
+    assert cohorts.average["retention"][1] == pytest.approx(0.4)  # of all 20
+    for text in cohorts.title():
+        assert text.count("80.0%") == 2
+        assert "40.0%" not in text
+    assert cohorts.comparable("retention", 1, 5) == 0.8
+    hidden = Retention(make_lab({"orders": orders}, privacy={"smallest_group": 5})).cohorts("month")
+    assert hidden is not None
+    assert hidden.comparable("retention", 1, 5) is None  # two of the ten did not buy

@@ -137,3 +137,25 @@ def test_small_groups_are_not_told(make_lab: MakeLab) -> None:
     assert contracts.summary["ended"].to_list() == [0, None]
     few = HEAD + "".join(_contract(f"c{i}", 70, None) for i in range(3))
     assert Retention(make_lab({"customers": few})).contracts().summary.is_empty()
+
+
+def test_few_that_ended_at_once_are_not_told(make_lab: MakeLab) -> None:
+    rows = [_contract(f"a{i}", 300, 20) for i in range(3)] + [
+        _contract(f"b{i}", 300, None) for i in range(60)
+    ]
+    contracts = Retention(make_lab({"customers": HEAD + "".join(rows)})).contracts()
+    assert contracts.summary["renewed"][0] is None
+    assert contracts.well_seen == 10
+    for text in contracts.explain():
+        assert "None" not in text
+        assert "10" in text
+    assert contracts.note().plain()
+
+
+def test_a_long_life_is_listed_in_steps(make_lab: MakeLab) -> None:
+    rows = [_contract(f"a{i}", 900, 30 * (1 + i % 29) if i % 2 else None) for i in range(60)]
+    contracts = Retention(make_lab({"customers": HEAD + "".join(rows)}, **OPEN)).contracts()
+    assert contracts.summary["period"].to_list() == list(range(1, 31))
+    table = contracts.table()
+    assert not isinstance(table, Note)
+    assert [row[0] for row in table.payload()["rows"]] == [*range(1, 13), 18, 24, 30]

@@ -132,3 +132,12 @@ def test_difference_of_shares() -> None:
     # Newcombe (1998), table II, method 10: 56/70 against 48/80.
     one, other = (Estimate(a / b, *wilson(a, b)) for a, b in ((56, 70), (48, 80)))
     assert difference(one, other) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+
+
+def test_when_many_leave_on_the_last_day_few_can_be_left() -> None:
+    # 100 of 200 leave on day 1, the others on day 9: the upper end is that of 0 of 100 in half.
+    curve = kaplan_meier([1] * 100 + [9] * 100, [True] * 200)
+    value, low, high = curve.at([9])[0]
+    assert (value, low) == (0, 0)
+    assert high == pytest.approx(curve.at([8])[0].high * wilson(0, 100).high)
+    assert high < 0.03

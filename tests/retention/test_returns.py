@@ -9,7 +9,9 @@ import polars as pl
 import pytest
 
 from crmlab.lab import Lab
+from crmlab.labels import Text
 from crmlab.retention import Retention
+from crmlab.retention.curves import sentence
 from crmlab.view.findings import Note
 
 MakeLab = Callable[..., Lab]
@@ -137,3 +139,50 @@ def test_without_paid_orders_they_say_so(make_lab: MakeLab) -> None:
     assert len(retention.findings()) == 1
     assert retention.saved_tables() == {}
     assert retention.figures().payload()["figures"] == []
+
+
+def test_the_lapsed_who_buy_again(retention: Retention) -> None:
+    # Ann lapsed 61 days after her second purchase and was back 19 days later; Bob and Cai are not back.
+    curve = retention.lapse.returned
+    assert curve is not None
+    assert (curve.customers, curve.ended, curve.days.tolist()) == (3, 1, [19])
+    said = retention.lapse.comeback()
+    assert said is not None
+    assert "33.3%" in said.zh
+    assert any(said.zh.rstrip("。") in finding.zh for finding in retention.findings())
+    assert "界限偏紧" not in said.zh
+
+
+def test_a_limit_that_most_return_from_is_called_tight(make_lab: MakeLab) -> None:
+    rows = [f"c{i},2024-{month}-01,5" for i in range(20) for month in ("01", "04", "06")]
+    orders = "customer_id,ordered_at,amount\n" + "\n".join(rows) + "\n"
+    retention = Retention(make_lab({"orders": orders}, as_of="2024-06-30", **OPEN))
+    assert "界限偏紧" in retention.lapse.note().plain()
+    # Nobody can lapse sooner than day 61, and all do then: no median, but what happened.
+    assert "第 61 天" in retention.lapse.note().plain()
+
+
+def test_what_several_parts_remark_is_said_once() -> None:
+    remark, other = Text("没有订单", "No orders"), Text("没有合同", "No contracts")
+    shown = Retention.together(Note(sentence(remark)), Note(remark), Note(other), None, "chart", "chart")
+    assert [part if isinstance(part, str) else part.plain() for part in shown.parts] == [
+        "没有订单。", "没有合同", "chart", "chart",
+    ]  # fmt: skip
+
+
+def test_orders_after_the_as_of_day_change_nothing(make_lab: MakeLab) -> None:
+    later = ORDERS + "dan,2024-07-01,5\ncai,2024-08-01,5\nnew,2024-07-02,5\nbob,2024-07-03,-2\n"
+    told = []
+    for orders in (ORDERS, later):
+        parts = Retention(make_lab({"orders": orders}, as_of="2024-06-30", **OPEN))
+        cohorts = parts.cohorts("month")
+        assert cohorts is not None
+        told.append(
+            [cohorts.summary, cohorts.average]
+            + [
+                each.summary
+                for each in (parts.second_purchase, parts.lapse, parts.reactivation, parts.statuses)
+            ]
+        )
+    for before, after in zip(*told, strict=True):
+        assert before.equals(after)

@@ -109,3 +109,7 @@ def test_a_difference_before_is_in_standard_deviations() -> None:
     assert value == pytest.approx(0.5, abs=0.05)
     assert ends.low < 0.5 < ends.high
     assert standardised_difference([1, 1], [1, 1])[0] == 0
+    assert standardised_difference([1, 1], [2, 2]) == (-inf, (-inf, -inf))
+    _, surer = standardised_difference([1, 2, 3], [1, 2, 4], confidence=0.999)
+    _, sure = standardised_difference([1, 2, 3], [1, 2, 4])
+    assert surer.low < sure.low < sure.high < surer.high

@@ -57,8 +57,10 @@ def test_the_window_is_the_days_after_the_contact() -> None:
     assert [name for name, back in told.items() if back] == ["b", "c"]
     by_name = {row["customer_id"]: row for row in found.iter_rows(named=True)}
     assert by_name["e"]["revenue"] == -5
-    assert by_name["g"]["revenue_before"] == 7
-    assert by_name["g"]["orders_before"] == 1
+    assert (by_name["g"]["order_count"], by_name["g"]["total_spend"]) == (1, 7)
+    assert by_name["g"]["days_since_last_order"] == 0
+    assert by_name["a"]["order_count"] is None
+    assert found.height == 8
     assert by_name["a"]["propensity"] == pytest.approx(7 / 8)
 
 
@@ -129,11 +131,57 @@ def test_arms_that_are_not_alike_are_found() -> None:
         (f"k{i:03}", DAY - 5, 900) for i in range(60)
     ]
     unlike = evaluate(experiment(_contacts(*rows), _orders(*buyers), DAY + 99), {"c": 0.8, "elsewhere": 0.5})
-    assert unlike.unlike == ["orders_before", "revenue_before"]
-    assert unlike.mismatches["c"] < 1e-9
+    assert unlike.unlike == {"c": ["order_count", "total_spend"]}
+    assert unlike.mismatched["c"] < 1e-9
     assert list(unlike.mismatches) == ["c"]
-    alike = evaluate(experiment(_contacts(*rows), _orders(*buyers[30:-30]), DAY + 99), {"c": 0.5})
+    alike = evaluate(experiment(_contacts(*rows), _orders(*buyers[90:]), DAY + 99), {"c": 0.5})
     assert alike.mismatches["c"] == pytest.approx(1)
+    assert (alike.mismatched, alike.unlike) == ({}, {})
+
+
+def test_a_control_group_picked_by_hand_is_found_among_customers_long_silent() -> None:
+    """Nobody ordered in the months before the contact; those held out had been silent for longer."""
+    rows = [("c", f"t{i:03}", 900, "treatment", 0) for i in range(200)]
+    rows += [("c", f"k{i:03}", 900, "control", 0) for i in range(50)]
+    rows += [("fine", name, *rest) for _, name, *rest in rows[:100:2]]
+    rows += [("fine", name, day, "control", 0) for _, name, day, *_ in rows[1:100:2]]
+    orders = [(f"t{i:03}", 700 - i, 900) for i in range(200)] + [
+        (f"k{i:03}", 300 - i, 900) for i in range(50)
+    ]
+    found = evaluate(experiment(_contacts(*rows), _orders(*orders), 999))
+    assert found.unlike == {"c": ["days_since_last_order"]}
+
+
+def test_arms_of_other_weeks_are_found_and_of_the_next_days_are_not() -> None:
+    def held(days: int) -> dict[str, list[str]]:
+        rows = [("c", f"t{i:03}", DAY + days, "treatment", 0) for i in range(100)]
+        rows += [("c", f"k{i:03}", DAY, "control", 0) for i in range(100)]
+        return evaluate(experiment(_contacts(*rows), _orders(), DAY + 99)).unlike
+
+    assert held(20) == {"c": ["day"]}
+    assert held(2) == {}
+
+
+def test_an_arm_too_small_is_no_part_of_the_whole() -> None:
+    rows = [("big", f"t{i:03}", DAY, "treatment", 100) for i in range(50)]
+    rows += [("big", f"k{i:03}", DAY, "control", 0) for i in range(20)]
+    rows += [("tiny", f"t{i:03}", DAY, "treatment", 100) for i in range(50)]
+    rows += [("tiny", "k000", DAY, "control", 0)]
+    found = experiment(_contacts(*rows), _orders(("k000", DAY + 1, 500)), DAY + 99)
+    whole, large = evaluate(found).pooled, evaluate(found, smallest_arm=5).pooled
+    assert whole is not None
+    assert large is not None
+    assert (whole.control, large.control) == (21, 20)
+    assert large.uplift == evaluate(found).effects["big"].uplift
+    assert evaluate(found, smallest_arm=30).pooled is None
+
+
+def test_held_out_and_nobody_contacted_is_no_effect() -> None:
+    rows = [("c", f"k{i}", DAY, "control" if i < 5 else None, 0) for i in range(10)]
+    found = evaluate(experiment(_contacts(*rows), _orders(), DAY + 99))
+    assert not found.effects["c"].is_causal
+    assert found.pooled is None
+    assert found.experiment.left_out["no_arm"] == 5
 
 
 def _drawn(seed: int, people: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:

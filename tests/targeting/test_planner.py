@@ -81,6 +81,9 @@ def test_smallest_effects() -> None:
         (lambda: size_for_rates(0.1, 0.1, control_share=0), "control_share"),
         (lambda: size_for_rates(0.1, 0.1, power=1), "power"),
         (lambda: size_for_rates(0.1, 1e-9), "too small"),
+        (lambda: size_for_means(float("nan"), 1), "effect"),
+        (lambda: detectable_rate(Arms(100, 100), 0.1, power=0.01), "power"),
+        (lambda: detectable_mean(Arms(100, 100), 1.0, power=1.0), "power"),
         (lambda: power_of_means(Arms(5, 5), 1, 0), "deviation"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -137,11 +138,16 @@ def test_without_past_campaigns_the_uplift_is_an_assumption(make_lab: Make) -> N
     assert back.targets.basis == "assumed"
     assert not back.targets.consent_known
     assert "no experiment has shown" in back.findings()[0].en
-    note = back.note()
-    assert isinstance(note.text, Text)
-    assert "is assumed" in note.text.en
-    assert "marketing_consent" in note.text.en
-    assert note.kind == "warning"
+    said = back.note()
+    assert isinstance(said, Sections)
+    formula, listing = said.parts
+    assert isinstance(formula, Note)
+    assert isinstance(listing, Note)
+    assert "is assumed" in formula.plain()
+    assert "average order value" in formula.plain()
+    assert "counts revenue and not profit" in formula.plain()
+    assert "marketing_consent" in listing.plain()
+    assert listing.kind == "warning"
     for part in (back.evaluation(), back.curves()):
         assert isinstance(part, Note)
 
@@ -166,6 +172,7 @@ def test_small_arms_are_not_shown(make_lab: Make) -> None:
     assert isinstance(found, Sections)
     assert not any(isinstance(part, Table) for part in found.parts)
     assert "an arm of fewer than" in found.parts[-1].plain()  # type: ignore[attr-defined]
+    assert len(back.findings()) == 1  # the list; four held out say nothing of the campaign
     assert back.saved_tables()["win_back_campaigns"].height == 0
 
 
@@ -181,6 +188,54 @@ def test_arms_unlike_the_plan_are_a_warning(make_lab: Make) -> None:
     found = back.evaluation()
     assert isinstance(found, Sections)
     assert any("not as large as planned" in part.plain() for part in found.parts if isinstance(part, Note))
+    assert "association only" in back.findings()[-1].en
+
+
+def test_a_campaign_that_contacted_nobody_known_is_said_in_words(make_lab: Make) -> None:
+    arms = [line.replace("{}", "control" if at < 9 else "") for at, line in enumerate(CONTACTS.split("\n"))]
+    back = make_lab({**SHOP, "contacts": "\n".join(arms)}, "segmentation", language="en").win_back
+    found = back.evaluation()
+    assert isinstance(found, Sections)
+    assert "22 without an arm" in found.parts[-1].plain()  # type: ignore[attr-defined]
+    assert len(back.findings()) == 1
+
+
+def test_nobody_is_taken_out_of_a_campaign_that_still_runs(make_lab: Make) -> None:
+    """Contacted on 1 May: with a window of 61 days, on 30 June the last day of it is to come."""
+    tables = {**SHOP, "contacts": CONTACTS.replace("{}", "treatment").replace(",c00,", ",c29,")}
+    listed = {}
+    for days in (60, 61):
+        models = {"win-back": {"window_days": days, "contact_cost": 0.1}}
+        back = make_lab(tables, "segmentation", language="en", models=models).win_back
+        assert back.targets is not None
+        listed[days] = back.targets
+        shown = [part.plain() for part in back.note().parts if isinstance(part, Note)]  # type: ignore[union-attr]
+        assert ("days of observation are not over" in shown[-1]) == (days == 61)
+    assert listed[60].left_out["running"] == 0
+    assert listed[61].left_out["running"] == listed[61].candidates - 1
+    assert listed[61].customers["customer_id"].to_list() == ["c00"]
+
+
+def test_another_day_holds_out_others(make_lab: Make) -> None:
+    drawn = []
+    for day in ("2024-06-30", "2024-07-01"):
+        back = make_lab(SHOP, "segmentation", as_of=day).win_back
+        assert back.targets is not None
+        drawn.append((back.targets.customers["customer_id"].to_list(), back.targets.control["customer_id"]))
+    assert drawn[0][0] == drawn[1][0]
+    assert not drawn[0][1].equals(drawn[1][1])
+
+
+def test_the_file_for_a_call_centre_has_ids_and_nobody_held_out(limited: WinBack, tmp_path: Path) -> None:
+    assert limited.targets is not None
+    note = limited.save_list(tmp_path / "calls.csv")
+    assert "30" in note.plain()
+    rows = pl.read_csv(tmp_path / "calls.csv")
+    assert rows["Customer ID"].to_list() == limited.targets.contacted["customer_id"].to_list()
+    assert not set(rows["Customer ID"]) & set(limited.targets.control["customer_id"])
+    for wrong in ("calls.xlsx", "nowhere/calls.csv"):
+        with pytest.raises(ParamsError, match=r"must end in \.csv"):
+            limited.save_list(tmp_path / wrong)
 
 
 def test_limits_that_leave_nobody_are_said_in_words(make_lab: Make) -> None:

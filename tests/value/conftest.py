@@ -11,9 +11,9 @@ from crmlab.lab import Lab
 
 
 @pytest.fixture(scope="session")
-def cdnow(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def cdnow(cdnow: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """One tenth of the customers, as in the papers; free orders cost a cent, to be purchases here too."""
-    lines = (shared_data / "cdnow" / "CDNOW_sample.txt").read_text(encoding="ascii").splitlines()
+    lines = (cdnow / "CDNOW_sample.txt").read_text(encoding="ascii").splitlines()
     rows = []
     for place, line in enumerate(lines):
         _, customer, day, _, amount = line.split()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date, timedelta
 from math import isnan
 
 import numpy as np
@@ -68,3 +70,17 @@ def test_too_few_repeat_buyers_are_a_note_that_says_so(make_lab: object, shop: d
     for shown in (assumptions.chart(), assumptions.table(), assumptions.note()):
         assert isinstance(shown, Note)
         assert "50" in shown.plain()
+
+
+def test_frequent_buyers_are_told_apart(make_lab: Callable[..., Lab]) -> None:
+    """Where nearly all buy more than eight times, spend that rises with frequency is still seen."""
+    start = date(2024, 1, 1)
+    lines = ["order_id,customer_id,ordered_at,amount"]
+    for at in range(200):
+        often = 15 if at % 2 else 60
+        lines += [f"{at}-{n},c{at},{start + timedelta(days=2 * n)},{often}" for n in range(often)]
+    lab = make_lab({"orders": "\n".join(lines)}, "value", as_of="2024-06-30", timezone="UTC")
+    assumptions = lab.value.assumptions()
+    assert assumptions.groups["group"].to_list() == ["1–15", "16–63"]
+    assert assumptions.explained.value > 0.9
+    assert assumptions.dependence == "broken"

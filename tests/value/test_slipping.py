@@ -67,8 +67,21 @@ def test_chart_figures_and_sentences(slipping: Slipping, check_chart: Callable[.
     said = slipping.explain()
     for text in said:
         assert f"{slipping.at_risk.customers:,}" in text
-    # BG/NBD counts whoever bought once as alive, and the reader is told.
-    assert "bought once" in said.en
+    assert "bought once" not in said.en
+
+
+def test_the_loss_is_part_of_what_the_base_would_be_worth(slipping: Slipping) -> None:
+    worth = slipping.lab.value.worth.total.value
+    shown = slipping.figures()
+    assert isinstance(shown, KeyFigures)
+    loss = slipping.at_risk.value
+    assert shown.figures[2][0] == f"{100 * loss / (worth + loss):.1f}%"
+
+
+def test_a_model_that_sees_no_early_leavers_says_so() -> None:
+    blind = {"clv": {"purchases": "bg-nbd"}}
+    lab = crmlab.open("value", data=[SOURCE], as_of="2024-12-31", language="en", models=blind)
+    assert "bought once" in Slipping(lab).explain().en
 
 
 def test_in_chinese(check_chart: Callable[..., None]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import polars as pl
 import pytest
 
 import crmlab
 from crmlab.lab import Lab
-from crmlab.value.spread import TOP, TOPS, Spread
+from crmlab.value.spread import TOP, TOPS, Spread, top_share_interval
 from crmlab.view.findings import Note
 from crmlab.view.tables import Table
 
@@ -32,6 +33,23 @@ def test_shares_by_hand(spread: Spread) -> None:
     assert told.is_sorted()
     assert 0.3 < spread.gini < 0.95
     assert spread.gini_interval.low < spread.gini < spread.gini_interval.high
+
+
+def test_the_interval_of_a_share_holds_what_is_true() -> None:
+    rng = np.random.default_rng(3)
+    truth = np.sort(rng.lognormal(sigma=1.0, size=400_000))[::-1]
+    share = truth[:80_000].sum() / truth.sum()
+    inside = 0
+    for _ in range(400):
+        sample = np.sort(rng.lognormal(sigma=1.0, size=500))[::-1]
+        low, high = top_share_interval(sample, 100)
+        inside += low <= share <= high
+    # 95 % but for the skewness of 500 customers; an interval that is too wide has all 400.
+    assert 364 <= inside <= 392
+
+
+def test_the_share_of_equal_customers_is_sure() -> None:
+    assert top_share_interval(np.full(100, 7.0), 20) == pytest.approx((0.2, 0.2))
 
 
 def test_few_customers_are_hidden(spread: Spread) -> None:

@@ -53,3 +53,15 @@ def test_a_long_history_has_longer_periods(cdnow: Lab) -> None:
     later = crmlab.Lab(cdnow.study.model_copy(update={"as_of": date(2000, 6, 30)}), "value")
     assert later.value.tracking("bg-nbd", DAYS).period_days == 21
     assert tracking.holdout.history_days == 545
+
+
+def test_the_title_counts_the_days_of_the_holdout_alone(cdnow: Lab) -> None:
+    """The week in which the cutoff lies began before it."""
+    tracking = cdnow.value.tracking("bg-nbd", 270)
+    periods = tracking.summary.filter(part="holdout")
+    assert periods["actual"].sum() > tracking.holdout.actual.sum()
+    told = tracking.holdout.model("bg-nbd").expected_of_new
+    ages = tracking.holdout.customers["days_since_first_order"].to_numpy() + 1.0
+    expected = float((told(ages + 270) - told(ages)).sum())
+    off = 1 - expected / tracking.holdout.actual.sum()
+    assert f"{off:.1%} fewer" in tracking.chart().to_dict()["title"]["text"]

@@ -12,7 +12,8 @@ import crmlab
 from crmlab.lab import Lab
 from crmlab.summary import day_number
 from crmlab.value.meaning import meaning
-from crmlab.value.worth import METHODS, MODEL, Worth
+from crmlab.value.methods import METHODS
+from crmlab.value.worth import MODEL, Worth
 from crmlab.view.findings import KeyFigures, Note
 from crmlab.view.tables import Table
 
@@ -55,21 +56,22 @@ def test_the_total_is_that_of_the_customers(worth: Worth) -> None:
 
 def test_tested_on_the_past_the_model_is_nearer_than_the_formula(worth: Worth) -> None:
     rows = {row["method"]: row for row in worth.summary.iter_rows(named=True)}
-    assert worth.test_days == 180
+    assert worth.past.days == 180
     assert abs(rows[MODEL]["error"]) < abs(rows["simple"]["error"])
-    assert rows[MODEL]["told_low"] < worth.actual < rows[MODEL]["told_high"]
-    assert worth.actual == rows["simple"]["actual"]
+    assert rows[MODEL]["told_low"] < rows[MODEL]["actual"] < rows[MODEL]["told_high"]
+    assert rows[MODEL]["actual"] == rows["simple"]["actual"]
 
 
 def test_what_came_is_counted_by_hand(worth: Worth) -> None:
     orders = worth.lab.tables["orders"]
-    start = day_number(worth.cutoff)
+    start = day_number(worth.past.cutoff)
     paid = orders.filter(pl.col("day") <= start, pl.col("amount_hundredths") > 0)["customer_id"]
     later = orders.filter(
-        pl.col("day").is_between(start + 1, start + worth.test_days),
+        pl.col("day").is_between(start + 1, start + worth.past.days),
         pl.col("customer_id").is_in(paid.unique().implode()),
     )
-    assert worth.actual == pytest.approx(later["amount_hundredths"].sum() / 100)
+    assert worth.past.longest is not None
+    assert worth.past.longest["actual"] == pytest.approx(later["amount_hundredths"].sum() / 100)
 
 
 def test_sentences_name_sample_margin_and_test(worth: Worth) -> None:
@@ -78,7 +80,7 @@ def test_sentences_name_sample_margin_and_test(worth: Worth) -> None:
         assert "40%" in text
         assert "180" in text
         assert f"{worth.total.customers:,}" in text
-        assert str(worth.cutoff) in text
+        assert str(worth.past.cutoff) in text
     assert isinstance(worth.note(), Note)
 
 

@@ -31,7 +31,8 @@ COMPUTED = {
     "trend_title_": r"apart|same",
     "contrast_by_": r"score|sentiment",
     "cuts_note": r".*",
-    "val_": r"(by|check|cumulative|increments|density|independence|kind|matrix|mean|same|verdict)_.*",
+    "val_": r"(by|check|cumulative|density|diagnostic|increments|independence|matrix|mean|part|same|trust)_.*"
+    r"|verdict_.*",
 }
 NAMES = sorted(texts())
 

@@ -59,7 +59,7 @@ class ChurnModel(Model):
     model learns from snapshots of ``snapshot_days`` past days (see :mod:`crmlab.churn.snapshots`).
     Probabilities are calibrated on days that come after those that were learned from. Expected loss is
     the probability times the column ``value`` times ``margin``. ``feature_settings`` are parameters of
-    features, by name, where the study sets them too.
+    features, and of models whose scores are inputs, by name, where the study sets them too.
     """
 
     scores: ClassVar[tuple[Score, ...]] = (
@@ -250,9 +250,9 @@ class ChurnModel(Model):
         other = [name for name in columns if not _alike(both[name], both[f"{name}_made"])]
         if other:
             raise ParamsError(
-                f"The study sets the features behind {', '.join(other)} in its own way, and the past days "
+                f"The study sets what makes {', '.join(other)} in its own way, and the past days "
                 f"that {type(self).__name__} learns from would be made in another. Give it the same settings "
-                "as feature_settings: {name of the feature: {parameter: value}}."
+                "as feature_settings: {name of the feature or model: {parameter: value}}."
             )
 
     def _keep(self, learner: Learner) -> None:

@@ -9,17 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from crmlab.errors import PluginError
 from crmlab_plugins.churn import encoding
 from crmlab_plugins.churn.encoding import Matrix
 from crmlab_plugins.learned.learning import single_thread
 
 _TREES, _RATE, _LEAVES, _RIDGE = 120, 0.06, 6, 5.0
+_CHECKED = 500
+"""Rows on which the trees are compared with what scikit-learn itself says."""
+_OTHER_TREES = (
+    "scikit-learn {version} keeps boosted trees in another way than churn-boosting can read, so that its "
+    "probabilities could not be explained or saved. Use churn-logistic, or install another scikit-learn."
+)
 _LEAST = 40
 """Customers in a leaf; fewer where there are few."""
 _PRIOR = 20.0
@@ -57,16 +65,16 @@ class Boosting:
                 early_stopping=False,
                 random_state=0,
             ).fit(matrix, churned)
-        trees = [_nodes(place, stage[0].nodes) for place, stage in enumerate(model._predictors)]
-        return cls(steps, float(model._baseline_prediction.ravel()[0]), pl.concat(trees))
+            sample = matrix[:: max(1, len(matrix) // _CHECKED)]
+            expected = model.decision_function(sample)
+        learned = cls(steps, *_taken_apart(model))
+        if not np.allclose(learned._sums(sample), expected, rtol=1e-6, atol=1e-6):
+            raise PluginError(_OTHER_TREES.format(version=version("scikit-learn")))
+        return learned
 
     def log_odds(self, rows: pl.DataFrame) -> Matrix:
         """Return the log-odds per row."""
-        matrix = _matrix(rows, self.steps)
-        total = np.full(rows.height, self.start)
-        for tree in self._trees():
-            total += _value(tree, 0, matrix)
-        return total
+        return self._sums(_matrix(rows, self.steps))
 
     def contributions(self, rows: pl.DataFrame) -> Matrix:
         """Return what each input adds to the log-odds of an average customer; shape (rows, inputs)."""
@@ -76,11 +84,26 @@ class Boosting:
             _attribute(tree, 0, np.arange(len(matrix)), matrix, parts)
         return parts
 
+    def _sums(self, matrix: Matrix) -> Matrix:
+        total = np.full(len(matrix), self.start)
+        for tree in self._trees():
+            total += _value(tree, 0, matrix)
+        return total
+
     def _trees(self) -> list[dict[str, Any]]:
         return [
             {name: part[name].to_list() for name in part.columns}
             for part in self.nodes.sort("tree", "node").partition_by("tree", maintain_order=True)
         ]
+
+
+def _taken_apart(model: Any) -> tuple[float, pl.DataFrame]:
+    """Return where all trees begin and their nodes, of which scikit-learn says nothing in public."""
+    try:
+        trees = [_nodes(place, stage[0].nodes) for place, stage in enumerate(model._predictors)]
+        return float(np.ravel(model._baseline_prediction)[0]), pl.concat(trees)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as cause:
+        raise PluginError(_OTHER_TREES.format(version=version("scikit-learn"))) from cause
 
 
 def _goes_left(tree: dict[str, Any], node: int, values: Matrix) -> NDArray[np.bool_]:

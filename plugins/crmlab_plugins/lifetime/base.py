@@ -14,10 +14,25 @@ import polars as pl
 from crmlab.errors import ParamsError
 from crmlab.estimators import KEY, Model
 from crmlab.labels import Score, Text
-from crmlab_plugins.lifetime.covariates import Coding, CovariateFit, fit_covariates, said_of_unknown
-from crmlab_plugins.lifetime.estimates import WEEK, fit_measures, grain_warnings, parameter_table
+from crmlab_plugins.lifetime.covariates import (
+    Coding,
+    CovariateFit,
+    fit_covariates,
+    said_of_unknown,
+    said_of_unused,
+)
+from crmlab_plugins.lifetime.estimates import (
+    WEEK,
+    fit_measures,
+    grain_warnings,
+    judged_purchases,
+    meaning,
+    parameter_table,
+    said_of_nothing,
+)
 from crmlab_plugins.lifetime.fitting import Fit, FittableProcess, fit
-from crmlab_plugins.lifetime.observed import HISTORY, as_report, holdout, judged
+from crmlab_plugins.lifetime.observed import HISTORY, holdout
+from crmlab_plugins.lifetime.simulation import simulate_totals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +41,6 @@ if TYPE_CHECKING:
     from crmlab.estimators import Tables
 
     Floats = NDArray[np.float64]
-
-SIMULATED = 20_000
-"""Of more customers, so many are simulated in each draw of a total."""
 
 
 class BuyTillYouDie(Model):
@@ -61,20 +73,8 @@ class BuyTillYouDie(Model):
 
     def definition(self) -> Text:
         """Return what the scores mean and from whom they were learned."""
-        about = Text(
-            f"{self.title.zh}：购买以有付款订单的天计；存活概率指客户在统计日仍是活跃客户的概率，"
-            f"预期购买次数指统计日之后 {self.horizon_days} 天内的购买天数。",
-            f"{self.title.en}: a purchase is a day with a paid order. The probability of being alive is that "
-            "of still being a customer on the as-of day; expected purchases are days with a purchase within "
-            f"{self.horizon_days} days after it.",
-        )
         state = getattr(self, "fit_", None)
-        if not state:
-            return about
-        return Text(
-            f"{about.zh}参数由 {state['customers']} 位客户按最大似然估计。",
-            f"{about.en} Its parameters are the most likely ones of {state['customers']} customers.",
-        )
+        return meaning(self.title, self.horizon_days, state["customers"] if state else None)
 
     # What TellsPurchases asks for
 
@@ -118,57 +118,26 @@ class BuyTillYouDie(Model):
         import numpy as np
 
         times = np.asarray(days, dtype=np.float64)
-        result: Floats = sum(
-            (share * process.expected_of_new(times) for process, share in self._newcomers()),
-            np.zeros_like(times),
-        )
-        return result
+        told = [share * process.expected_of_new(times) for process, share in self._newcomers()]
+        return sum(told, np.zeros_like(times))
 
     def count_probabilities(self, days: Floats, most: int) -> Floats:
         """Return the probabilities of 0 … ``most`` repeats within ``days``; shape (len(days), most + 1)."""
         import numpy as np
 
         times = np.asarray(days, dtype=np.float64)
-        result: Floats = sum(
-            (share * process.count_probabilities(times, most) for process, share in self._newcomers()),
-            np.zeros((len(times), most + 1)),
-        )
-        return result
+        told = [share * process.count_probabilities(times, most) for process, share in self._newcomers()]
+        return sum(told, np.zeros((len(times), most + 1)))
 
     def draw_totals(self, features: pl.DataFrame, days: float, draws: int, seed: int) -> Floats:
-        """Return ``draws`` simulated totals of purchases within ``days``; parameters are drawn as well.
-
-        Of more than 20,000 customers, a fresh sample of so many is simulated in each draw, and its
-        deviation from what the drawn parameters expect of it is scaled to everybody's.
-        """
+        """Return ``draws`` simulated totals of purchases within ``days``; parameters are drawn as well."""
         import numpy as np
 
-        fitted = self.fitted()
         # In the order of the histories, whatever that of the rows.
-        known = features.drop_nulls(list(HISTORY)).sort([*self.requires, KEY])
-        groups = self._parts(known)
-        rng = np.random.default_rng(seed)
-        totals = np.zeros(draws)
-        if fitted is None or not groups:
-            return totals
-        for at in range(draws):
-            drawn: Any = fitted.draw(rng)
-            some = np.ones(known.height, dtype=np.bool_)
-            if known.height > SIMULATED:
-                some[:] = False
-                some[rng.choice(known.height, SIMULATED, replace=False)] = True
-            simulated = told = everybody = 0.0
-            for pattern, rows, history in groups:
-                process = fitted.at(pattern, drawn)
-                part = tuple(column[some[rows]] for column in history)
-                simulated += float(process.draw_future(rng, *part, days).sum())
-                if known.height > SIMULATED:
-                    each = process.expected_purchases(*history, days)
-                    everybody += float(each.sum())
-                    told += float(each[some[rows]].sum())
-            scale = np.sqrt(known.height / some.sum())
-            totals[at] = max(everybody + (simulated - told) * scale, 0.0)
-        return totals
+        parts = self._parts(features.drop_nulls(list(HISTORY)).sort([*self.requires, KEY]))
+        if not parts:
+            return np.zeros(draws)
+        return simulate_totals(self.fitted(), parts, days, draws, np.random.default_rng(seed))
 
     def parameter_table(self) -> pl.DataFrame:
         """Return ``name``, ``value``, ``standard_error``, ``low``, ``high`` (95 %), times in weeks."""
@@ -193,14 +162,7 @@ class BuyTillYouDie(Model):
     def verdicts(self) -> list[Text]:
         """Return what the fit warns of; empty if fine."""
         fitted = self.fitted()
-        if fitted is None:
-            return [
-                Text(
-                    "没有任何客户有付款订单，模型无法估计。",
-                    "No customer has a paid order: nothing to learn from.",
-                )
-            ]
-        said = [fitted.verdict] if fitted.verdict else []
+        said = [fitted.verdict] if fitted and fitted.verdict else []
         said += [Text(*words) for words in self.warnings_]
         unseen = getattr(self, "_unseen", None)
         return [*said, said_of_unknown(unseen)] if unseen else said
@@ -226,14 +188,18 @@ class BuyTillYouDie(Model):
     def _fit(self, tables: Tables, features: pl.DataFrame, as_of: date) -> None:
         known = features.drop_nulls(list(HISTORY))
         self.fit_: dict[str, Any] | None = None
-        self.warnings_ = [list(words) for words in grain_warnings(known)]
         self.coding_: list[dict[str, Any]] = []
-        if not known.height:
+        if nothing := said_of_nothing(known):
+            self.warnings_ = [list(nothing)]
             return
+        self.warnings_ = [list(words) for words in grain_warnings(known)]
         x, t_x, total = (known[name].cast(pl.Int64).to_numpy() for name in HISTORY)
-        if self.covariate_names():
-            coding = Coding.learn(known, self.covariate_names())
-            self.coding_ = coding.columns
+        coding = Coding.learn(known, self.covariate_names())
+        self.coding_ = coding.columns
+        used = [column["name"] for column in coding.columns]
+        if unused := [name for name in self.covariate_names() if name not in used]:
+            self.warnings_.append(list(said_of_unused(unused)))
+        if used:
             z = coding.encode(known)
             if found := coding.unknown(known):
                 self.warnings_.append(list(said_of_unknown(found)))
@@ -261,30 +227,15 @@ class BuyTillYouDie(Model):
         ``bias_per_customer`` is told less actual. The baseline lets everybody go on buying at the
         rate so far.
         """
-        import numpy as np
+        from crmlab.churn.snapshots import features_on, until
 
         known, days = holdout(tables, cutoff, self.horizon_days)
-        if self.covariate_names():
-            attributes = tables["customers"].select(KEY, *self.covariate_names()).collect()
+        earlier = until(tables, cutoff)
+        if names := self.covariate_names():
+            attributes = features_on(earlier, names, cutoff)
             known = known.join(attributes, on=KEY, how="left", maintain_order="left")
-        earlier = {
-            name: table.filter(pl.col("day") <= (cutoff - date(1970, 1, 1)).days)
-            if "day" in table.collect_schema().names()
-            else table
-            for name, table in tables.items()
-        }
         told = self.clone().fit(earlier, known, cutoff).expected_purchases(known, [days])[0]
-        x, total = (known[name].cast(pl.Float64).to_numpy() for name in (HISTORY[0], HISTORY[2]))
-        so_far = np.divide(x, total, out=np.zeros(x.size), where=total > 0) * days
-        actual = known["purchases"].to_numpy()
-        sides = told - actual, so_far - actual
-        return as_report(
-            [
-                judged("mean_absolute_error", *(np.abs(side) for side in sides)),
-                judged("mean_squared_error", *(side**2 for side in sides)),
-                judged("bias_per_customer", *sides),
-            ]
-        )
+        return judged_purchases(known, told, days)
 
     def _densities(self, process: Any) -> dict[str, tuple[Floats, Floats]]:
         """Return kind → values and densities of a process with times in weeks."""

@@ -55,7 +55,7 @@ class BetaGeometric(FittableProcess):
         import numpy as np
 
         mean = float(histories.T @ histories.weights) / histories.customers
-        return np.array([1.0, max(mean / 4, 1e-3) * cls.k, 1.0, 3.0])
+        return np.array([1.0, (mean / 4 or 1.0) * cls.k, 1.0, 3.0])
 
     @classmethod
     def objective(cls, histories: Histories) -> Objective:
@@ -67,7 +67,7 @@ class BetaGeometric(FittableProcess):
 
         from crmlab_plugins.lifetime.mixture import Mixture
 
-        x, weights, customers = histories.x, histories.weights, histories.customers
+        x, weights = histories.x, histories.weights
         events, chances = cls.k * x, x + cls.entry
         above_events, above_chances = customers_above(events, weights), customers_above(chances, weights)
         mixture = Mixture(cls.k, events, chances, histories)
@@ -79,17 +79,10 @@ class BetaGeometric(FittableProcess):
                 log_rising(above, z)
                 for above, z in ((above_events, r), (above_chances, b), (above_chances, a + b))
             )
-            value += of_r[0] + customers * r * np.log(alpha) + of_b[0] - of_ab[0]
-            gradient += [
-                of_r[1] + customers * np.log(alpha),
-                customers * r / alpha,
-                -of_ab[1],
-                of_b[1] - of_ab[1],
-            ]
+            value += of_r[0] - mixture.events * np.log(alpha) + of_b[0] - of_ab[0]
+            gradient += [of_r[1], -mixture.events / alpha, -of_ab[1], of_b[1] - of_ab[1]]
             hessian[0, 0] += of_r[2]
-            hessian[0, 1] += customers / alpha
-            hessian[1, 0] += customers / alpha
-            hessian[1, 1] -= customers * r / alpha**2
+            hessian[1, 1] += mixture.events / alpha**2
             hessian[2:, 2:] -= of_ab[2]
             hessian[3, 3] += of_b[2]
             values = np.exp(logs)
@@ -241,11 +234,9 @@ class BetaGeometric(FittableProcess):
         alive = shape * (np.log(alpha + t_x) - np.log(alpha + T))
         if self.k > 1:
             alive = alive + np.log(self._phase_weights(x, t_x, T).sum(axis=0))
-        count = np.asarray(x).astype(np.int64)
-        chances = np.arange(int(count.max(initial=0)) + 1) + self.entry
-        with np.errstate(divide="ignore"):
-            gone = np.log(np.where(chances > 0, a / (b + np.maximum(chances, 1) - 1), 0.0))
-        return shape, alive, gone[count]
+        chances = np.asarray(x) + self.entry
+        left = np.log(a) - np.log(b + np.maximum(chances, 1) - 1)
+        return shape, alive, np.where(chances > 0, left, -np.inf)
 
     def _phase_weights(self, x: Floats, t_x: Floats, T: Floats) -> Floats:  # noqa: N803
         """Return the relative probability of each phase at ``T`` of customers who are there; (k, n)."""

@@ -20,10 +20,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 LARGE = 30.0
-"""With a larger ``a``, nearly everybody leaves alike, and the closed form loses its digits."""
+"""With a larger ``r`` or ``a``, customers are nearly alike, and the closed form loses its digits ..."""
 
-NEAR = 1e-2
-"""So near to 1, the closed form in ``a`` cancels, and a series takes its place."""
+RARE = 1e4
+"""... as it does with a larger ``b``, where hardly anybody leaves."""
+
+NEAR = 0.1
+"""So near to 0, (F − 1)/v cancels, and it is interpolated from values around."""
+
+NODES = 12
+"""Chebyshev nodes of the interpolation; its error is below that of the values."""
 
 
 class BgNbd(ErlangProcess):
@@ -39,8 +45,8 @@ class BgNbd(ErlangProcess):
         """
         import numpy as np
 
-        _, _, a, b = self.values
-        if a > LARGE:
+        r, _, a, b = self.values
+        if max(r, a) > LARGE or b > RARE:
             return super().purchases_of_present(shape, rate, stays, phase, t)
         c = a + b + stays - 1
         z, log_share = t / (rate + t), -np.log1p(t / rate)
@@ -53,8 +59,8 @@ class BgNbd(ErlangProcess):
         """Return the probability that customers who are there still are after ``t``."""
         import numpy as np
 
-        _, _, a, b = self.values
-        if a > LARGE:
+        r, _, a, b = self.values
+        if max(r, a) > LARGE or b > RARE:
             return super().still_there(shape, rate, stays, phase, t)
         c = a + b + stays
         result: Floats = np.exp(-a * np.log1p(t / rate)) * (1 + a * excess(c - shape, a, c, t / (rate + t)))
@@ -69,20 +75,12 @@ def excess(u: Floats, v: float, c: Floats, z: Floats) -> Floats:
     if abs(v) > NEAR:
         result: Floats = (hyp2f1(u, v, c, z) - 1) / v
         return result
-    u, c, z = np.broadcast_arrays(u, c, z)
-    form = z.shape
-    u, c, z = (array.ravel() for array in (u, c, z))
-    total = np.zeros(z.size)
-    left = np.arange(z.size)
-    term = u / c * z
-    m = 1
-    while left.size:
-        total[left] += term
-        term = term * ((u[left] + m) * (v + m) / ((c[left] + m) * (m + 1)) * z[left])
-        m += 1
-        more = np.abs(term) > 1e-17 * np.abs(total[left]) * (1 - z[left])
-        left, term = left[more], term[more]
-    return total.reshape(form)
+    nodes = NEAR * np.cos((np.arange(NODES) + 0.5) * np.pi / NODES)
+    total = np.zeros(np.broadcast_shapes(np.shape(u), np.shape(c), np.shape(z)))
+    for at, node in enumerate(nodes):
+        others = np.delete(nodes, at)
+        total += float(np.prod((v - others) / (node - others))) / node * (hyp2f1(u, node, c, z) - 1)
+    return total
 
 
 class BgNbdModel(BetaGeometricModel):
@@ -91,7 +89,7 @@ class BgNbdModel(BetaGeometricModel):
     ``covariates`` are feature columns or attributes of customers that were known from the start.
     """
 
-    title: ClassVar[Text] = Text("BG/NBD 购买预测", "BG/NBD purchase forecast")
+    title: ClassVar[Text] = Text("BG/NBD 模型", "BG/NBD")
     shifts: ClassVar[Mapping[str, int]] = {"alpha": -1, "a": 1, "b": 1}
 
     covariates: list[str] = field(default_factory=list)

@@ -21,15 +21,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-DRAWS = 200
-"""Simulated totals of a model that tells no more than these."""
-
 
 class Clv(Model):
     """What each customer is expected to bring in within ``horizon_days``, discounted to the as-of day.
 
-    ``purchases`` is a registered model that tells purchases, with the parameters ``purchases_params``;
-    ``spend`` one with the score ``expected_value``. A value is purchases to expect, each discounted by
+    ``purchases`` is a registered model that tells purchases, with the parameters ``purchases_params`` alone:
+    what a study sets for that model under its own name is for its own scores, and does not reach this one.
+    ``spend`` is one with the score ``expected_value``. A value is purchases to expect, each discounted by
     ``annual_discount`` from the middle of its month of 30 days, times spend per purchase, times ``margin``.
 
     Policy: ``margin`` is the share of revenue that is left after the costs that come with a sale; 1 gives
@@ -37,6 +35,13 @@ class Clv(Model):
     refunded everything, and who never bought, has no value. The costs of winning and keeping customers are
     not taken off. ``clv_low`` and ``clv_high`` are the 95 % interval of what is to be *expected* of a
     customer, due to the uncertainty of the parameters: what one customer really does varies far more.
+
+    Pareto/NBD is the default by its errors on what came later, against BG/NBD and MBG/NBD. Mean absolute
+    error per customer: 352, 353, 353 on the second half of 2017 in Complete Journey; 29.5, 30.4, 29.7 on the
+    last nine months of CDNOW; 383–409, 390–419, 389–417 a year ahead in generated companies. Their totals
+    were off by −1 %, 0 %, 0 %; −15 %, −16 %, −20 %; +4 to +16 %, +17 to +21 %, +15 to +21 %. Half a year
+    ahead in generated companies it was −2 to −10 %, BG/NBD within 3 %. BG/NBD, besides, counts whoever
+    bought once as alive for ever.
     """
 
     title: ClassVar[Text] = Text("客户终身价值", "Customer lifetime value")
@@ -49,7 +54,7 @@ class Clv(Model):
         Score("expected_purchases", "count", "预期购买次数", "expected purchases"),
         Score("expected_value", "currency", "预期每次购买金额", "expected spend per purchase"),
     )
-    purchases: str = "bg-nbd"
+    purchases: str = "pareto-nbd"
     spend: str = "gamma-gamma"
     horizon_days: int = 365
     annual_discount: float = 0.10
@@ -98,9 +103,9 @@ class Clv(Model):
     def _predict(self, features: pl.DataFrame) -> pl.DataFrame:
         from crmlab_plugins.lifetime.clv_uncertainty import interval
 
-        expected, discounted, average = self._figures(features)
+        expected, discounted, average = self.figures(features)
         value = self.margin * discounted * average
-        variance = sum((part.variance() for part in self._slopes(features)), np.zeros(value.size))
+        variance = sum((part.variance() for part in self.slopes(features)), np.zeros(value.size))
         low, high = interval(value, variance)
         columns = (value, low, high, self.purchases_model.probability_alive(features), expected, average)
         return features.select("customer_id").with_columns(
@@ -114,25 +119,9 @@ class Clv(Model):
         The variance of the parameters is taken through the derivatives of the total (delta method); that of
         chance is simulated, given the estimates. Customers without a value are left out.
         """
-        from crmlab_plugins.lifetime import clv_uncertainty
+        from crmlab_plugins.lifetime.clv_totals import total_of
 
-        expected, discounted, average = self._figures(features)
-        known = np.isfinite(discounted) & np.isfinite(average)
-        features, expected, discounted, average = (
-            features.filter(known),
-            expected[known],
-            discounted[known],
-            average[known],
-        )
-        values = self.margin * discounted * average
-        of_parameters = sum(part.variance_of_total(values) for part in self._slopes(features))
-        if not self._open:
-            totals = self.purchases_model.draw_totals(features, self.horizon_days, DRAWS, seed)
-            spread = float(np.var(totals)) / max(float(expected.sum()), 1e-300) ** 2
-            return clv_uncertainty.total(values, spread * float(values.sum()) ** 2, 0.0, confidence)
-        present = np.divide(discounted, expected, out=np.zeros_like(expected), where=expected > 0)
-        of_chance = self._chance(features, self.margin * present, values, seed)
-        return clv_uncertainty.total(values, float(of_parameters), of_chance, confidence)
+        return total_of(self, features, confidence, seed)
 
     def at_risk(self, now: pl.DataFrame, then: pl.DataFrame, confidence: float = 0.95) -> Total:
         """Return the value that is lost if these customers have left, as far as that has become likelier.
@@ -141,56 +130,26 @@ class Clv(Model):
         one order. A customer's loss is the value that a living one would have, times the fall of the
         probability of being one. The interval is that of the parameters (delta method).
         """
-        from crmlab_plugins.lifetime import clv_uncertainty
+        from crmlab_plugins.lifetime.clv_totals import at_risk
 
-        losses = self.losses(now, then)
-        known = np.isfinite(losses)
-        now, then, losses = now.filter(known), then.filter(known), losses[known]
-        parts = self._slopes_of_spend(now)
-        if self._open and (fitted := self.purchases_model.fitted()) is not None:
-            ones = np.ones(now.height)
-
-            def values_with(given: Any) -> Floats:
-                return self._losses(now, then, ones, given)
-
-            parts.append(clv_uncertainty.slopes_of_purchases(fitted, values_with))
-        variance = sum(part.variance_of_total(losses) for part in parts)
-        return clv_uncertainty.total(losses, float(variance), 0.0, confidence)
+        return at_risk(self, now, then, confidence)
 
     def losses(self, now: pl.DataFrame, then: pl.DataFrame) -> Floats:
         """Return the loss of each customer, as in :meth:`at_risk`; NaN for one without a value."""
-        if not self._open:
-            alive, before = (self.purchases_model.probability_alive(part) for part in (now, then))
-            _, discounted, average = self._figures(now)
-            return _loss(self.margin * discounted * average, alive, before)
-        return self._losses(now, then, self._average(now), None)
+        from crmlab_plugins.lifetime.clv_totals import losses
 
-    def _losses(self, now: pl.DataFrame, then: pl.DataFrame, average: Floats, given: Any) -> Floats:
-        from crmlab_plugins.lifetime.discounting import schedule, weighted
+        return losses(self, now, then)
 
-        ends, factors = schedule(self.horizon_days, self.annual_discount)
-        value = self._purchases_to_come(now, ends, weighted(factors)[None, :], given)[0]
-        alive = [np.full(part.height, np.nan) for part in (now, then)]
-        for result, part in zip(alive, (now, then), strict=True):
-            for process, rows, history in self.purchases_model.groups(part, given):
-                result[rows] = process.probability_alive(*history)
-        return _loss(self.margin * value * average, alive[0], alive[1])
-
-    def residual_value(self, features: pl.DataFrame) -> Floats | None:
+    def residual_value(self, features: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame | None:
         """Return each customer's discounted value without a horizon; None where the process tells none.
 
-        Discounted expected residual transactions (Fader, Hardie & Lee 2005, JMR 42:415) × spend × margin.
+        ``customer_id``, ``value``, ``low``, ``high`` (of the parameters, by the delta method). Discounted
+        expected residual transactions (Fader, Hardie & Lee 2005, JMR 42:415) × spend × margin; the discount
+        is above 0.
         """
-        rate = float(np.log1p(self.annual_discount)) / 365
-        if not self._open or rate <= 0:
-            return None
-        result = np.full(features.height, np.nan)
-        for process, rows, history in self.purchases_model.groups(features):
-            residual = getattr(process, "discounted_residual_purchases", None)
-            if residual is None:
-                return None
-            result[rows] = residual(*history, rate)
-        return np.asarray(self.margin * result * self._average(features))
+        from crmlab_plugins.lifetime.clv_totals import residual_value
+
+        return residual_value(self, features, confidence)
 
     def evaluate(self, tables: Mapping[str, pl.LazyFrame], cutoff: date) -> pl.DataFrame:
         """Compare what customers spent after ``cutoff`` with what was foretold, undiscounted, as revenue.
@@ -235,53 +194,59 @@ class Clv(Model):
         return [verdict for model in models if hasattr(model, "verdicts") for verdict in model.verdicts()]
 
     @property
-    def _open(self) -> bool:
+    def shows_process(self) -> bool:
         """Whether the model of purchases shows its process, not only what that expects."""
         return hasattr(self.purchases_model, "groups")
 
-    def _figures(self, features: pl.DataFrame) -> tuple[Floats, Floats, Floats]:
+    def figures(self, features: pl.DataFrame) -> tuple[Floats, Floats, Floats]:
         """Return purchases to expect, the same discounted, and spend per purchase; NaN where unknown."""
         from crmlab_plugins.lifetime.discounting import schedule, weighted
 
         ends, factors = schedule(self.horizon_days, self.annual_discount)
         weights = np.stack([np.append(np.zeros(ends.size - 1), 1.0), weighted(factors)])
-        expected, discounted = self._purchases_to_come(features, ends, weights)
-        return expected, discounted, self._average(features)
+        expected, discounted = self.purchases_to_come(features, ends, weights)
+        return expected, discounted, self.average(features)
 
-    def _purchases_to_come(
+    def purchases_to_come(
         self, features: pl.DataFrame, ends: Floats, weights: Floats, given: Any = None
     ) -> Floats:
+        """Return weighted sums of the purchases to expect until each of ``ends``; shape (k, customers).
+
+        ``weights`` has shape (k, ends); ``given`` is what was estimated, if not what the fit holds.
+        """
         from crmlab_plugins.lifetime.discounting import weighted_purchases
 
-        if not self._open:
+        if not self.shows_process:
             return np.asarray(weights @ self.purchases_model.expected_purchases(features, ends.tolist()))
         result = np.full((weights.shape[0], features.height), np.nan)
         for process, rows, history in self.purchases_model.groups(features, given):
             result[:, rows] = weighted_purchases(process, history, ends, weights)
         return result
 
-    def _average(self, features: pl.DataFrame) -> Floats:
+    def average(self, features: pl.DataFrame) -> Floats:
+        """Return the spend per purchase to expect of each customer; NaN where unknown."""
         scores = self.spend_model.predict(features)["expected_value"]
         return np.asarray(scores.cast(pl.Float64).fill_null(float("nan")).to_numpy())
 
-    def _slopes(self, features: pl.DataFrame) -> list[Slopes]:
+    def slopes(self, features: pl.DataFrame) -> list[Slopes]:
         """Return how the logs of values depend on the parameters of each model, as far as these tell."""
         from crmlab_plugins.lifetime.clv_uncertainty import slopes_of_purchases
         from crmlab_plugins.lifetime.discounting import schedule, weighted
 
-        found = self._slopes_of_spend(features)
-        fitted = self.purchases_model.fitted() if self._open else None
+        found = self.slopes_of_spend(features)
+        fitted = self.purchases_model.fitted() if self.shows_process else None
         if fitted is not None:
             ends, factors = schedule(self.horizon_days, self.annual_discount)
             weights = weighted(factors)[None, :]
 
             def values_with(given: Any) -> Floats:
-                return np.asarray(np.nan_to_num(self._purchases_to_come(features, ends, weights, given)[0]))
+                return np.asarray(np.nan_to_num(self.purchases_to_come(features, ends, weights, given)[0]))
 
             found.append(slopes_of_purchases(fitted, values_with))
         return found
 
-    def _slopes_of_spend(self, features: pl.DataFrame) -> list[Slopes]:
+    def slopes_of_spend(self, features: pl.DataFrame) -> list[Slopes]:
+        """Return those by the parameters of spend alone."""
         from crmlab_plugins.lifetime.clv_uncertainty import Slopes
 
         spend = self.spend_model
@@ -290,31 +255,6 @@ class Clv(Model):
             return []
         x, m = (np.nan_to_num(column) for column in spend.arrays(features))
         return [Slopes(fit.process.gradient(x, m), fit.log_covariance)]
-
-    def _chance(self, features: pl.DataFrame, factor: Floats, values: Floats, seed: int) -> float:
-        """Return the variance of the total that is left when the parameters are known.
-
-        Simulated for customers evenly taken in the order of their values; ``factor`` turns spend into value.
-        """
-        from crmlab_plugins.lifetime.clv_uncertainty import REPEATS, evenly
-
-        order = np.lexsort((features["customer_id"].to_numpy(), values))
-        chosen = order[evenly(values.size)]
-        some, rng = features[chosen], np.random.default_rng(seed)
-        simulated = np.zeros((REPEATS, chosen.size))
-        for process, rows, history in self.purchases_model.groups(some):
-            repeated = [np.tile(column, REPEATS) for column in history]
-            counts = process.draw_future(rng, *repeated, float(self.horizon_days))
-            simulated[:, rows] = counts.reshape(REPEATS, rows.size)
-        spend = self.spend_model
-        fit = spend.fitted if isinstance(spend, GammaGammaSpend) else None
-        if fit is None:
-            simulated *= self._average(some)
-        else:
-            x, m = (np.nan_to_num(column) for column in spend.arrays(some))
-            simulated = fit.process.draw_spend(rng, x, m, simulated)
-        own = simulated.var(axis=0, ddof=1) * factor[chosen] ** 2
-        return float(own.sum()) * values.size / max(chosen.size, 1)
 
     def _fitted_parts(self) -> tuple[Any, Any]:
         """Return the two models as they were fitted; made anew after the state was loaded."""
@@ -335,9 +275,3 @@ class Clv(Model):
         from crmlab.registry import models
 
         return models[self.spend].from_params({})
-
-
-def _loss(value: Floats, alive: Floats, before: Floats) -> Floats:
-    """Return the value of a living customer times the fall of the probability of being one, at least 0."""
-    living = np.divide(value, alive, out=np.zeros_like(value), where=alive > 0)
-    return np.asarray(living * np.maximum(before - alive, 0.0))

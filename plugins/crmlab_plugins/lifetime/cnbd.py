@@ -100,7 +100,7 @@ class BgCnbdModel(BetaGeometricModel):
     1 … 6 with the greatest likelihood of the days of all purchases is chosen.
     """
 
-    title: ClassVar[Text] = Text("BG/CNBD-k 购买预测", "BG/CNBD-k purchase forecast")
+    title: ClassVar[Text] = Text("BG/CNBD-k 模型", "BG/CNBD-k")
 
     k: int | None = None
 
@@ -150,7 +150,7 @@ class BgCnbdModel(BetaGeometricModel):
 class MbgCnbdModel(BgCnbdModel):
     """MBG/CNBD-k: as BG/CNBD-k, but customers may leave after the very first purchase too."""
 
-    title: ClassVar[Text] = Text("MBG/CNBD-k 购买预测", "MBG/CNBD-k purchase forecast")
+    title: ClassVar[Text] = Text("MBG/CNBD-k 模型", "MBG/CNBD-k")
 
     def process(self) -> type[ErlangProcess]:
         """Return the process of the ``k`` that was given or chosen."""

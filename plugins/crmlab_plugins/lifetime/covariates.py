@@ -21,7 +21,7 @@ from crmlab_plugins.lifetime.fitting import (
     fit_histories,
     inverse_information,
 )
-from crmlab_plugins.lifetime.maximise import maximise
+from crmlab_plugins.lifetime.maximise import FARTHEST, maximise
 from crmlab_plugins.lifetime.processes import Process
 from crmlab_plugins.lifetime.verdicts import unsure_of, verdict_of
 
@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-STEP = 0.1
-"""Numbers are used in tenths of their standard deviation, so that customers share histories."""
+STEP = 0.25
+"""Numbers are used in quarters of their standard deviation, so that customers share histories; rounding so
+weakens an effect by half a per cent."""
+
+MOST_DEVIATIONS = 5.0
+"""A number further from the mean counts as so far, lest a typing error makes somebody buy every second."""
 
 MOST_LEVELS = 50
 KEPT_PATTERNS = 50
@@ -55,20 +59,26 @@ class Coding:
 
     @classmethod
     def learn(cls, features: pl.DataFrame, names: Sequence[str]) -> Coding:
-        """Learn the coding; raise ParamsError for a column that has one value or too many levels."""
+        """Learn the coding; columns with no or one value tell nothing and are left out.
+
+        Raises ParamsError for a column that has too many levels.
+        """
         learned: list[dict[str, Any]] = []
         for name in names:
-            values = features[name].drop_nulls()
-            if values.dtype.is_numeric():
-                deviation, mean = values.cast(float).std(), values.cast(float).mean()
-                if not deviation:
-                    raise ParamsError(_unfit(name, "has one value for all customers"))
-                learned.append({"name": name, "mean": mean, "deviation": deviation})
+            if features[name].dtype.is_numeric():
+                values = _finite(features[name]).drop_nulls()
+                if values.n_unique() > 1:
+                    learned.append({"name": name, "mean": values.mean(), "deviation": values.std()})
                 continue
-            counts = values.cast(str).value_counts().sort(["count", name], descending=[True, False])
-            if not 1 < counts.height <= MOST_LEVELS:
-                raise ParamsError(_unfit(name, f"has {counts.height} levels; 2 to {MOST_LEVELS} can be used"))
-            learned.append({"name": name, "levels": counts[name].to_list()})
+            counts = features[name].drop_nulls().cast(str).value_counts()
+            counts = counts.sort(["count", name], descending=[True, False])
+            if counts.height > MOST_LEVELS:
+                raise ParamsError(
+                    f"The covariate {name!r} has {counts.height} levels; up to {MOST_LEVELS} can be used. "
+                    "Leave it out of covariates, or group its values before the study."
+                )
+            if counts.height > 1:
+                learned.append({"name": name, "levels": counts[name].to_list()})
         return cls(learned)
 
     @property
@@ -95,8 +105,9 @@ class Coding:
                 words = values.cast(str).fill_null(column["levels"][0]).to_numpy()
                 made += [(words == level).astype(np.float64) for level in column["levels"][1:]]
             else:
-                scaled = (values.cast(float) - column["mean"]) / column["deviation"]
-                made.append(np.rint(scaled.fill_null(0.0).to_numpy() / STEP) * STEP)
+                scaled = (_finite(values) - column["mean"]) / column["deviation"]
+                near = scaled.fill_null(0.0).clip(-MOST_DEVIATIONS, MOST_DEVIATIONS).to_numpy()
+                made.append(np.rint(near / STEP) * STEP)
         return np.round(np.stack(made, axis=1), 6).astype(np.float64)
 
     def unknown(self, features: pl.DataFrame) -> dict[str, int]:
@@ -104,12 +115,30 @@ class Coding:
         found = {}
         for column in self.columns:
             values = features[column["name"]]
-            missing = values.null_count()
             if "levels" in column:
-                missing += int((~values.drop_nulls().cast(str).is_in(column["levels"])).sum())
+                missing = values.len() - int(values.cast(str).is_in(column["levels"]).sum())
+            else:
+                missing = _finite(values).null_count()
             if missing:
                 found[str(column["name"])] = missing
         return found
+
+
+def _finite(values: pl.Series) -> pl.Series:
+    """Return numbers as Float64, those that are none as null."""
+    import polars as pl
+
+    numbers = values.cast(pl.Float64)
+    return numbers.set(~numbers.is_finite(), None)
+
+
+def said_of_unused(names: Sequence[str]) -> Text:
+    """Say in words which covariates :meth:`Coding.learn` left out."""
+    return Text(
+        f"以下协变量没有取值，或所有客户取值相同，未使用：{'、'.join(names)}。",
+        "These covariates have no value, or the same for all customers, and are left out: "
+        f"{', '.join(names)}.",
+    )
 
 
 def said_of_unknown(found: Mapping[str, int]) -> Text:
@@ -155,6 +184,18 @@ class CovariateFit(Generic[P]):
         given = np.array(self.estimate) if drawn is None else drawn
         logs = _design(self.process, self.shifts, pattern) @ given
         return self.process(**dict(zip(self.process.names, map(float, np.exp(logs)), strict=True)))
+
+    def of_each(self, covariates: Floats, drawn: Floats | None = None) -> P:
+        """Return the process of customers with parameters of their own; covariates (customers, terms)."""
+        import numpy as np
+
+        given = np.array(self.estimate) if drawn is None else drawn
+        count, terms = len(self.process.names), len(self.terms)
+        logs = np.repeat(given[:count, None], len(covariates), axis=1)
+        for at, (name, sign) in enumerate(self.shifts.items()):
+            effects = given[count + at * terms : count + (at + 1) * terms]
+            logs[self.process.names.index(name)] += sign * (covariates @ effects)
+        return self.process.of_each(np.exp(logs))
 
     def draw(self, rng: np.random.Generator) -> Floats:
         """Return an estimate drawn from its uncertainty, for :meth:`at`."""
@@ -217,7 +258,9 @@ def fit_covariates(
         return value, gradient, hessian
 
     start = np.concatenate((np.log(plain.process.values), np.zeros(size - len(process.names))))
-    found = maximise(objective, start)
+    limits = np.full(size, FARTHEST)
+    limits[: len(process.names)] = process.farthest()
+    found = maximise(objective, start, farthest=limits)
     covariance = inverse_information(found.hessian)
     kept, shares = _representative(patterns, weights)
     return CovariateFit(
@@ -275,10 +318,4 @@ def _unsure(
     return Text(
         f"以下协变量的影响无法从数据中识别，请勿解读：{'、'.join(vague)}。",
         f"The effects of these covariates are not identified; do not interpret them: {', '.join(vague)}.",
-    )
-
-
-def _unfit(name: str, problem: str) -> str:
-    return (
-        f"The covariate {name!r} {problem}. Leave it out of covariates, or group its values before the study."
     )

@@ -1,8 +1,8 @@
-"""Estimates as they are shown, with times in weeks, and what the dates of purchases say of them."""
+"""What a fit is shown as: its meaning, its estimates with times in weeks, its warnings and its judgement."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -10,13 +10,54 @@ from crmlab.intervals import z_value
 from crmlab.labels import Text
 from crmlab_plugins.lifetime.covariates import CovariateFit
 from crmlab_plugins.lifetime.fitting import Fit
-from crmlab_plugins.lifetime.observed import HISTORY
+from crmlab_plugins.lifetime.observed import HISTORY, as_report, judged
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 WEEK = 7
 CONFIDENCE = 0.95
 
 FEW = 10
 """With fewer repeat buyers, that all their gaps are whole weeks may be chance."""
+
+
+def meaning(title: Text, horizon_days: int, customers: int | None) -> Text:
+    """Return what the scores of a model mean and, once it is fitted, from how many customers it learned."""
+    about = Text(
+        f"{title.zh}：购买以有付款订单的天计；存活概率指客户在统计日仍是活跃客户的概率，"
+        f"预期购买次数指统计日之后 {horizon_days} 天内的购买天数。",
+        f"{title.en}: a purchase is a day with a paid order. The probability of being alive is that "
+        "of still being a customer on the as-of day; expected purchases are days with a purchase within "
+        f"{horizon_days} days after it.",
+    )
+    if customers is None:
+        return about
+    return Text(
+        f"{about.zh}参数由 {customers} 位客户按最大似然估计。",
+        f"{about.en} Its parameters are the most likely ones of {customers} customers.",
+    )
+
+
+def judged_purchases(known: pl.DataFrame, told: Floats, days: float) -> pl.DataFrame:
+    """Return what ``evaluate`` returns, of the purchases told and made by each customer within ``days``."""
+    import numpy as np
+
+    x, total, actual = (
+        known[name].cast(pl.Float64).to_numpy() for name in (HISTORY[0], HISTORY[2], "purchases")
+    )
+    so_far = np.divide(x, total, out=np.zeros(x.size), where=total > 0) * days
+    sides = told - actual, so_far - actual
+    return as_report(
+        [
+            judged("mean_absolute_error", *(np.abs(side) for side in sides)),
+            judged("mean_squared_error", *(side**2 for side in sides)),
+            judged("bias_per_customer", *sides),
+        ]
+    )
 
 
 def parameter_table(fitted: Fit[Any] | CovariateFit[Any] | None) -> pl.DataFrame:
@@ -61,6 +102,21 @@ def fit_measures(fitted: Fit[Any] | CovariateFit[Any] | None) -> dict[str, float
         "aic": 2 * count - 2 * value,
         "bic": count * float(np.log(fitted.customers)) - 2 * value,
     }
+
+
+def said_of_nothing(known: pl.DataFrame) -> Text | None:
+    """Say why nothing can be learned: nobody has bought, or everybody for the first time today."""
+    if not known.height:
+        return Text(
+            "没有任何客户有付款订单，模型无法估计。", "No customer has a paid order: nothing to learn from."
+        )
+    if not (known[HISTORY[2]] > 0).any():
+        return Text(
+            "所有客户都在统计日当天首次购买，尚无可观察的时间，模型无法估计；请换用更晚的统计日。",
+            "All customers bought for the first time on the as-of day, so that nothing was seen of them yet: "
+            "choose a later as-of day.",
+        )
+    return None
 
 
 def grain_warnings(known: pl.DataFrame) -> list[Text]:

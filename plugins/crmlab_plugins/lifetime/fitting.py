@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, S
 from crmlab.intervals import z_value
 from crmlab.labels import Text
 from crmlab_plugins.lifetime.collapse import collapse
-from crmlab_plugins.lifetime.maximise import maximise
+from crmlab_plugins.lifetime.maximise import FARTHEST, maximise
 from crmlab_plugins.lifetime.processes import Process
 from crmlab_plugins.lifetime.verdicts import UNSURE as UNSURE
 from crmlab_plugins.lifetime.verdicts import verdict_of
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 MOST_VARIANCE = 4.0
 """The variance of a logarithm is cut off here: on a ridge, the parabola of the delta method says nothing."""
+
+ALIKE = 14.0
+"""Logarithms of parameters that are no times stay within ±14: with a shape of a million, customers are alike
+for all purposes, and beyond it rounding would decide."""
 
 SUBSAMPLE = 20_000
 """So many customers give the start from which all of them are fitted, where there are far more."""
@@ -68,6 +72,13 @@ class FittableProcess(Process):
     @abstractmethod
     def objective(cls, histories: Histories) -> Objective:
         """Return the function of the logarithms of the parameters that is to be maximised."""
+
+    @classmethod
+    def farthest(cls) -> Floats:
+        """Return how far the logarithm of each parameter may go from 0."""
+        import numpy as np
+
+        return np.array([FARTHEST if name in cls.times else ALIKE for name in cls.names])
 
     @classmethod
     @abstractmethod
@@ -146,6 +157,10 @@ class Fit(Generic[P]):
     def at(self, pattern: Floats, drawn: P | None = None) -> P:
         """Return the process, or the one that was drawn: a fit is asked like one with covariates."""
         return self.process if drawn is None else drawn
+
+    def of_each(self, covariates: Floats, drawn: P | None = None) -> P:
+        """Return the process of customers, of whatever covariates."""
+        return self.at(covariates, drawn)
 
     def draw(self, rng: np.random.Generator) -> P:
         """Return the process with parameters drawn from their uncertainty: normal in the logarithms."""
@@ -243,9 +258,9 @@ def fit_histories(process: type[F], histories: Histories, start: Floats | None =
     used = 0
     if start is None and histories.weights.size > 2 * SUBSAMPLE:
         some = histories.subsample(SUBSAMPLE)
-        rough = maximise(process.objective(some), begin, tolerance=1e-3)
+        rough = maximise(process.objective(some), begin, tolerance=1e-3, farthest=process.farthest())
         begin, used = rough.estimate, rough.evaluations
-    found = maximise(process.objective(histories), begin)
+    found = maximise(process.objective(histories), begin, farthest=process.farthest())
     log_covariance = inverse_information(found.hessian)
     values = np.exp(found.estimate)
     return Fit(

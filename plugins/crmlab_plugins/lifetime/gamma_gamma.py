@@ -30,9 +30,10 @@ class GammaGammaSpend(Model):
 
     Learned from repeat buyers: average of their repeat days, refunds taken off in proportion. A customer's
     own average is drawn towards everybody's, the more the fewer purchases it rests on; who bought once has
-    everybody's. Who was refunded all that they spent has no score, and is not learned from. Where the mean of
-    everybody does not exist (q ≤ 1) nobody has one, and :meth:`verdicts` says so. ``holdout_days`` is how
-    much of what follows a cutoff :meth:`evaluate` looks at.
+    everybody's. Where all averages are the same, as with one price, everybody has that. Who was refunded all
+    that they spent has no score, and is not learned from. Where the mean of everybody does not exist (q ≤ 1)
+    nobody has one, and :meth:`verdicts` says so. ``holdout_days`` is how much of what follows a cutoff
+    :meth:`evaluate` looks at.
     """
 
     title: ClassVar[Text] = Text("Gamma-Gamma 客单价模型", "Gamma-Gamma spend per purchase")
@@ -55,7 +56,10 @@ class GammaGammaSpend(Model):
         used = (x > 0) & (m > 0)
         self.refunded_ = int(np.count_nonzero((x > 0) & ~used))
         self.fit_: dict[str, Any] | None = None
-        if np.count_nonzero(used) >= FEWEST and np.ptp(m[used]) > 0:
+        self.same_: float | None = None
+        if np.count_nonzero(used) >= FEWEST and np.ptp(m[used]) <= 1e-9 * m[used].max():
+            self.same_ = float(m[used].mean())
+        elif np.count_nonzero(used) >= FEWEST:
             found = maximum(x[used], m[used])
             self.fit_ = fit_of(GammaGamma, found, float(used.sum()), float(x[used].sum())).to_dict()
 
@@ -109,7 +113,7 @@ class GammaGammaSpend(Model):
 
     @property
     def fitted(self) -> Fit[Any] | None:
-        """The estimate; None where there were too few repeat buyers, or all spent the same."""
+        """The estimate; None where there were too few repeat buyers, or all spend the same."""
         from crmlab_plugins.lifetime.fitting import Fit
         from crmlab_plugins.lifetime.spend import GammaGamma
 
@@ -119,11 +123,11 @@ class GammaGammaSpend(Model):
 
     def expected_average(self, features: pl.DataFrame) -> Floats:
         """Return the expected spend per purchase; NaN where there is none to tell."""
-        fit = self.fitted
+        fit, same = self.fitted, getattr(self, "same_", None)
         x, m = self.arrays(features)
-        if fit is None:
-            return np.full(x.shape, np.nan)
         known = (x == 0) | (m > 0)
+        if fit is None:
+            return np.where(known, np.nan if same is None else same, np.nan)
         average: Floats = fit.process.expected_average(x, np.where(known, m, 0.0))
         return np.where(known, average, np.nan)
 
@@ -151,7 +155,10 @@ class GammaGammaSpend(Model):
     def verdicts(self) -> list[Text]:
         """Return what the fit warns of; empty if all is well."""
         fit = self.fitted
-        said = [_TOO_FEW] if fit is None else [fit.verdict] if fit.verdict else []
+        same = getattr(self, "same_", None)
+        said = [fit.verdict] if fit and fit.verdict else []
+        if fit is None:
+            said.append(_TOO_FEW if same is None else _same(same))
         if fit is not None:
             q = fit.process.parameters["q"]
             if not fit.process.has_mean:
@@ -173,16 +180,23 @@ class GammaGammaSpend(Model):
 
 
 _TOO_FEW = Text(
-    f"金额可用的复购客户不足 {FEWEST} 位，或金额全部相同，无法估计客单价模型；"
-    "请等待更多复购，或改用简单公式。",
-    f"Fewer than {FEWEST} repeat buyers have an amount, or all are the same, so spend cannot be modelled; "
-    "wait for more repeat purchases, or use the simple formula.",
+    f"金额可用的复购客户不足 {FEWEST} 位，无法估计客单价模型；请等待更多复购，或改用简单公式。",
+    f"Fewer than {FEWEST} repeat buyers have an amount, so spend cannot be modelled; wait for more repeat "
+    "purchases, or use the simple formula.",
 )
 _MEAN_UNSURE = Text(
     "客单价的总体均值是否存在并不确定（q 的 95% 区间包含 1），预期金额很不稳定。",
     "Whether spend per purchase has a mean is uncertain (the 95% interval of q contains 1): expected "
     "amounts are unstable.",
 )
+
+
+def _same(amount: float) -> Text:
+    return Text(
+        f"所有复购客户的平均金额都是 {amount:,.2f}：预期每次购买金额就取这个数，没有可估计的差异。",
+        f"The repeat buyers all spend {amount:,.2f} on average: that is what each purchase is expected to "
+        "bring, and there are no differences to estimate.",
+    )
 
 
 def _no_mean(q: float) -> Text:

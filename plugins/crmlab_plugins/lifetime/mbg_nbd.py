@@ -22,7 +22,7 @@ class MbgNbd(BgNbd):
 class MbgNbdModel(BetaGeometricModel):
     """MBG/NBD: customers buy at random and may leave after each purchase, the first one included."""
 
-    title: ClassVar[Text] = Text("MBG/NBD 购买预测", "MBG/NBD purchase forecast")
+    title: ClassVar[Text] = Text("MBG/NBD 模型", "MBG/NBD")
 
     def process(self) -> type[MbgNbd]:
         """Return MBG/NBD."""

@@ -3,11 +3,11 @@
 With R = r + k x, a history is either that of a customer who is there, or of one who left at ``t_x``: up to
 factors that do not depend on it, the likelihood is
 
-    S (α + t_x)^−R,   S = E + c,   E = ((α + t_x) / (α + T))^R Q,   c = a / (b + chances − 1),
+    S (1 + t_x / α)^−R,   S = E + c,   E = ((α + t_x) / (α + T))^R Q,   c = a / (b + chances − 1),
 
 where Q = Σ over j < k of (R)_j / j! ((T − t_x) / (α + T))^j is 1 for k = 1, and c is 0 without a chance to
 leave. E is at most a small power of R, so S neither overflows nor vanishes (Fader & Hardie, note 027,
-"Overcoming the BG/NBD model's #NUM! error problem").
+"Overcoming the BG/NBD model's #NUM! error problem"). In units of α, large r and α do not cancel.
 """
 
 from __future__ import annotations
@@ -40,19 +40,27 @@ class Mixture:
         self.grid = np.arange(longest + 1) if tabled else None
         parts = [slice(at, at + ROWS) for at in range(0, histories.T.size, ROWS)]
         columns = events, chances, histories.t_x, histories.T, histories.weights
+        self.customers = float(histories.weights.sum())
+        self.events = float(histories.weights @ events)
         self.parts = [_Part(k, tabled, *(column[part] for column in columns)) for part in parts]
 
     def sums(self, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
-        """Return Σ ln S − R ln(α + t_x), its gradient and Hessian in r, alpha, a, b."""
+        """Return Σ ln S − R ln(1 + t_x / α), its gradient and Hessian in r, alpha, a, b."""
         import numpy as np
 
-        tables = None if self.grid is None else (np.log(alpha + self.grid), 1 / (alpha + self.grid))
+        tables = None if self.grid is None else (np.log1p(self.grid / alpha), 1 / (alpha + self.grid))
         value, gradient, hessian = 0.0, np.zeros(4), np.zeros((4, 4))
         for part in self.parts:
             one, slope, curve = part.sums(r, alpha, a, b, tables)
             value += one
             gradient += slope
             hessian += curve
+        # Of R ln α, which is the same for all but for R; the parts leave it out of these derivatives.
+        shapes = r * self.customers + self.events
+        gradient[1] += shapes / alpha
+        hessian[0, 1] += self.customers / alpha
+        hessian[1, 0] += self.customers / alpha
+        hessian[1, 1] -= shapes / alpha**2
         return value, gradient, hessian
 
 
@@ -127,12 +135,12 @@ class _Part:
     def _logs(
         self, alpha: float, tables: tuple[Floats, Floats] | None
     ) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return the logarithms and the inverses of alpha + t_x and alpha + T."""
+        """Return ln(1 + t / alpha) and 1 / (alpha + t), of t_x and of T."""
         import numpy as np
 
         if tables is None or self.at is None:
-            until_x, until_t = alpha + self.t_x, alpha + self.T
-            return np.log(until_x), np.log(until_t), 1 / until_x, 1 / until_t
+            log_x, log_t = np.log1p(self.t_x / alpha), np.log1p(self.T / alpha)
+            return log_x, log_t, 1 / (alpha + self.t_x), 1 / (alpha + self.T)
         (logs, inverses), (at_x, at_t) = tables, self.at
         return logs[at_x], logs[at_t], inverses[at_x], inverses[at_t]
 

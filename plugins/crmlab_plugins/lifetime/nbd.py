@@ -24,7 +24,7 @@ class NbdModel(BuyTillYouDie):
     explains.
     """
 
-    title: ClassVar[Text] = Text("NBD 购买预测（不考虑流失）", "NBD purchase forecast (nobody leaves)")
+    title: ClassVar[Text] = Text("NBD（不考虑流失）", "NBD (nobody leaves)")
 
     def process(self) -> type[NbdProcess]:
         """Return NBD."""

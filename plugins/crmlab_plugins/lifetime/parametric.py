@@ -10,7 +10,8 @@ import polars as pl
 
 from crmlab.intervals import z_value
 from crmlab.labels import Text
-from crmlab_plugins.lifetime.fitting import UNSURE, Fit, inverse_information
+from crmlab_plugins.lifetime.fitting import Fit, inverse_information
+from crmlab_plugins.lifetime.verdicts import unsure_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -62,11 +63,11 @@ def fit_of(kind: type[Parametric], found: Maximum, customers: float, observed: f
         customers=round(customers),
         purchases=float(observed),
         evaluations=found.evaluations,
-        verdict=_verdict(kind, found, covariance),
+        verdict=_verdict(kind, found),
     )
 
 
-def _verdict(kind: type[Parametric], found: Maximum, covariance: Floats) -> Text | None:
+def _verdict(kind: type[Parametric], found: Maximum) -> Text | None:
     """Say what the data does not tell about the parameters, or None."""
     if not found.converged:
         return Text(
@@ -74,9 +75,7 @@ def _verdict(kind: type[Parametric], found: Maximum, covariance: Floats) -> Text
             f"The estimate had not converged after {found.evaluations} evaluations; do not quote these "
             "figures. Check the data.",
         )
-    errors = np.sqrt(np.diag(covariance))
-    unsure = [name for name, error in zip(kind.names, errors, strict=True) if error > UNSURE]
-    if not unsure:
+    if not (unsure := unsure_of(kind.names, found.hessian)):
         return None
     return Text(
         f"客户之间的差异无法从数据中识别：参数 {'、'.join(unsure)} 取相差很大的值，似然几乎一样。"

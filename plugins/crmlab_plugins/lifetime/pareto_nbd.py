@@ -29,7 +29,7 @@ class ParetoNbdModel(BuyTillYouDie):
     covariates into the Pareto/NBD and BG/NBD models").
     """
 
-    title: ClassVar[Text] = Text("Pareto/NBD 购买预测", "Pareto/NBD purchase forecast")
+    title: ClassVar[Text] = Text("Pareto/NBD 模型", "Pareto/NBD")
     shifts: ClassVar[Mapping[str, int]] = {"alpha": -1, "beta": -1}
 
     covariates: list[str] = field(default_factory=list)

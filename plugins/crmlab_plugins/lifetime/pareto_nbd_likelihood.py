@@ -63,8 +63,14 @@ def log_stayed(pairs: Pairs, parameters: Floats, derivatives: bool = False) -> J
 
 
 def log_braces(x: Floats, t_x: Floats, T: Floats, parameters: Floats) -> Floats:  # noqa: N803
-    """Return the logarithm of the term in braces for arrays of shape (n,)."""
-    last, now = pairs_of(x, t_x), pairs_of(x, T)
+    """Return the logarithm of the term in braces for arrays of shape (n,).
+
+    ``parameters`` of shape (4,), or (4, n) for customers with parameters of their own.
+    """
+    if parameters.ndim == 1:
+        last, now = pairs_of(x, t_x), pairs_of(x, T)
+    else:
+        last, now = (Pairs(x, t, np.arange(x.size)) for t in (t_x, T))
     left = log_left(last, parameters).value[last.row]
     braces: Floats = np.logaddexp(left, log_stayed(now, parameters).value[now.row])
     return braces

@@ -161,4 +161,4 @@ def _draw_lifetimes(rng: np.random.Generator, s: float, beta: float | Floats, li
     """Return Pareto lifetimes: a exponential one with a rate from Gamma(s, rate β)."""
     # β (U^(−1/s) − 1), in a form that overflows to infinity, which is long enough, without a warning.
     logs = rng.exponential(size=np.shape(like)) / s
-    return np.where(logs > 700, np.inf, beta * np.expm1(np.minimum(logs, 700)))
+    return np.where(logs > 500, np.inf, beta * np.expm1(np.minimum(logs, 500)))

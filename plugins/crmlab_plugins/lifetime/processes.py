@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +37,17 @@ class Process(ABC):
         if set(parameters) != set(self.names):
             raise ValueError(f"{type(self).__name__} has the parameters {', '.join(self.names)}.")
         self.parameters: Mapping[str, float] = {name: float(parameters[name]) for name in self.names}
+
+    @classmethod
+    def of_each(cls, values: Floats) -> Self:
+        """Return the process of customers with parameters of their own, shape (parameters, customers).
+
+        It answers ``probability_alive`` now and ``draw_future`` alone.
+        """
+        each = cls.__new__(cls)
+        own: Any = dict(zip(cls.names, values, strict=True))
+        each.parameters = own
+        return each
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={value:.6g}" for name, value in self.parameters.items())

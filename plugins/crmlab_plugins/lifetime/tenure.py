@@ -36,6 +36,10 @@ class TenureModel(Model):
     the period that runs; without a horizon they may be infinite. ``residual_value`` is the margin of the
     renewals within the horizon, discounted by ``annual_discount``, when each brings
     ``margin_per_period``. Ended contracts have 0 of all.
+
+    Contracts by calendar month want ``period_days`` of 31, here and wherever the study sets it: with 30, one
+    that ends after a month of 31 days counts as renewed once; with 31, ends after 1 to 50 months are all
+    counted right, whatever the months. :meth:`verdicts` says so where ends fall right behind renewals.
     """
 
     needs: ClassVar[Text] = Text("合同开始与终止日期", "the days on which contracts began and ended")
@@ -80,6 +84,7 @@ class TenureModel(Model):
         periods, ended, weights = collapse(*self._contracts(features))
         self.contracts_ = int(weights.sum())
         self.ended_ = int(ended @ weights)
+        self.late_ = self._late(features)
         self.fit_: dict[str, Any] | None = None
         if self.ended_ >= FEWEST and self.ended_ < self.contracts_:
             found = maximum(self.kind, periods, ended, weights)
@@ -190,6 +195,8 @@ class TenureModel(Model):
                 )
             ]
         said = [fit.verdict] if fit.verdict else []
+        if getattr(self, "late_", 0) > self.ended_ / 2:
+            said.append(_late(self.late_, self.ended_, self.period_days))
         alpha = fit.process.parameters["alpha"]
         if alpha + z_value(0.95) * fit.standard_errors[0] <= 1 and len(fit.process.names) == 2:
             said.append(
@@ -227,6 +234,22 @@ class TenureModel(Model):
         ended = known["contract_ended"].cast(pl.Float64).to_numpy()
         last = np.maximum(np.ceil(days / self.period_days), 1.0)
         return np.where(ended > 0, last, np.floor(days / self.period_days)), ended
+
+    def _late(self, features: pl.DataFrame) -> int:
+        """Return how many contracts ended right behind a renewal: within a tenth of a period."""
+        behind = (pl.col("contract_days") - 1) % self.period_days < self.period_days // 10
+        due = pl.col("contract_ended") & (pl.col("contract_days") > self.period_days) & behind
+        return features.filter(due).height
+
+
+def _late(late: int, ended: int, period_days: int) -> Text:
+    return Text(
+        f"{ended:,} 份已终止的合同里有 {late:,} 份恰好在续约后几天内终止，续约周期多半长于 {period_days} 天；"
+        "按自然月续约的合同，请在 sbg 与 beta-discrete-weibull 的参数中都设 period_days: 31。",
+        f"{late:,} of {ended:,} ended contracts ended within days of a renewal, so that periods are probably "
+        f"longer than {period_days} days. For contracts by calendar month set period_days: 31 for both sbg "
+        "and beta-discrete-weibull.",
+    )
 
 
 def _known(features: pl.DataFrame) -> pl.Series:

@@ -44,41 +44,63 @@ def verdict_of(process: type[FittableProcess], found: Maximum, histories: Histor
             f"The estimate had not converged after {found.evaluations} evaluations; do not quote these "
             "figures. Check the data, or choose another model.",
         )
-    unsure = unsure_of(process.names, found.hessian)
-    names = "、".join(unsure), ", ".join(unsure)
-    if not unsure:
-        return None
-    if set(unsure) <= set(process.dropout) and _ratio_is_sure(process, found.hessian):
+    leaving = set(process.dropout)
+    buying = set(process.names) - leaving
+    unsure = set(unsure_of(process.names, found.hessian))
+    for at in found.at_limit:
+        # The other one of the pair would go with it.
+        unsure |= next((pair for pair in (leaving, buying) if process.names[at] in pair), set())
+    said = []
+    if unsure & leaving:
+        said.append(_of_dropout(process, found.hessian, [n for n in process.names if n in unsure & leaving]))
+    if unsure & buying:
+        said.append(_of_purchases(process, found.hessian, [n for n in process.names if n in unsure & buying]))
+    return Text("".join(text.zh for text in said), " ".join(text.en for text in said)) if said else None
+
+
+def _of_dropout(process: type[FittableProcess], hessian: Floats, names: list[str]) -> Text:
+    zh, en = "、".join(names), ", ".join(names)
+    if _ratio_is_sure(process, hessian, process.dropout):
         return Text(
-            f"客户之间流失倾向的差异无法从数据中识别：参数 {names[0]} 同比放大，似然几乎不变，"
+            f"客户之间流失倾向的差异无法从数据中识别：参数 {zh} 同比放大，似然几乎不变，"
             "所有客户的流失倾向看起来相近。预测仍可使用，但不要解读这些参数本身。",
-            f"Differences in dropout are not identified: {names[1]} may grow together at about the same "
+            f"Differences in dropout are not identified: {en} may grow together at about the same "
             "likelihood, as all customers seem to be about equally likely to leave. Predictions remain "
             "usable; do not interpret these parameters themselves.",
         )
-    if set(unsure) & set(process.dropout):
+    return Text(
+        f"流失无法从数据中识别：参数 {zh} 取相差很大的值，似然几乎一样（例如几乎看不到客户流失）。"
+        "购买次数的预测仍可参考，但不要解读流失参数和存活概率的差异。",
+        f"Dropout is not identified: very different values of {en} are about equally likely (for "
+        "instance because hardly any customer seems to have left). Expected purchases remain usable; "
+        "do not interpret the dropout parameters or differences in the probability of being alive.",
+    )
+
+
+def _of_purchases(process: type[FittableProcess], hessian: Floats, names: list[str]) -> Text:
+    zh, en = "、".join(names), ", ".join(names)
+    if _ratio_is_sure(process, hessian, [name for name in process.names if name not in process.dropout]):
         return Text(
-            f"流失无法从数据中识别：参数 {names[0]} 取相差很大的值，似然几乎一样（例如几乎看不到客户流失）。"
-            "购买次数的预测仍可参考，但不要解读流失参数和存活概率的差异。",
-            f"Dropout is not identified: very different values of {names[1]} are about equally likely (for "
-            "instance because hardly any customer seems to have left). Expected purchases remain usable; "
-            "do not interpret the dropout parameters or differences in the probability of being alive.",
+            f"客户之间购买频率的差异无法从数据中识别：参数 {zh} 同比放大，似然几乎不变，"
+            "所有客户的购买频率看起来相近（例如大家都按固定周期购买）。预测仍可使用，但不要解读这些参数本身。",
+            f"Differences in how often customers buy are not identified: {en} may grow together at about the "
+            "same likelihood, as all customers seem to buy about equally often (for instance because all of "
+            "them buy at one fixed interval). Predictions remain usable; do not interpret these parameters "
+            "themselves.",
         )
     return Text(
-        f"客户之间的差异无法从数据中识别：参数 {names[0]} 取相差很大的值，似然几乎一样。"
-        "只应使用总体水平的预测。",
-        f"How much customers differ is not identified: very different values of {names[1]} are about "
+        f"客户之间的差异无法从数据中识别：参数 {zh} 取相差很大的值，似然几乎一样。只应使用总体水平的预测。",
+        f"How much customers differ is not identified: very different values of {en} are about "
         "equally likely. Use predictions of totals alone.",
     )
 
 
-def _ratio_is_sure(process: type[FittableProcess], hessian: Floats) -> bool:
-    """Say whether the ratio of the two parameters of the dropout, which is its mean, is well known."""
+def _ratio_is_sure(process: type[FittableProcess], hessian: Floats, pair: Sequence[str]) -> bool:
+    """Say whether the ratio of two parameters, which is a mean over customers, is well known."""
     import numpy as np
 
-    at = [process.names.index(name) for name in process.dropout]
     contrast = np.zeros(hessian.shape[0])
-    contrast[at[0]], contrast[at[1]] = 1.0, -1.0
+    contrast[process.names.index(pair[0])], contrast[process.names.index(pair[1])] = 1.0, -1.0
     information, axes = np.linalg.eigh(-hessian)
     variance = ((axes.T @ contrast) ** 2) @ (1 / np.maximum(information, 1e-9))
     return bool(variance < UNSURE**2 / 4)

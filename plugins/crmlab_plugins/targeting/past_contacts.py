@@ -11,7 +11,6 @@ import polars as pl
 from crmlab.data.days import with_days
 from crmlab.summary import day_number
 from crmlab.targeting.experiment import Experiment, experiment
-from crmlab.targeting.history import history_before
 
 if TYPE_CHECKING:
     from crmlab.estimators import Tables
@@ -35,18 +34,6 @@ def later_experiment(tables: Tables, cutoff: date, window_days: int) -> Experime
     known = _known(tables, today)
     after = known["contacts"].filter(pl.col("day") > day_number(cutoff))
     return experiment(after, known["orders"], today, window_days)
-
-
-def with_history(found: Experiment | None, tables: Tables) -> pl.DataFrame | None:
-    """Return the randomised customers of an experiment who had bought before, with their history.
-
-    None where there are none. Sorted by campaign and customer.
-    """
-    if found is None or not found.randomised.height:
-        return None
-    customers = found.randomised
-    orders = _known(tables, int(customers["day"].max()))["orders"]  # type: ignore[arg-type]
-    return history_before(orders, customers).drop_nulls("days_since_last_order")
 
 
 def _known(tables: Tables, today: int) -> Mapping[str, pl.DataFrame]:

@@ -16,7 +16,7 @@ from crmlab.targeting.history import COLUMNS
 from crmlab.view.numbers import count
 from crmlab_plugins.targeting import learners
 from crmlab_plugins.targeting.judging import judged
-from crmlab_plugins.targeting.past_contacts import later_experiment, past_experiment, with_history
+from crmlab_plugins.targeting.past_contacts import later_experiment, past_experiment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,28 +82,26 @@ class UpliftModel(Model):
         )
 
     def held_out_uplift(self, customers: pl.DataFrame, seed: int = 0) -> Floats:
-        """Return the uplift of each row by a model learned from the other half of the customers."""
+        """Return the uplift of half of the customers by a model learned from the others, NaN for those."""
         import numpy as np
 
         ids = customers["customer_id"].unique().sort()
         half = pl.Series(np.random.default_rng(seed).permutation(len(ids)) % 2)
         side = customers.select(pl.col("customer_id").replace_strict(ids, half)).to_series().to_numpy()
         told = np.full(customers.height, np.nan)
-        for own in (0, 1):
-            learned = self._learn(customers.filter(pl.Series(side != own)))
-            if learned:
-                told[side == own] = learners.uplift(
-                    learned, _matrix(customers.filter(pl.Series(side == own)))
-                )
+        learned = self._learn(customers.filter(pl.Series(side == 1)))
+        if learned:
+            told[side == 0] = learners.uplift(learned, _matrix(customers.filter(pl.Series(side == 0))))
         return told
 
     def evaluate(self, tables: Tables, cutoff: date) -> pl.DataFrame:
         """Learn from the campaigns over by ``cutoff``, and judge the ranking on those that came after."""
-        learned = self._learn(with_history(past_experiment(tables, cutoff, self.window_days), tables))
-        later = with_history(later_experiment(tables, cutoff, self.window_days), tables)
-        if not learned or later is None:
+        learned = self._learned_by(tables, cutoff)
+        later = later_experiment(tables, cutoff, self.window_days)
+        if not learned or later is None or not later.learnable.height:
             return judged(None)
-        return judged(later.with_columns(score=pl.Series(learners.uplift(learned, _matrix(later)))))
+        rows = later.learnable
+        return judged(rows.with_columns(score=pl.Series(learners.uplift(learned, _matrix(rows)))))
 
     def _check_params(self) -> None:
         if self.window_days < 1:
@@ -112,7 +110,7 @@ class UpliftModel(Model):
             raise ParamsError(f"penalty is {self.penalty}; it must be above 0, for example 1.")
 
     def _fit(self, tables: Tables, features: pl.DataFrame, as_of: date) -> None:
-        self.learned_ = self._learn(with_history(past_experiment(tables, as_of, self.window_days), tables))
+        self.learned_ = self._learned_by(tables, as_of)
 
     def _predict(self, features: pl.DataFrame) -> pl.DataFrame:
         known = features.select(
@@ -124,10 +122,12 @@ class UpliftModel(Model):
             gain = gain.scatter(known.arg_true(), pl.Series(told))
         return features.select("customer_id", uplift=gain)
 
-    def _learn(self, customers: pl.DataFrame | None) -> dict[str, Any]:
+    def _learned_by(self, tables: Tables, day: date) -> dict[str, Any]:
+        past = past_experiment(tables, day, self.window_days)
+        return {} if past is None else self._learn(past.learnable)
+
+    def _learn(self, customers: pl.DataFrame) -> dict[str, Any]:
         """Return what was learned; nothing where there is too little to learn from."""
-        if customers is None:
-            return {}
         arms = customers.group_by("treated").agg(
             pl.len(), fewest=pl.min_horizontal(pl.col("returned").sum(), (~pl.col("returned")).sum())
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import date
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
@@ -17,7 +18,7 @@ from crmlab.targeting.experiment import WINDOW
 from crmlab.targeting.wording import points, points_between
 from crmlab.view.numbers import count, percent
 from crmlab_plugins.targeting.judging import judged
-from crmlab_plugins.targeting.past_contacts import later_experiment, past_experiment, with_history
+from crmlab_plugins.targeting.past_contacts import later_experiment, past_experiment
 
 if TYPE_CHECKING:
     from crmlab.estimators import Tables
@@ -104,18 +105,18 @@ class WinBack(Model):
     def evaluate(self, tables: Tables, cutoff: date) -> pl.DataFrame:
         """Learn the uplift by recency from campaigns over by ``cutoff``, and judge it on later ones."""
         bands = self._learn(tables, cutoff)
-        later = with_history(later_experiment(tables, cutoff, self.window_days), tables)
-        if not bands or later is None:
+        later = later_experiment(tables, cutoff, self.window_days)
+        if not bands or later is None or not later.learnable.height:
             return judged(None)
-        return judged(later.with_columns(score=_by_band(bands)))
+        return judged(later.learnable.with_columns(score=_by_band(bands)))
 
     def _check_params(self) -> None:
         problems = [
             problem
             for wrong, problem in (
-                (self.budget is not None and self.budget < 0, f"budget is {self.budget}; 0 or more"),
+                (self.budget is not None and not self.budget >= 0, f"budget is {self.budget}; 0 or more"),
                 (self.capacity is not None and self.capacity < 0, f"capacity is {self.capacity}; 0 or more"),
-                (self.contact_cost < 0, f"contact_cost is {self.contact_cost}; 0 or more"),
+                (not 0 <= self.contact_cost < inf, f"contact_cost is {self.contact_cost}; 0 or more"),
                 (
                     not 0 <= self.control_share < 1,
                     f"control_share is {self.control_share}; from 0 to below 1, for example 0.15",
@@ -152,16 +153,18 @@ class WinBack(Model):
             gain = _by_band(self.bands_) if self.bands_ else pl.lit(self.uplift)
         known = pl.all_horizontal(pl.col(self.requires).is_not_null())
         told = features.with_columns(gain=pl.when(known).then(gain.cast(pl.Float64)))
-        worth = pl.col(self.value_column).cast(pl.Float64) * self.margin
+        # Who has sent back more than they bought is worth nothing: a loss times a loss would be a gain.
+        worth = pl.col(self.value_column).cast(pl.Float64).clip(0) * self.margin
         return told.select(
             "customer_id", expected_gain=pl.col("gain") * worth - self.contact_cost, uplift=pl.col("gain")
         )
 
     def _learn(self, tables: Tables, as_of: date) -> Bands:
         """Return the uplift by band of recency; a band of few customers is one with the next."""
-        customers = with_history(past_experiment(tables, as_of, self.window_days), tables)
-        if customers is None or not _enough(customers):
+        past = past_experiment(tables, as_of, self.window_days)
+        if past is None or not _enough(past.learnable):
             return []
+        customers = past.learnable
         starts = [0]
         for end in self.recency_bands:
             if all(_enough(rows) for rows in _split(customers, starts[-1], end)):
@@ -170,10 +173,9 @@ class WinBack(Model):
         for start, later in zip(starts, [*starts[1:], None], strict=True):
             last = None if later is None else later - 1
             rows = customers.filter(_inside(start, last))
-            uplift = pooled_effect(rows).uplift
-            treated = int(rows["treated"].sum())
-            sizes = {"contacted": treated, "control": rows.height - treated}
-            bands.append({"from_days": start, "to_days": last, **sizes, **uplift._asdict()})
+            effect = pooled_effect(rows)
+            sizes = {"contacted": effect.contacted, "control": effect.control}
+            bands.append({"from_days": start, "to_days": last, **sizes, **effect.uplift._asdict()})
         return bands
 
 

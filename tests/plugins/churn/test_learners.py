@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmlab_plugins.churn import calibrating, encoding
+from crmlab.errors import PluginError
+from crmlab_plugins.churn import boosting, calibrating, encoding
 from crmlab_plugins.churn.boosting import Boosting
 from crmlab_plugins.churn.learners import LEARNERS, Kind, from_state, state_of
 from crmlab_plugins.churn.logistic import STRENGTHS, Logistic
@@ -167,3 +168,16 @@ def test_separated_outcomes_give_a_finite_line() -> None:
     assert np.isfinite(slope)
     line = {"slope": slope, "intercept": calibrating.level_of(odds, odds > 0, slope)}
     assert 0 < calibrating.apply(odds, line)[0] < calibrating.apply(odds, line)[-1] < 1
+
+
+def test_trees_that_cannot_be_read_are_an_error_and_no_other_probabilities(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = boosting._nodes
+    for nodes in (
+        lambda tree, given: read(tree, given).with_columns(pl.col("value") * 2),
+        lambda tree, given: read(tree, given["no_such_field"]),
+    ):
+        monkeypatch.setattr(boosting, "_nodes", nodes)
+        with pytest.raises(PluginError, match=r"scikit-learn [\d.]+ keeps boosted trees.*churn-logistic"):
+            Boosting.learn(FRAME, COLUMNS, CHURNED)

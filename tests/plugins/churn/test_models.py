@@ -151,6 +151,18 @@ def test_one_observation_day_is_not_calibrated_and_says_so(lab: Lab) -> None:
     )
 
 
+def test_the_value_of_a_customer_can_be_the_score_of_a_model() -> None:
+    lab = crmlab.open(
+        "segmentation",
+        data=[{"source": "sample", "customers": 300}],
+        as_of="2024-12-31",
+        models={"churn": {"value": "clv.clv", "model": "churn-recency"}, "clv": {"margin": 0.3}},
+    )
+    both = lab.score("churn").scores.join(lab.features("clv.clv"), on="customer_id").drop_nulls()
+    assert both.height > 100
+    assert np.allclose(both["expected_loss"], both["churn_probability"] * both["clv.clv"])
+
+
 def test_evaluate_is_about_what_came_after(lab: Lab) -> None:
     report = ChurnLogistic().evaluate(lab.model_tables(), DAY)
     area = report.row(0, named=True)
@@ -161,15 +173,13 @@ def test_evaluate_is_about_what_came_after(lab: Lab) -> None:
     assert nothing["baseline"].is_not_nan().all()
 
 
-def test_settings_of_the_study_must_be_the_models_too(
-    make_lab: Callable[..., Lab], shop: dict[str, str]
-) -> None:
+def test_settings_of_the_study_are_the_models_too(make_lab: Callable[..., Lab], shop: dict[str, str]) -> None:
     lab = make_lab(shop, features={"recent-history": {"days": 5}})
     features = ["days_since_last_order", "recent_orders"]
+    as_the_study = lab.model("churn-logistic", features=features)
+    assert as_the_study.feature_settings == {"recent-history": {"days": 5}}
     with pytest.raises(ParamsError, match=r"recent_orders.*feature_settings"):
-        lab.score("churn-logistic", features=features)
-    told = lab.score("churn-logistic", features=features, feature_settings={"recent-history": {"days": 5}})
-    assert told.scores.height == 6
+        lab.score("churn-logistic", features=features, feature_settings={})
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,15 @@ def test_nobody_has_bought() -> None:
     assert model.draw_totals(histories(3), 30, 2, 1).tolist() == [0, 0]
 
 
+def test_everybody_has_bought_today_for_the_first_time() -> None:
+    today = histories(5).with_columns(
+        pl.lit(0).cast(pl.Int64).alias(name) for name in histories(1).columns[1:]
+    )
+    model = fitted(BgNbdModel(), today)
+    assert "统计日当天首次购买" in model.verdicts()[0].zh
+    assert model.predict(today)["expected_purchases"].null_count() == 5
+
+
 def test_the_state_is_small_json_that_scores_anybody() -> None:
     model = fitted(BgNbdModel(), histories(500))
     text = json.dumps(model.learned)
@@ -122,7 +131,7 @@ def test_parameters_are_shown_in_weeks_and_measures_agree() -> None:
 
 @pytest.mark.parametrize("most", [20_000, 500])
 def test_totals_are_drawn_around_what_is_expected(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr("crmlab_plugins.lifetime.base.SIMULATED", most)
+    monkeypatch.setattr("crmlab_plugins.lifetime.simulation.SIMULATED", most)
     features = histories(2000)
     model = fitted(BgNbdModel(), features)
     totals = model.draw_totals(features, 180, 300, seed=3)

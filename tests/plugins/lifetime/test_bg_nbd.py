@@ -14,8 +14,10 @@ from crmlab_plugins.lifetime.beta_geometric import BetaGeometric
 from crmlab_plugins.lifetime.bg_nbd import BgNbd, excess
 from crmlab_plugins.lifetime.cnbd import bg_cnbd, mbg_cnbd
 from crmlab_plugins.lifetime.collapse import collapse
-from crmlab_plugins.lifetime.fitting import Histories, fit
+from crmlab_plugins.lifetime.fitting import FittableProcess, Histories, fit
 from crmlab_plugins.lifetime.mbg_nbd import MbgNbd
+from crmlab_plugins.lifetime.nbd_process import NbdProcess
+from crmlab_plugins.lifetime.pareto_nbd_process import ParetoNbdProcess
 
 Floats = NDArray[np.float64]
 
@@ -158,10 +160,63 @@ def test_extreme_inputs_stay_finite() -> None:
 
 def test_the_hypergeometric_excess_has_its_limit_at_zero() -> None:
     z = np.linspace(0, 0.97, 8)
-    near = [excess(array(1.3), v, array(2.9), z) for v in (-1.0001e-2, -1e-2, 0.0, 1e-2, 1.0001e-2)]
-    assert near[0] == pytest.approx(near[1], rel=1e-5)
-    assert near[3] == pytest.approx(near[4], rel=1e-5)
-    assert (near[1] + near[3]) / 2 == pytest.approx(near[2], rel=1e-3)
+    near = [excess(array(1.3), v, array(2.9), z) for v in (-0.1000001, -0.0999999, 0.0999999, 0.1000001)]
+    assert near[0] == pytest.approx(near[1], rel=1e-6)
+    assert near[2] == pytest.approx(near[3], rel=1e-6)
+    terms = np.cumprod([1.3 / 2.9] + [(1.3 + m) * m / ((2.9 + m) * (m + 1)) for m in range(1, 3000)])
+    limit = (terms * z[:, None] ** np.arange(1, 3001)).sum(axis=1)
+    assert excess(array(1.3), 0.0, array(2.9), z) == pytest.approx(limit, rel=1e-11)
+
+
+@pytest.mark.parametrize("kind", [*EVERY, ParetoNbdProcess, NbdProcess])
+@pytest.mark.parametrize(
+    "histories",
+    [
+        pytest.param(
+            (np.arange(5.0, 35), np.arange(5.0, 35) * 20, np.arange(5.0, 35) * 20 + 7), id="clockwork"
+        ),
+        pytest.param((array(3), array(50), array(100)), id="one customer"),
+        pytest.param((array(3, 0), array(50, 0), array(100, 10)), id="two"),
+        pytest.param((np.zeros(9), np.zeros(9), np.zeros(9)), id="no time"),
+        pytest.param((array(0, 0, 0, 2), array(0, 0, 0, 5), array(0, 0, 0, 9)), id="nearly no time"),
+        pytest.param((np.ones(30), np.full(30, 4.0), np.full(30, 900.0)), id="all left"),
+        pytest.param((np.full(30, 3.0), np.full(30, 100.0), np.full(30, 100.0)), id="all alike"),
+        pytest.param((array(0, 9, 1000, 3000), array(0, 2900, 2999, 2999), np.full(4, 3e3)), id="thousands"),
+    ],
+)
+def test_extreme_customers_give_a_verdict_and_numbers(
+    kind: type[FittableProcess], histories: tuple[Floats, Floats, Floats]
+) -> None:
+    found = fit(kind, *histories)
+    assert found.verdict is not None or kind is NbdProcess
+    assert found.verdict is None or "not converged" not in found.verdict.en
+    rng = np.random.default_rng(1)
+    for process in (found.process, found.draw(rng)):
+        expected = process.expected_purchases(*histories, array(0, 30, 365))
+        assert np.isfinite(expected).all()
+        assert (np.diff(expected, axis=0) > -1e-9).all()
+        for after in (0.0, 90.0):
+            alive = process.probability_alive(*histories, after)
+            assert ((alive >= 0) & (alive <= 1 + 1e-9)).all()
+        assert np.isfinite(process.expected_of_new(array(0, 30, 365))).all()
+        assert np.isfinite(process.count_probabilities(array(30, 365), 250)).all()
+        assert np.isfinite(process.draw_future(rng, *histories, 365.0)).all()
+
+
+@pytest.mark.parametrize("customers_each", [1, 1e5])
+def test_clockwork_buyers_are_told_and_go_on(customers_each: float) -> None:
+    """Every 20 days exactly: all alike, none gone; the likelihood rises for ever with r and alpha.
+
+    Of many customers, it falls steeply enough short of the limit to seem known.
+    """
+    x = np.arange(5.0, 35)
+    for kind in (BgNbd, MbgNbd, ParetoNbdProcess):
+        found = fit(kind, x, x * 20, x * 20 + 7, weights=np.full(30, customers_each))
+        assert found.verdict is not None
+        assert "Differences in how often customers buy are not identified: r, alpha" in found.verdict.en
+        assert "购买频率的差异无法" in found.verdict.zh
+        told = found.process.expected_purchases(x, x * 20, x * 20 + 7, 365.0)
+        assert told == pytest.approx(np.full(30, 365 * x.sum() / (x * 20 + 7).sum()), rel=0.01)
 
 
 @pytest.mark.parametrize("kind", EVERY)

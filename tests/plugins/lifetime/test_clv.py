@@ -103,9 +103,20 @@ def test_a_longer_horizon_is_worth_more_and_no_horizon_most(company: pl.DataFram
     assert (short < long).all()
     endless = _fitted(company).residual_value(some)
     assert endless is not None
-    assert (endless > long).all()
+    assert (endless["value"] > long).all()
     # After 20 years little is left, at 10 % a year.
-    assert endless == pytest.approx(long, rel=0.25)
+    assert endless["value"].to_numpy() == pytest.approx(long, rel=0.25)
+
+
+def test_the_interval_of_a_value_without_a_horizon_is_that_of_a_long_one(company: pl.DataFrame) -> None:
+    some = company.head(100)
+    endless = _fitted(company).residual_value(some)
+    assert endless is not None
+    long = _fitted(company, horizon_days=14_600).predict(some)
+    assert (endless["low"] < endless["value"]).all()
+    for side in ("low", "high"):
+        reach = (endless[side] / endless["value"]).log().to_numpy()
+        assert reach == pytest.approx((long[f"clv_{side}"] / long["clv"]).log().to_numpy(), rel=0.1)
 
 
 def test_a_process_without_a_residual_says_so(company: pl.DataFrame) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from crmlab.errors import ParamsError
 from crmlab_plugins.lifetime.bg_nbd import BgNbd, BgNbdModel
 from crmlab_plugins.lifetime.covariates import Coding, CovariateFit, fit_covariates
 from crmlab_plugins.lifetime.fitting import fit
+from crmlab_plugins.lifetime.pareto_nbd import ParetoNbdModel
 
 SHIFTS = BgNbdModel.shifts
 
@@ -23,7 +24,7 @@ def customers(count: int, seed: int) -> pl.DataFrame:
     app = rng.random(count) < 0.4
     age = rng.normal(40, 10, count).round()
     total = rng.integers(200, 700, count).astype(float)
-    older = np.rint((age - age.mean()) / age.std(ddof=1) * 10) / 10
+    older = np.rint((age - age.mean()) / age.std(ddof=1) * 4) / 4
     x, t_x = np.zeros(count), np.zeros(count)
     for at in range(count):
         process = BgNbd(r=0.9, alpha=40 * np.exp(-0.8 * app[at]), a=0.9 * np.exp(0.4 * older[at]), b=3.0)
@@ -68,13 +69,53 @@ def test_columns_are_coded(known: pl.DataFrame) -> None:
     assert coding.unknown(known) == {}
 
 
-@pytest.mark.parametrize(
-    ("values", "problem"),
-    [(["x"] * 60, "1 levels"), ([5] * 60, "one value"), ([str(at) for at in range(60)], "60 levels")],
-)
-def test_useless_columns_are_refused(values: list[object], problem: str) -> None:
-    with pytest.raises(ParamsError, match=problem):
-        Coding.learn(pl.DataFrame({"kind": values}), ["kind"])
+def test_too_many_levels_are_refused() -> None:
+    with pytest.raises(ParamsError, match="60 levels"):
+        Coding.learn(pl.DataFrame({"kind": [str(at) for at in range(60)]}), ["kind"])
+
+
+@pytest.mark.parametrize("value", ["x", 5, None, float("nan")])
+def test_a_covariate_that_tells_nothing_is_left_out_and_told(known: pl.DataFrame, value: object) -> None:
+    some = known.head(200).with_columns(same=pl.lit(value))
+    model = BgNbdModel(covariates=["same"]).fit({}, some, date(2024, 12, 31))
+    assert any("left out: same" in text.en for text in model.verdicts())
+    assert any("未使用：same" in text.zh for text in model.verdicts())
+    plain = BgNbdModel().fit({}, some, date(2024, 12, 31))
+    assert model.predict(some).equals(plain.predict(some))
+
+
+@pytest.mark.parametrize("kind", [BgNbdModel, ParetoNbdModel])
+def test_each_customer_is_simulated_with_his_own_parameters(
+    known: pl.DataFrame, kind: type[BgNbdModel | ParetoNbdModel]
+) -> None:
+    some = known.head(60)
+    model = kind(covariates=["channel"]).fit({}, known.head(300), date(2024, 12, 31))
+    fitted = model.fitted()
+    z = Coding(model.coding_).encode(some)
+    x, t_x, total = (some[name].cast(pl.Float64).to_numpy() for name in known.columns[1:4])
+    together = fitted.of_each(z)
+    alive = [
+        fitted.at(pattern).probability_alive(x[at : at + 1], t_x[at : at + 1], total[at : at + 1])[0]
+        for at, pattern in enumerate(z)
+    ]
+    assert together.probability_alive(x, t_x, total) == pytest.approx(alive, rel=1e-9)
+    rng = np.random.default_rng(1)
+    times = 600
+    drawn = sum(together.draw_future(rng, x, t_x, total, 200.0) for _ in range(times)) / times
+    told = model.expected_purchases(some, [200])[0]
+    assert np.abs(drawn - told).max() < 0.25 * told.max()
+    assert drawn.sum() == pytest.approx(told.sum(), rel=0.04)
+
+
+def test_an_evaluation_takes_features_as_covariates() -> None:
+    from crmlab.data.days import with_days
+    from crmlab.sample_tables import sample_tables
+
+    tables = {name: with_days(name, table.lazy(), "Asia/Shanghai") for name, table in sample_tables().items()}
+    last = tables["orders"].select(pl.col("day").max()).collect().item()
+    cutoff = date(1970, 1, 1) + timedelta(days=int(last) - 90)
+    report = BgNbdModel(covariates=["average_order_value", "city"]).evaluate(tables, cutoff)
+    assert report["value"].is_not_null().all()
 
 
 def test_effects_come_back(model: BgNbdModel) -> None:
@@ -141,3 +182,12 @@ def test_customers_of_a_channel_share_its_process(known: pl.DataFrame, model: Bg
     assert model.draw_totals(known, 100, 3, 1) == pytest.approx(
         np.full(3, model.expected_purchases(known, [100]).sum()), rel=0.2
     )
+
+
+def test_impossible_numbers_do_no_harm(known: pl.DataFrame, model: BgNbdModel) -> None:
+    one = known.head(1).with_columns(age=pl.lit(1e9))
+    far = model.predict(one)
+    near = model.predict(one.with_columns(age=pl.lit(95.0)))  # beyond five deviations too
+    assert far.equals(near)
+    unknown = model.predict(one.with_columns(age=pl.lit(float("nan"))))
+    assert unknown.equals(model.predict(one.with_columns(age=pl.lit(None, pl.Float64))))

@@ -176,7 +176,7 @@ def test_a_mean_that_hardly_exists_is_warned_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("x", "m"), [([1.0] * 5, [3.0, 4, 5, 6, 7]), ([2.0] * 50, [10.0] * 50), ([0.0] * 50, [None] * 50)]
+    ("x", "m"), [([1.0] * 5, [3.0, 4, 5, 6, 7]), ([2.0] * 9, [10.0] * 9), ([0.0] * 50, [None] * 50)]
 )
 def test_too_little_is_said_in_words(x: list[float], m: list[float | None]) -> None:
     features = _features(x, m)
@@ -198,3 +198,27 @@ def test_extreme_amounts_are_stable() -> None:
 def test_a_holdout_of_no_days_is_refused() -> None:
     with pytest.raises(ParamsError, match="holdout_days is 0"):
         GammaGammaSpend.from_params({"holdout_days": 0})
+
+
+def test_one_price_is_what_everybody_will_spend() -> None:
+    """Sums of cents may differ in their last bit, and still are one price."""
+    features = _features([2.0] * 12 + [0.0, 1.0], [*[9.9] * 11, 0.1 * 99, None, None])
+    model = GammaGammaSpend().fit({}, features, date(2024, 6, 30))
+    told = model.predict(features)["expected_value"]
+    assert told.head(13).to_list() == pytest.approx([9.9] * 13)
+    assert told[13] is None
+    assert "9.90" in model.verdicts()[0].en
+    assert "9.90" in model.verdicts()[0].zh
+
+
+def test_a_ridge_along_two_parameters_together_is_said() -> None:
+    """Where p and v may grow together the covariance that is cut off hides it."""
+    from crmlab_plugins.lifetime.maximise import Maximum
+
+    # Known but for one direction, in which all three take part alike.
+    axis = np.ones(3) / np.sqrt(3)
+    hessian = -(1000 * (np.eye(3) - np.outer(axis, axis)) + 0.12 * np.outer(axis, axis))
+    found = Maximum(np.zeros(3), -1.0, hessian, 5, converged=True, gain=0.0)
+    verdict = fit_of(GammaGamma, found, 100, 200).verdict
+    assert verdict is not None
+    assert "p, q, v" in verdict.en

@@ -46,6 +46,22 @@ def test_a_ridge_ends_within_bounds() -> None:
     assert abs(found.estimate[0]) <= FARTHEST
 
 
+def test_a_limit_is_met_along_the_ridge() -> None:
+    """x + y as great as it may be, while x - y is held at 3: bent at the limit, the path would leave that."""
+
+    def ridge(at: Floats) -> tuple[float, Floats, Floats]:
+        u, v = at
+        across = np.array([1.0, -1.0])
+        value = 1e-3 * (u + v) - 1e4 * (u - v - 3) ** 2
+        return value, np.full(2, 1e-3) - 2e4 * (u - v - 3) * across, -2e4 * np.outer(across, across)
+
+    found = maximise(ridge, np.zeros(2), farthest=np.array([14.0, FARTHEST]))
+    assert found.converged
+    assert found.at_limit == (0,)
+    assert found.estimate == pytest.approx([14, 11], abs=1e-4)
+    assert found.evaluations <= 10
+
+
 def test_an_impossible_start_is_refused() -> None:
     with pytest.raises(ValueError, match="log-likelihood is -inf at the start"):
         maximise(lambda at: (-np.inf, at, np.eye(1)), np.zeros(1))

@@ -150,6 +150,37 @@ def test_contracts_per_customer_give_the_same_as_survivors() -> None:
     assert 0 < scores["residual_value"][0] < scores["remaining_days"][0] / 30
 
 
+def _calendar_months(ages: range) -> pl.DataFrame:
+    """Return contracts that began on any day of four years and ended after whole calendar months."""
+    starts = pl.date_range(date(2020, 1, 1), date(2023, 12, 31), eager=True)
+    frames = [
+        pl.DataFrame({"start": starts, "age": [age] * len(starts)}).with_columns(
+            contract_days=(pl.col("start").dt.offset_by(f"{age}mo") - pl.col("start")).dt.total_days(),
+            contract_ended=pl.lit(True),
+        )
+        for age in ages
+    ]
+    return pl.concat(frames).with_columns(customer_id=pl.int_range(pl.len()).cast(pl.String))
+
+
+def test_calendar_months_are_counted_right_with_31_days() -> None:
+    ended = _calendar_months(range(1, 51))
+    right, _ = Sbg(period_days=31)._contracts(ended)
+    assert right.tolist() == ended["age"].to_list()
+    late, _ = Sbg(period_days=30)._contracts(ended)
+    assert (late > ended["age"].to_numpy()).mean() > 0.5
+
+
+def test_calendar_months_in_periods_of_thirty_days_are_warned_of() -> None:
+    ended = _calendar_months(range(1, 5))
+    running = ended.head(500).with_columns(contract_ended=pl.lit(False))
+    both = pl.concat([ended, running])
+    for days, warned in ((30, True), (31, False)):
+        said = " ".join(text.en for text in Sbg(period_days=days).fit({}, both, TODAY).verdicts())
+        assert ("period_days: 31" in said) == warned
+    assert not any("period_days" in text.en for text in Sbg().fit({}, _many(), TODAY).verdicts())
+
+
 def test_survival_curve_with_its_interval() -> None:
     curve = Sbg().fit({}, _many(), TODAY).survival(12)
     assert curve["period"].to_list() == list(range(13))
