@@ -221,8 +221,12 @@ class Slipping:
         )
 
     def note(self) -> Note:
-        """Show :meth:`explain`."""
-        return Note(self.explain(), self.lab.language)
+        """Show :meth:`explain`, with a warning where those given up have come back before."""
+        if self.missing or self.lab.value.holdout().missing:
+            return Note(self.explain(), self.lab.language)
+        doubt = self.lab.value.calibration().understated
+        said = joined(self.explain(), doubt)
+        return Note(said, self.lab.language, "warning" if doubt else "note")
 
     def explain(self) -> Text:
         """Say how many slip away, what that costs, and whom the model cannot warn of."""

@@ -85,7 +85,7 @@ def summarise(customers: Whole, days: Whole, amounts: Numbers | None, as_of: int
     who, when = _purchases(codes, since, size, (as_of - start).bit_length())
     first = np.flatnonzero(np.r_[True, who[1:] != who[:-1]])
     last = np.r_[first[1:], who.size] - 1
-    x, begun, rows = last - first, when[first], who[first]
+    x, begun, rows = last - first, when[first].astype(np.int64), who[first].astype(np.int64)
     average = None
     if amounts is not None:
         first_day = np.empty(size, since.dtype)
@@ -96,7 +96,7 @@ def summarise(customers: Whole, days: Whole, amounts: Numbers | None, as_of: int
             gross = np.bincount(codes, amounts, minlength=size)[rows]
             kept = net[rows]
             average = np.where(kept == gross, average, np.where(kept > 0, average * (kept / gross), np.nan))
-    return Histories(labels[rows], x, when[last] - begun, as_of - start - begun, average)
+    return Histories(labels[rows], x, when[last].astype(np.int64) - begun, as_of - start - begun, average)
 
 
 def _coded(customers: Whole) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
@@ -113,7 +113,7 @@ def _coded(customers: Whole) -> tuple[NDArray[np.int64], NDArray[np.int64], int]
 
 def _purchases(
     codes: NDArray[np.int64], since: Whole, size: int, bits: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the distinct (customer, day) pairs, sorted, of ``size`` codes; a day takes ``bits`` bits."""
     # Half as wide a key sorts about twice as fast.
     kind: Any = np.uint32 if size << bits <= 1 << 32 else np.int64
@@ -125,7 +125,7 @@ def _purchases(
     new[0] = True
     np.not_equal(keys[1:], keys[:-1], out=new[1:])
     keys = keys[new]
-    return (keys >> bits).astype(np.int64), (keys & ((1 << bits) - 1)).astype(np.int64)
+    return keys >> kind(bits), keys & kind((1 << bits) - 1)
 
 
 class PurchaseHistory(Feature):
