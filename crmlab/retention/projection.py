@@ -99,7 +99,12 @@ class Projection:
     def table(self) -> Table | Note:
         """Show how near each came to what was kept."""
         if self.summary.is_empty():
-            return Note(self.explain() or texts()["retention_projection_none"], self.lab.language)
+            why = (
+                self.contracts.explain()
+                if self.contracts.terms is None
+                else texts()["retention_projection_none"]
+            )
+            return Note(self.explain() or why, self.lab.language)
         words = texts()
         frame = self.summary.with_columns(
             name=pl.Series([self._title(name) for name in self.summary["model"]], dtype=pl.String),
