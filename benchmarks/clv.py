@@ -100,6 +100,12 @@ def _histories(task: Task, folder: Path) -> tuple[Any, Any, Any]:
     return x, recency, total
 
 
+def _repeat_buyers(task: Task, folder: Path) -> tuple[Any, Any]:
+    """Return the repeats and the average of each repeat buyer."""
+    x, average = _histories(task, folder)[0], np.load(folder / "average.npy")
+    return x[x > 0].astype(float), average[x > 0]
+
+
 def _orders(task: Task, folder: Path) -> tuple[Any, Any, Any]:
     customer, on, amount = (
         np.load(folder / f"{name}{task.size}.npy") for name in ("customer", "on", "amount")
@@ -133,11 +139,10 @@ def ours(task: Task, folder: Path) -> Callable[[], Result]:
     if task.kind == "spend":
         from crmlab_plugins.lifetime.spend import maximum
 
-        (x, _, _), average = _histories(task, folder), np.load(folder / "average.npy")
+        counts, averages = _repeat_buyers(task, folder)
 
         def spend() -> Result:
-            repeat = x > 0
-            found = maximum(x[repeat].astype(float), average[repeat])
+            found = maximum(counts, averages)
             return {"log_likelihood": found.value, "parameters": np.exp(found.estimate).tolist()}
 
         return spend
@@ -145,19 +150,18 @@ def ours(task: Task, folder: Path) -> Callable[[], Result]:
         from crmlab_plugins.lifetime.discounting import weighted, weighted_purchases
         from crmlab_plugins.lifetime.spend import GammaGamma
 
-        (x, recency, total), average = _histories(task, folder), np.load(folder / "average.npy")
+        history = tuple(values.astype(float) for values in _histories(task, folder))
+        average = np.load(folder / "average.npy")
         process, spending = (
             BgNbd(r=0.243, alpha=30.898, a=0.793, b=2.426),
             GammaGamma(p=6.25, q=3.74, v=15.44),
         )
 
         def value() -> Result:
-            counts = x.astype(float)
-            history = counts, recency.astype(float), total.astype(float)
             months = np.arange(1.0, 13)  # as lifetimes counts: 30 days, discounted from the end of each
             weights = weighted(1.01**-months)[None]
             purchases = weighted_purchases(process, history, 30 * months, weights)[0]
-            return {"values": _digest(purchases * spending.expected_average(counts, average))}
+            return {"values": _digest(purchases * spending.expected_average(history[0], average))}
 
         return value
     customer, on, amount = _orders(task, folder)

@@ -124,12 +124,15 @@ def objective(x: Floats, m: Floats) -> Objective:
     logs = np.log(spent)
     fixed, weighted, customers = -float(np.log(m).sum()), float(x @ logs), float(x.size)
 
+    # Written anew in each evaluation: fresh memory would cost as much as the arithmetic.
+    total, log_total, inverse, square = (np.empty_like(spent) for _ in range(4))
+
     def evaluate(log_parameters: Floats) -> tuple[float, Floats, Floats]:
         p, q, v = values = np.exp(log_parameters)
-        total = spent + v
-        inverse = 1 / total
-        square = inverse * inverse
-        log_total = np.log(total)
+        np.add(spent, v, out=total)
+        np.log(total, out=log_total)
+        np.divide(1.0, total, out=inverse)
+        np.multiply(inverse, inverse, out=square)
         px = p * counts
         value = (
             n @ (gammaln(px + q) - gammaln(px))
