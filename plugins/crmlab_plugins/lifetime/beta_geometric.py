@@ -231,11 +231,11 @@ class BetaGeometric(FittableProcess):
 
         r, alpha, a, b = self.values
         shape = r + self.k * np.asarray(x, dtype=np.float64)
-        alive = shape * (np.log(alpha + t_x) - np.log(alpha + T))
+        alive = shape * np.log((alpha + t_x) / (alpha + T))
         if self.k > 1:
             alive = alive + np.log(self._phase_weights(x, t_x, T).sum(axis=0))
         chances = np.asarray(x) + self.entry
-        left = np.log(a) - np.log(b + np.maximum(chances, 1) - 1)
+        left = np.log(a / (b + np.maximum(chances, 1) - 1))
         return shape, alive, np.where(chances > 0, left, -np.inf)
 
     def _phase_weights(self, x: Floats, t_x: Floats, T: Floats) -> Floats:  # noqa: N803

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from crmlab_plugins.lifetime.blocks import blocks
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
@@ -79,8 +81,10 @@ def _span(values: NDArray[np.generic]) -> tuple[int, int] | None:
     low, high = float(values.min()), float(values.max())
     if not (-WIDEST < low <= high < WIDEST):
         return None
-    if values.dtype.kind == "f" and not np.array_equal(values, np.rint(values)):
-        return None
+    if values.dtype.kind == "f":
+        floats = values.astype(np.float64, copy=False)
+        if any(np.any(floats[block] != np.rint(floats[block])) for block in blocks(floats.size)):
+            return None
     return int(low), int(high) - int(low) + 1
 
 
@@ -100,12 +104,13 @@ def _packed(
     # Half as wide a key sorts twice as fast.
     kind = np.int32 if _product(spans) < 1 << 31 else np.int64
     levels = [span for span in spans if span]
-    key: Keys = np.zeros(arrays[0].size, dtype=kind)
-    for array, (low, size) in zip(arrays, levels, strict=True):
-        np.multiply(key, kind(size), out=key)
-        shifted = array.astype(np.int64) - low if low else array
-        np.add(key, shifted.astype(kind, copy=False), out=key)
-    return key, levels
+    keys: Keys = np.zeros(arrays[0].size, dtype=kind)
+    for block in blocks(keys.size):
+        key = keys[block]
+        for array, (low, size) in zip(arrays, levels, strict=True):
+            key *= kind(size)
+            key += (array[block].astype(np.int64) - low).astype(kind)
+    return keys, levels
 
 
 def _counted(key: NDArray[np.signedinteger], size: int, weights: ArrayLike | None) -> tuple[Integers, Floats]:

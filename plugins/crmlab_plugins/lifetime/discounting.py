@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crmlab_plugins.lifetime.blocks import blocks
 from crmlab_plugins.lifetime.collapse import unique_pairs
 
 if TYPE_CHECKING:
@@ -50,8 +51,15 @@ def weighted_purchases(process: Process, history: History, ends: Floats, weights
     seen = np.where(pair_x > 0, pair_t, 0.0)
     there = process.probability_alive(pair_x, seen, pair_t)
     ahead = weights @ process.expected_purchases(pair_x, seen, pair_t, ends)
-    given = np.divide(ahead, there, out=np.zeros_like(ahead), where=there > 0)
-    return np.asarray(given[:, place] * process.probability_alive(x, t_x, T))
+    # Without a purchase after the first, the pair is the history.
+    repeats = pair_x > 0
+    given = np.divide(ahead, there, out=np.where(repeats, 0.0, ahead), where=repeats & (there > 0))
+    result = np.empty((len(weights), x.size))
+    for block in blocks(x.size):
+        result[:, block] = given.take(place[block], axis=1)
+        again = block.start + np.flatnonzero(x[block] > 0)
+        result[:, again] *= process.probability_alive(x[again], t_x[again], T[again])
+    return result
 
 
 def _regular(process: Any) -> bool:

@@ -7,7 +7,7 @@ on Friday would buy once). A refund or a zero amount is no purchase.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
@@ -20,6 +20,7 @@ from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
 from crmlab.summary import HUNDREDTHS, day_number
 from crmlab_plugins.features.native import KEY, known_by
+from crmlab_plugins.lifetime.blocks import BLOCK, blocks
 from crmlab_plugins.lifetime.collapse import ascending
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Whole = NDArray[np.integer[Any]]
-    Numbers = NDArray[np.integer[Any]] | NDArray[np.float64]
+    Rows = tuple[NDArray[np.int64], Whole | None]
+
+WIDEST = 62
+"""Bits of a sorted key."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +58,19 @@ class Histories:
         return int(np.count_nonzero(np.isnan(self.average) & (self.x > 0)))
 
 
-def summarise(customers: Whole, days: Whole, amounts: Numbers | None, as_of: int) -> Histories:
+def summarise(customers: Whole, days: Whole, amounts: Whole | None, as_of: int) -> Histories:
     """Return the histories as of day number ``as_of`` from orders in any order; later ones are not used.
 
-    ``customers`` are whole numbers, ``days`` day numbers and ``amounts`` those of each order, positive
-    where it is paid; all of one length. Without ``amounts`` every row is a purchase. Sums of whole amounts
-    are exact.
+    ``customers`` are whole numbers, ``days`` day numbers and ``amounts`` those of each order, in whole
+    units (hundredths, say) and positive where it is paid; all of one length. Without ``amounts`` every row
+    is a purchase. Sums are exact.
 
     Refunds come without saying what they are for, so that they lower ``average`` in proportion: the gross
     average of the repeat days times the share of the gross spend that was kept. The first purchase is
     left out of it, because the models take it as given.
 
-    One whole number for customer and day is sorted once: many times quicker than two groupings.
+    One whole number for customer, day and amount is sorted once, which brings everything of a customer
+    together: many times quicker than two groupings, whose rows lie all over the memory.
     """
     if days.size and int(days.max()) > as_of:
         known = days <= as_of
@@ -81,22 +86,13 @@ def summarise(customers: Whole, days: Whole, amounts: Numbers | None, as_of: int
         nothing = np.empty(0, np.int64)
         return Histories(nothing, nothing, nothing, nothing, None if amounts is None else np.empty(0))
     start = int(days.min())
-    since = days - start
-    who, when = _purchases(codes, since, size, (as_of - start).bit_length())
-    first = np.flatnonzero(np.r_[True, who[1:] != who[:-1]])
-    last = np.r_[first[1:], who.size] - 1
-    x, begun, rows = last - first, when[first].astype(np.int64), who[first].astype(np.int64)
-    average = None
-    if amounts is not None:
-        first_day = np.empty(size, since.dtype)
-        first_day[rows] = begun
-        repeat = np.bincount(codes, amounts * (since != first_day[codes]), minlength=size)[rows]
-        average = np.divide(repeat, x, out=np.full(x.size, np.nan), where=x > 0)
-        if net is not None:
-            gross = np.bincount(codes, amounts, minlength=size)[rows]
-            kept = net[rows]
-            average = np.where(kept == gross, average, np.where(kept > 0, average * (kept / gross), np.nan))
-    return Histories(labels[rows], x, when[last].astype(np.int64) - begun, as_of - start - begun, average)
+    bits = (as_of - start).bit_length()
+    histories = _sorted_blocks(codes, days, start, bits, amounts)
+    rows, x, first, t_x, average = _filled(histories, bits, min(size, days.size))
+    if net is not None and amounts is not None:
+        gross, kept = np.bincount(codes, amounts, minlength=size)[rows], net[rows]
+        average = np.where(kept == gross, average, np.where(kept > 0, average * (kept / gross), np.nan))
+    return Histories(labels[rows], x, t_x, as_of - start - first, None if amounts is None else average)
 
 
 def _coded(customers: Whole) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
@@ -106,26 +102,94 @@ def _coded(customers: Whole) -> tuple[NDArray[np.int64], NDArray[np.int64], int]
     low = int(customers.min())
     span = int(customers.max()) - low + 1
     if span <= 4 * customers.size:
-        return (customers - low).astype(np.int64, copy=False), np.arange(low, low + span), span
+        codes = customers - low if low else customers
+        return codes.astype(np.int64, copy=False), np.arange(low, low + span), span
     labels, codes = np.unique(customers, return_inverse=True)
     return codes.astype(np.int64, copy=False), labels.astype(np.int64, copy=False), labels.size
 
 
-def _purchases(
-    codes: NDArray[np.int64], since: Whole, size: int, bits: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the distinct (customer, day) pairs, sorted, of ``size`` codes; a day takes ``bits`` bits."""
-    # Half as wide a key sorts about twice as fast.
-    kind: Any = np.uint32 if size << bits <= 1 << 32 else np.int64
-    keys: NDArray[Any] = codes.astype(kind)
-    keys <<= bits
-    keys |= since.astype(kind)
-    keys = ascending(keys)
-    new = np.empty(keys.size, bool)
+def _sorted_blocks(
+    codes: NDArray[np.int64], days: Whole, start: int, bits: int, amounts: Whole | None
+) -> Iterator[Rows]:
+    """Yield code and day as one number, and amounts, sorted, in blocks that hold all rows of a customer.
+
+    A day takes ``bits`` bits, counted from ``start``.
+    """
+    width = int(amounts.max()).bit_length() if amounts is not None else 0
+    if int(codes.max()).bit_length() + bits > WIDEST:
+        raise ValueError(f"{codes.size} orders over {1 << bits} days are more than can be summarised at once")
+    packed = int(codes.max()).bit_length() + bits + width <= WIDEST
+    keys = np.empty(codes.size, np.int64)
+    for block in blocks(keys.size):
+        key = keys[block]
+        np.left_shift(codes[block], bits, out=key)
+        key |= days[block] - start
+        if packed and amounts is not None:
+            key <<= width
+            key |= amounts[block]
+    if packed:
+        keys = ascending(keys)
+        for block in _whole_customers(keys, bits + width):
+            key = keys[block]
+            yield key >> width, None if amounts is None else key & ((1 << width) - 1)
+    else:
+        order = np.argsort(keys)
+        keys, amounts = keys[order], None if amounts is None else amounts[order]
+        for block in _whole_customers(keys, bits):
+            yield keys[block], None if amounts is None else amounts[block]
+
+
+def _whole_customers(keys: NDArray[np.int64], bits: int) -> Iterator[slice]:
+    """Yield slices of about ``BLOCK`` sorted keys, cut where what stands above ``bits`` bits changes."""
+    begin = 0
+    while begin < keys.size:
+        end = begin + BLOCK
+        if end < keys.size:
+            end = int(np.searchsorted(keys, ((keys[end] >> bits) + 1) << bits))
+        yield slice(begin, end)
+        begin = end
+
+
+def _filled(sorted_blocks: Iterator[Rows], bits: int, most: int) -> tuple[NDArray[Any], ...]:
+    """Return the code, x, first day, t_x and average of each of at most ``most`` customers."""
+    columns = (*(np.empty(most, np.int64) for _ in range(4)), np.empty(most))
+    done = 0
+    for keys, amounts in sorted_blocks:
+        found = _summary(keys, amounts, bits)
+        until = done + found[0].size
+        for column, values in zip(columns, found, strict=True):
+            column[done:until] = values
+        done = until
+    return tuple(column[:done] for column in columns)
+
+
+def _summary(keys: NDArray[np.int64], amounts: Whole | None, bits: int) -> tuple[NDArray[Any], ...]:
+    """Return the same of whole customers, whose rows are sorted."""
+    purchase = _changes(keys)
+    keys = keys.take(purchase)
+    code = keys >> bits
+    first = _changes(code)
+    following = np.append(first[1:], code.size)
+    x, opened = following - first - 1, keys.take(first)
+    t_x = keys.take(following - 1) - opened
+    code, opened = code.take(first), opened & ((1 << bits) - 1)
+    if amounts is None:
+        return code, x, opened, t_x, np.full(x.size, np.nan)
+    # Differences of whole sums are exact, even where the sum of all customers runs over.
+    spent = np.zeros(amounts.size + 1, np.int64)
+    np.cumsum(amounts, out=spent[1:])
+    begins = np.append(purchase, amounts.size)
+    repeats = spent.take(begins.take(following)) - spent.take(begins.take(first + 1))
+    with np.errstate(invalid="ignore"):
+        return code, x, opened, t_x, repeats / x
+
+
+def _changes(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where values that lie in order begin to differ from the one before; 0 first."""
+    new = np.empty(values.size, bool)
     new[0] = True
-    np.not_equal(keys[1:], keys[:-1], out=new[1:])
-    keys = keys[new]
-    return keys >> kind(bits), keys & kind((1 << bits) - 1)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return np.flatnonzero(new)
 
 
 class PurchaseHistory(Feature):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from crmlab_plugins.lifetime.blocks import by_blocks
 from crmlab_plugins.lifetime.maximise import Maximum, maximise
 from crmlab_plugins.lifetime.parametric import Parametric
 
@@ -66,8 +67,11 @@ class GammaGamma(Parametric):
         if not self.has_mean:
             return np.full(np.broadcast(x, m).shape, np.nan)
         p, q, v = self.values
-        spent = np.where(x > 0, x * m, 0.0)
-        return np.asarray(p * (v + spent) / (p * x + q - 1))
+
+        def expected(count: Floats, average: Floats) -> Floats:
+            return np.asarray(p * (v + np.where(count > 0, count * average, 0.0)) / (p * count + (q - 1)))
+
+        return by_blocks(expected, x, m) if np.ndim(x) == 1 == np.ndim(m) else expected(x, m)
 
     def gradient(self, x: Floats, m: Floats) -> Floats:
         """Return the derivatives of log :meth:`expected_average` by the logs of p, q, v; shape (3, …)."""

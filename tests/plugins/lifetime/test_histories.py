@@ -64,11 +64,13 @@ def test_histories_are_those_of_the_definition(orders: list[tuple[int, int, int]
         assert row == pytest.approx(expected[customer], rel=1e-15, nan_ok=True)
 
 
-def test_whole_amounts_are_summed_exactly_and_in_any_order() -> None:
+@pytest.mark.parametrize("most", [10**9, 2**47], ids=["packed into the key", "too wide for the key"])
+def test_whole_amounts_are_summed_exactly_and_in_any_order(most: int) -> None:
     rng = np.random.default_rng(5)
-    n = 20_000
+    n = 80_000
     customers, days = rng.integers(0, 3_000, n), rng.integers(18_000, 18_700, n).astype(np.int32)
-    amounts = rng.integers(1, 10**9, n)
+    customers[rng.random(n) < 0.3] = 1_700  # one wholesaler, longer than a block
+    amounts = rng.integers(1, most, n)
     found = summarise(customers, days, amounts, 18_700)
     shuffled = rng.permutation(n)
     again = summarise(customers[shuffled], days[shuffled], amounts[shuffled], 18_700)
