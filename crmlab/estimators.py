@@ -378,7 +378,7 @@ class Model(Estimator):
 
 
 class Annotator(Estimator):
-    """Adds columns to feedback texts: sentiment, themes, language.
+    """Adds columns to feedback texts: sentiment, aspects, language.
 
     Input is the feedback table with at least ``feedback_id`` and ``text`` (String, may be null or
     empty). ``adds`` names the columns that :meth:`predict` returns beside ``feedback_id``.

@@ -48,7 +48,7 @@ def segmentation_findings(lab: Lab) -> list[Finding]:
 
 
 def feedback_findings(lab: Lab) -> list[Finding]:
-    """Say how positive the feedback is, which theme hurts most, and what marks dissatisfaction."""
+    """Say how positive the feedback is, which aspect hurts most, and what marks dissatisfaction."""
     voice = lab.voice
     if not voice.feedback.height:
         return [Finding("no_feedback", texts()["no_feedback"])]
@@ -64,17 +64,17 @@ def feedback_findings(lab: Lab) -> list[Finding]:
             "verdict", _rated(voice.ratings[0], judged) if voice.ratings else say("sentence", text=judged)
         )
     ]
-    loudest, worst = voice.themes.loudest, voice.themes.worst
+    loudest, worst = voice.aspects.loudest, voice.aspects.worst
     if loudest is not None and worst is not None:
-        scheme = voice.themes.scheme
+        scheme = voice.aspects.scheme
         found.append(
             Finding(
-                "theme",
+                "aspect",
                 say(
-                    "finding_theme",
-                    loudest=scheme[loudest["theme"]].text,
+                    "finding_aspect",
+                    loudest=scheme[loudest["aspect"]].text,
                     negative=count(loudest["negative"]),
-                    worst=scheme[worst["theme"]].text,
+                    worst=scheme[worst["aspect"]].text,
                     share=percent(worst["negative_share"]),
                     interval=interval(worst["negative_low"], worst["negative_high"]),
                 ),

@@ -33,7 +33,9 @@ from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
     from crmlab.churn import Churn
+    from crmlab.complaints import Complaints
     from crmlab.estimators import Classifier, Feature, Model, Source
+    from crmlab.improvement import Improvement
     from crmlab.movement.flow import Every, Flow
     from crmlab.overview import Overview
     from crmlab.playbook import Playbook
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from crmlab.revenue import Concentration
     from crmlab.schemes import Schemes
     from crmlab.segments.backtest import Backtest
+    from crmlab.surveys import Surveys
     from crmlab.targeting import WinBack
     from crmlab.value import Value
     from crmlab.view.explorer import Explorer
@@ -61,7 +64,7 @@ _UNITS: dict[str, Unit] = {
 _IDENTIFIED = ("customers", "orders", "feedback")
 _TERMS = {
     "orders": ("revenue", "order", "interval", "codes"),
-    "feedback": ("sentiment_share", "theme_share", "contrast", "interval"),
+    "feedback": ("sentiment_share", "aspect_share", "contrast", "interval"),
 }
 
 
@@ -261,6 +264,27 @@ class Lab:
         return Voice(self)
 
     @cached_property
+    def surveys(self) -> Surveys:
+        """What customers answered, and who did not."""
+        from crmlab.surveys import Surveys
+
+        return Surveys(self)
+
+    @cached_property
+    def complaints(self) -> Complaints:
+        """How complaints are handled, and what they come from."""
+        from crmlab.complaints import Complaints
+
+        return Complaints(self)
+
+    @cached_property
+    def improvement(self) -> Improvement:
+        """Which measures worked."""
+        from crmlab.improvement import Improvement
+
+        return Improvement(self)
+
+    @cached_property
     def quality(self) -> Quality:
         """How good the data is."""
         from crmlab.quality import Quality
@@ -450,11 +474,20 @@ class Lab:
         if "concentration" in vars(self):
             extra["pareto"] = self.concentration.curve
         if "voice" in vars(self):
-            extra["themes"] = self.voice.themes.summary
+            extra["aspects"] = self.voice.aspects.summary
             extra["trend"] = self.voice.trend.periods
             extra["words"] = self.voice.contrast.words
             extra["coverage"] = self.voice.coverage.summary
-        for part in ("quality", "value", "retention", "churn", "win_back"):
+        for part in (
+            "surveys",
+            "complaints",
+            "improvement",
+            "quality",
+            "value",
+            "retention",
+            "churn",
+            "win_back",
+        ):
             if part in vars(self):
                 extra |= getattr(self, part).saved_tables()
         return extra

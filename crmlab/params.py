@@ -21,13 +21,16 @@ from pydantic import (
     field_validator,
 )
 
+from crmlab.complaints.settings import ComplaintParams
 from crmlab.data.policy import Policy
 from crmlab.data.privacy import mask_text
 from crmlab.data.quality.thresholds import QualityParams, QualityRuleParams
 from crmlab.documents import Document, parse
 from crmlab.errors import CrmlabError, ParamsError, did_you_mean
+from crmlab.improvement.settings import ImprovementParams
 from crmlab.labels import Text
 from crmlab.registry import Registry, annotators, classifiers, features, load_folder, models, sources
+from crmlab.surveys.settings import SurveyParams
 from crmlab.validation import Where, problems_of
 
 _LONGEST = 64
@@ -138,6 +141,12 @@ class Study(_Strict):
     """What counts as a sale: refunds, cancellations, zero amounts. 订单口径：退款、取消、零金额。"""
     quality: QualityParams = QualityParams()
     """When a run stops because of bad data. 数据质量门槛。"""
+    surveys: SurveyParams = SurveyParams()
+    """How answers are weighted and judged. 问卷口径。"""
+    complaints: ComplaintParams = ComplaintParams()
+    """Business hours and promised times. 投诉处理的工作时间与承诺时限。"""
+    improvement: ImprovementParams = ImprovementParams()
+    """How the effect of a measure is judged. 改进效果的评估口径。"""
     classifiers: PluginParams = {}
     """Parameters of classifiers, by name. 分类方法的参数。"""
     annotators: PluginParams = {}

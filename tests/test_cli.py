@@ -82,7 +82,7 @@ def test_plugins_are_listed_with_their_owners() -> None:
     lines = crmlab("plugins").stdout.splitlines()
     rfm = lines[[*map(_name, lines)].index("rfm")]
     assert re.match(r"classifiers +rfm +crmlab [\d.]+ +crmlab_plugins\.schemes\.rfm:Rfm$", rfm)
-    assert {"rfm", "abc", "status", "sentiment", "themes", "files", "complete-journey"} <= {
+    assert {"rfm", "abc", "status", "sentiment", "aspects", "files", "complete-journey"} <= {
         *map(_name, lines)
     }
 
@@ -130,7 +130,7 @@ def test_a_broken_plugin_stops_no_other(with_broken_plugins: Path) -> None:
     verdicts = dict(re.findall(r"^(?:ok|broken) +(crmlab\.\w+ [\w-]+)(.*)$", checked.stdout, flags=re.M))
     broken = {name.split()[1] for name, why in verdicts.items() if why}
     assert broken == set(BROKEN)
-    assert {"crmlab.classifiers rfm", "crmlab.sources files", "crmlab.annotators themes"} <= verdicts.keys()
+    assert {"crmlab.classifiers rfm", "crmlab.sources files", "crmlab.annotators aspects"} <= verdicts.keys()
     for name in ("gone", "exits", "no-plugin"):
         assert "broken-kit 9.1" in verdicts[f"crmlab.classifiers {name}"]
     assert f"{len(BROKEN)} broken" in checked.stdout

@@ -72,11 +72,11 @@ def test_few_customers_are_not_told_of(make_lab: MakeLab, shop: Shop) -> None:
 
 def test_feedback_by_hand(make_lab: MakeLab) -> None:
     said = _said(make_lab(FEEDBACK, "feedback"))
-    assert list(said) == ["verdict", "theme", "contrast"]
+    assert list(said) == ["verdict", "aspect", "contrast"]
     low, high = wilson(45, 90)
     assert "50.0%" in said["verdict"]
     assert f"50.0% of 90 texts are judged positive (95% interval {low:.1%}–{high:.1%})." in said["verdict"]
-    assert "45" in said["theme"]
+    assert "45" in said["aspect"]
     assert "失望" in said["contrast"]
 
 
@@ -93,8 +93,8 @@ def test_nps_is_written_with_its_sign(make_lab: MakeLab) -> None:
 
 def test_both_reports_of_a_lab_without_one(make_lab: MakeLab, shop: Shop) -> None:
     said = _said(make_lab({**shop, **FEEDBACK}, **OPEN))
-    assert list(said) == ["concentration", "segments", "movement", "verdict", "theme", "contrast"]
-    assert list(_said(make_lab(FEEDBACK))) == ["verdict", "theme", "contrast"]
+    assert list(said) == ["concentration", "segments", "movement", "verdict", "aspect", "contrast"]
+    assert list(_said(make_lab(FEEDBACK))) == ["verdict", "aspect", "contrast"]
     assert next(iter(_said(make_lab({**shop, **FEEDBACK}, "feedback")))) == "verdict"
 
 

@@ -204,7 +204,7 @@ def test_customers_without_orders(make_lab: MakeLab, shop: Shop) -> None:
 
 def test_no_feedback(make_lab: MakeLab, shop: Shop) -> None:
     lab = make_lab(shop)
-    for ask in (lambda: lab.voice.feedback, lambda: lab.annotate("themes"), lambda: lab.voice.ratings):
+    for ask in (lambda: lab.voice.feedback, lambda: lab.annotate("aspects"), lambda: lab.voice.ratings):
         with pytest.raises(DataError, match=r"provides the table 'feedback'\. It has: customers, orders"):
             ask()
 

@@ -274,12 +274,12 @@ def test_parameters_of_plugins_are_checked() -> None:
         "rfm": {"convention": "quintile", "groops": 5},
         "status": {"method": "fixed_days", "dormant_after_days": 90, "lost_after_days": 30},
     }
-    lines = _problems(_values(classifiers=wrong, annotators={"themes": {"taxonomi": "x"}}))
+    lines = _problems(_values(classifiers=wrong, annotators={"aspects": {"taxonomi": "x"}}))
     assert lines[0].startswith("classifiers.rfm.convention: Input should be 'value_quintile'")
     assert lines[1].startswith("classifiers.rfm.groops: unknown name.")
     assert lines[2].startswith("classifiers.status: ")
     assert "lost_after_days" in lines[2]
-    assert lines[3].startswith("annotators.themes.taxonomi: unknown name. Did you mean 'taxonomy'?")
+    assert lines[3].startswith("annotators.aspects.taxonomi: unknown name. Did you mean 'taxonomy'?")
     assert len(lines) == 4
 
 
@@ -319,7 +319,7 @@ def test_reports_change_what_they_name_and_no_more() -> None:
     ("changes", "line"),
     [
         ({"language": "fr"}, "reports.feedback.language: Input should be 'zh' or 'en'"),
-        ({"annotators": {"theme": {}}}, "reports.feedback.annotators.theme: No crmlab.annotators plugin"),
+        ({"annotators": {"aspect": {}}}, "reports.feedback.annotators.aspect: No crmlab.annotators plugin"),
         ({"compare_as_of": "2025-01-01"}, "reports.feedback.compare_as_of: it must be before as_of"),
         ({"as_of": "2024-03-31"}, "reports.feedback.compare_as_of: it must be before as_of (2024-03-31)"),
         ({"plugin_folder": "x"}, "reports.feedback.plugin_folder: cannot differ between reports."),

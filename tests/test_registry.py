@@ -243,7 +243,7 @@ class TestFolder:
 def test_every_kind_has_a_registry_that_lists_ours() -> None:
     listed = {plugins.group: set(plugins) for plugins in registry.REGISTRIES}
     assert {"abc", "rfm", "status"} <= listed["crmlab.classifiers"]
-    assert {"sentiment", "themes"} <= listed["crmlab.annotators"]
+    assert {"sentiment", "aspects"} <= listed["crmlab.annotators"]
     assert {"order-summary", "order-gaps"} <= listed["crmlab.features"]
     assert {"files", "complete-journey"} <= listed["crmlab.sources"]
     assert "crmlab.models" in listed

@@ -1,4 +1,4 @@
-"""What feedback says: shares, trend, themes, contrast and coverage, on made texts."""
+"""What feedback says: shares, trend, aspects, contrast and coverage, on made texts."""
 
 from __future__ import annotations
 
@@ -130,13 +130,13 @@ def test_made_texts(make_lab: MakeLab) -> None:
     assert voice.reliability.row(0)[:2] == (60, 1.0)
     (rating,) = voice.ratings
     assert (rating.metric, rating.n, rating.value) == ("csat", 60, pytest.approx(40 / 60))
-    themes = {row["theme"]: row for row in voice.themes.summary.iter_rows(named=True)}
-    quality = next(row for name, row in themes.items() if row["texts"] == 60)
+    aspects = {row["aspect"]: row for row in voice.aspects.summary.iter_rows(named=True)}
+    quality = next(row for name, row in aspects.items() if row["texts"] == 60)
     assert (quality["positive"], quality["negative"]) == (40, 20)
     assert (quality["negative_low"], quality["negative_high"]) == tuple(wilson(20, 60))
-    assert voice.themes.covered == 60
-    assert voice.themes.loudest is not None
-    assert voice.themes.loudest["negative"] == 20
+    assert voice.aspects.covered == 60
+    assert voice.aspects.loudest is not None
+    assert voice.aspects.loudest["negative"] == 20
     marks = voice.contrast.telling
     assert voice.contrast.by_score
     assert {"满意", "失望"} <= set(marks["word"])
@@ -146,7 +146,7 @@ def test_made_texts(make_lab: MakeLab) -> None:
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_everything_is_shown(make_lab: MakeLab, check_chart: Callable[..., None], language: str) -> None:
     voice = make_lab(_feedback(), language=language).voice
-    for chart in (voice.chart(), voice.trend.chart(), voice.themes.chart(), voice.coverage.chart()):
+    for chart in (voice.chart(), voice.trend.chart(), voice.aspects.chart(), voice.coverage.chart()):
         check_chart(chart, language, most_rows=40, without=("c0", "f000", "c59"))
     contrast = voice.contrast.chart().to_dict()
     assert contrast["title"]["text"]
@@ -155,8 +155,8 @@ def test_everything_is_shown(make_lab: MakeLab, check_chart: Callable[..., None]
     for table in (
         voice.verdict(),
         voice.reliability_table(),
-        voice.themes.table(),
-        voice.themes.quotes_table(),
+        voice.aspects.table(),
+        voice.aspects.quotes_table(),
     ):
         payload = table.payload()
         assert payload["rows"]
@@ -173,21 +173,21 @@ def test_subjects_with_few_texts_have_no_bar_of_their_own(make_lab: MakeLab) -> 
     assert {row["group"] for row in data} == {"全部反馈 (n=30)"}
 
 
-def test_small_themes_are_left_out(make_lab: MakeLab) -> None:
+def test_small_aspects_are_left_out(make_lab: MakeLab) -> None:
     tables = _feedback(40, 4)
-    hidden = make_lab(tables).voice.themes
-    shown = make_lab(tables, privacy={"smallest_group": 4}).voice.themes
-    small = shown.summary.filter(pl.col("texts") < 5)["theme"].to_list()
+    hidden = make_lab(tables).voice.aspects
+    shown = make_lab(tables, privacy={"smallest_group": 4}).voice.aspects
+    small = shown.summary.filter(pl.col("texts") < 5)["aspect"].to_list()
     assert small
-    assert not set(small) & set(hidden.summary["theme"])
+    assert not set(small) & set(hidden.summary["aspect"])
     payload = json.dumps(hidden.table().payload(), ensure_ascii=False)
-    assert all(shown.scheme[theme].zh not in payload for theme in small)
+    assert all(shown.scheme[aspect].zh not in payload for aspect in small)
 
 
 @pytest.mark.parametrize("quotes", ["masked", "plain", "none"])
 def test_quotes(make_lab: MakeLab, quotes: str) -> None:
-    themes = make_lab(_feedback(), privacy={"quotes": quotes}).voice.themes
-    shown = themes.quotes_table()
+    aspects = make_lab(_feedback(), privacy={"quotes": quotes}).voice.aspects
+    shown = aspects.quotes_table()
     text = json.dumps(shown.payload(), ensure_ascii=False)
     assert (PHONE in text) == (quotes == "plain")
     assert ("[电话]" in text) == (quotes == "masked")
@@ -224,21 +224,21 @@ def test_hardly_any_feedback(
     make_lab: MakeLab, check_chart: Callable[..., None], rows: str, language: str
 ) -> None:
     voice = make_lab({"feedback": f"text\n{rows}"}, language=language).voice
-    for chart in (voice.chart(), voice.themes.chart(), voice.coverage.chart()):
+    for chart in (voice.chart(), voice.aspects.chart(), voice.coverage.chart()):
         check_chart(chart, language)
     assert isinstance(voice.trend.chart(), Note)
     assert isinstance(voice.contrast.chart(), Note)
     for table in (
         voice.verdict(),
         voice.reliability_table(),
-        voice.themes.table(),
-        voice.themes.quotes_table(),
+        voice.aspects.table(),
+        voice.aspects.quotes_table(),
     ):
         assert "NaN" not in json.dumps(table.payload())
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("name", ["sentiment", "themes"])
+@pytest.mark.parametrize("name", ["sentiment", "aspects"])
 def test_annotations(make_lab: MakeLab, check_chart: Callable[..., None], name: str, language: str) -> None:
     annotation = make_lab(_feedback(), language=language).annotate(name)
     assert annotation.feedback.height == annotation.added.height == 60

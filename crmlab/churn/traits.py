@@ -41,7 +41,7 @@ BEHAVIOUR = {
 """The columns of features that are looked at, each with the table that a study must have for it."""
 
 CLASSES = 8
-"""The most frequent values of a column of words, complaint types or themes that become traits."""
+"""The most frequent values of a column of words, complaint types or aspects that become traits."""
 
 
 class Trait(NamedTuple):
@@ -144,14 +144,14 @@ def _feedback(
     if "sentiment" in registry.annotators:
         said = lab.annotate("sentiment").feedback.filter(recent, pl.col("sentiment") == "negative")
         yield Trait("negative", "feedback", words["churn_trait_negative"]), _among(wrote, said[KEY])
-    if "themes" in registry.annotators:
-        themes = lab.annotate("themes")
-        names = {label.id: label.text for label in themes.annotator.scheme or ()}
-        told = themes.feedback.filter(recent).explode("themes", empty_as_null=True)
-        for theme in _frequent(told["themes"]):
-            text = say("churn_trait_theme", value=names.get(theme, Text(theme, theme)))
-            with_it = told.filter(pl.col("themes") == theme)
-            yield Trait(f"theme:{theme}", "feedback", text), _among(wrote, with_it[KEY])
+    if "aspects" in registry.annotators:
+        aspects = lab.annotate("aspects")
+        names = {label.id: label.text for label in aspects.annotator.scheme or ()}
+        told = aspects.feedback.filter(recent).explode("aspects", empty_as_null=True)
+        for aspect in _frequent(told["aspects"]):
+            text = say("churn_trait_aspect", value=names.get(aspect, Text(aspect, aspect)))
+            with_it = told.filter(pl.col("aspects") == aspect)
+            yield Trait(f"aspect:{aspect}", "feedback", text), _among(wrote, with_it[KEY])
 
 
 def _among(customers: pl.DataFrame, named: pl.Series) -> pl.DataFrame:

@@ -227,7 +227,7 @@ def diverging_bars(frame: pl.DataFrame, title: Text, subtitle: Text, language: L
     sides = [words["negative"], words["positive"]]
     bars = alt.Chart(drawable(frame)).mark_bar()
     drawn = bars.encode(
-        y=alt.Y("name:N", sort=names, title=words["theme"]),
+        y=alt.Y("name:N", sort=names, title=words["aspect"]),
         x=alt.X(
             "value:Q",
             title=words["mentions_axis"],
@@ -241,7 +241,7 @@ def diverging_bars(frame: pl.DataFrame, title: Text, subtitle: Text, language: L
             legend=alt.Legend(orient="top"),
         ),
         tooltip=[
-            alt.Tooltip("name:N", title=words["theme"]),
+            alt.Tooltip("name:N", title=words["aspect"]),
             alt.Tooltip("side:N", title=words["sentiment"]),
             alt.Tooltip("count:Q", title=words["count"], format=",d"),
             alt.Tooltip("share:Q", title=words["share"], format=".1%"),

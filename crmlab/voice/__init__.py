@@ -14,10 +14,10 @@ from crmlab.view import charts, theme
 from crmlab.view.numbers import count, percent, signed
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
+from crmlab.voice.aspects import AspectMentions
 from crmlab.voice.contrast import Contrast
 from crmlab.voice.coverage import Coverage
 from crmlab.voice.sentiment import POLES, SENTIMENTS, SMALLEST_SHARE, reliability, sentiment_shares
-from crmlab.voice.themes import ThemeMentions
 from crmlab.voice.trend import Trend
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _SUBJECTS = 8
 
 
 class Voice:
-    """Verdict, trend, themes, contrast and coverage of a study's feedback."""
+    """Verdict, trend, aspects, contrast and coverage of a study's feedback."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
@@ -62,9 +62,9 @@ class Voice:
         return Trend(self.feedback, self._language)
 
     @cached_property
-    def themes(self) -> ThemeMentions:
+    def aspects(self) -> AspectMentions:
         """What the feedback is about."""
-        return ThemeMentions(self._lab, self.feedback)
+        return AspectMentions(self._lab, self.feedback)
 
     @cached_property
     def contrast(self) -> Contrast:

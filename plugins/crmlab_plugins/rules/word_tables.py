@@ -18,7 +18,7 @@ import polars as pl
 from crmlab.data.validators import plain
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.labels import Label
-from crmlab_plugins.annotators.chinese_sentiment import traditional
+from crmlab_plugins.sentiment.chinese import traditional
 
 _DATA = Path(__file__).parents[1] / "data"
 _WHOLE, _PART, _SEVERAL = 1.0, 0.9, 0.6

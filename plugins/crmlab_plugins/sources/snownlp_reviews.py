@@ -16,8 +16,8 @@ import polars as pl
 from crmlab.errors import DataError, MissingExtraError
 from crmlab.estimators import Source
 from crmlab.labels import Text
-from crmlab_plugins.annotators.languages import languages
-from crmlab_plugins.annotators.shingles import Shingles
+from crmlab_plugins.text.languages import languages
+from crmlab_plugins.text.shingles import Shingles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

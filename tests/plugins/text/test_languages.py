@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from crmlab_plugins.annotators.languages import languages
+from crmlab_plugins.text.languages import languages
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import polars as pl
 from crmlab.errors import MissingExtraError, ParamsError
 from crmlab.estimators import Annotator
 from crmlab.labels import Label, Scheme, Text
-from crmlab_plugins.annotators.chinese_sentiment import DATA, shipped
-from crmlab_plugins.annotators.languages import languages
+from crmlab_plugins.sentiment.chinese import DATA, shipped
+from crmlab_plugins.text.languages import languages
 
 if TYPE_CHECKING:
     import numpy as np

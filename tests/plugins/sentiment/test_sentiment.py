@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from crmlab.errors import ParamsError
-from crmlab_plugins.annotators.sentiment import SENTIMENTS, Sentiment, score
+from crmlab_plugins.sentiment.annotator import SENTIMENTS, Sentiment, score
 
 
 def feedback(*texts: str | None) -> pl.DataFrame:
@@ -104,7 +104,7 @@ def test_definition_states_the_measured_accuracy() -> None:
 
 def test_vader_is_imported_for_english_only() -> None:
     code = (
-        "import sys; from crmlab_plugins.annotators.sentiment import score; score(['很好']);"
+        "import sys; from crmlab_plugins.sentiment.annotator import score; score(['很好']);"
         "print('vaderSentiment' in sys.modules); score(['good']); print('vaderSentiment' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,7 +1,7 @@
-"""What a text is about: themes found by cue words, clause by clause, in Chinese and English.
+"""What a text is about: aspects found by cue words, clause by clause, in Chinese and English.
 
 A table of words can be read, corrected and extended by the people who know the business; the
-taxonomy is a YAML file (``data/themes.yaml`` describes its form).
+taxonomy is a YAML file (``data/aspects.yaml`` describes its form).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from crmlab.documents import Document, parse
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.estimators import Annotator
 from crmlab.labels import Label, Scheme, Text
-from crmlab_plugins.annotators.chinese_sentiment import DATA, traditional
-from crmlab_plugins.annotators.sentiment import score
+from crmlab_plugins.sentiment.annotator import score
+from crmlab_plugins.sentiment.chinese import DATA, traditional
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SHIPPED = DATA / "themes.yaml"
+SHIPPED = DATA / "aspects.yaml"
 
 _KEYS = ("id", "zh", "en", "cues", "except")
 _SNAKE_CASE = re.compile(r"[a-z][a-z0-9_]*")
@@ -40,8 +40,8 @@ _TEXT_WEIGHT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Theme:
-    """One theme: its label and the words that find it in levelled text.
+class Aspect:
+    """One aspect: its label and the words that find it in levelled text.
 
     ``chinese`` are literal parts of a text, ``english`` is one pattern; ``exceptions`` are looked over.
     """
@@ -52,50 +52,52 @@ class Theme:
     exceptions: tuple[str, ...]
 
 
-class Themes(Annotator):
-    """Adds the ids of the themes that each text mentions, several or none.
+class Aspects(Annotator):
+    """Adds the ids of the aspects that each text mentions, several or none.
 
-    ``taxonomy`` is the path of a YAML file that replaces the shipped table of themes and cue words.
+    ``taxonomy`` is the path of a YAML file that replaces the shipped table of aspects and cue words.
     """
 
-    title: ClassVar[Text] = Text("反馈主题", "Feedback themes")
-    adds: ClassVar[tuple[str, ...]] = ("themes",)
+    title: ClassVar[Text] = Text("反馈方面", "Feedback aspects")
+    adds: ClassVar[tuple[str, ...]] = ("aspects",)
 
     taxonomy: str | None = None
 
     @property
     def scheme(self) -> Scheme:
-        """The themes in the order of the taxonomy; raise ParamsError for a bad file."""
-        return Scheme("themes", "反馈主题", "Feedback themes", tuple(theme.label for theme in self._themes()))
+        """The aspects in the order of the taxonomy; raise ParamsError for a bad file."""
+        return Scheme(
+            "aspects", "反馈方面", "Feedback aspects", tuple(aspect.label for aspect in self._aspects())
+        )
 
     def definition(self) -> Text:
-        """How themes are found, and which there are."""
+        """How aspects are found, and which there are."""
         scheme = self.scheme
         zh = (
-            "按线索词识别主题：文本先按标点和转折词切成分句，分句中出现某主题的线索词即算提到该主题，"
-            "一条反馈可以有多个主题，也可以没有；每个主题的好坏由提到它的分句的情感判断，并略微参考整条反馈。"
-            f"共 {len(scheme.labels)} 个主题：{'、'.join(label.zh for label in scheme.labels)}。"
+            "按线索词识别方面：文本先按标点和转折词切成分句，分句中出现某方面的线索词即算提到该方面，"
+            "一条反馈可以有多个方面，也可以没有；每个方面的好坏由提到它的分句的情感判断，并略微参考整条反馈。"
+            f"共 {len(scheme.labels)} 个方面：{'、'.join(label.zh for label in scheme.labels)}。"
         )
         en = (
-            "Themes are found by cue words: a text is cut into clauses at punctuation and at turns such as "
-            '"but"; a clause with a cue word mentions that theme. A text can have several themes or none; a '
-            "theme is judged by the sentiment of the clauses that mention it, with a little weight on "
+            "Aspects are found by cue words: a text is cut into clauses at punctuation and at turns such as "
+            '"but"; a clause with a cue word mentions that aspect. Texts can have several or none; an '
+            "aspect is judged by the sentiment of the clauses that mention it, with a little weight on "
             "the whole text. "
-            f"The {len(scheme.labels)} themes: {', '.join(label.en for label in scheme.labels)}."
+            f"The {len(scheme.labels)} aspects: {', '.join(label.en for label in scheme.labels)}."
         )
         return Text(zh, en)
 
     def mentions(self, feedback: pl.DataFrame) -> pl.DataFrame:
-        """Return one row per text and theme with the clause about it and how positive that is.
+        """Return one row per text and aspect with the clause about it and how positive that is.
 
-        Columns: ``feedback_id``, ``theme``, ``clause``, ``positive_probability``.
-        The probability is the mean over the clauses of the text that mention the theme, each judged by
+        Columns: ``feedback_id``, ``aspect``, ``clause``, ``positive_probability``.
+        The probability is the mean over the clauses of the text that mention the aspect, each judged by
         its own words and, with a fifth of the weight, by those of the whole text. ``clause`` is the most
         decided of them, as it was written. The probability is null where no such clause can be judged.
         Sorted by the order of the feedback, then of the taxonomy.
         """
         found = self._found(_clauses(feedback))
-        # A clause that mentions three themes is judged once.
+        # A clause that mentions three aspects is judged once.
         judged = found.unique(["row", "place"], keep="first", maintain_order=True)
         whole = feedback["text"].cast(pl.String).gather(judged["row"])
         probability = pl.Series("positive_probability", _blended(score(judged["clause"]), score(whole)))
@@ -107,68 +109,68 @@ class Themes(Annotator):
             .group_by("row", "rank", maintain_order=True)
             .agg(pl.first("feedback_id", "clause"), pl.mean("positive_probability"))
         )
-        theme = pl.Series("theme", self.scheme.ids, dtype=pl.String).gather(best["rank"])
-        return best.with_columns(theme).select("feedback_id", "theme", "clause", "positive_probability")
+        aspect = pl.Series("aspect", self.scheme.ids, dtype=pl.String).gather(best["rank"])
+        return best.with_columns(aspect).select("feedback_id", "aspect", "clause", "positive_probability")
 
     def _predict(self, feedback: pl.DataFrame) -> pl.DataFrame:
-        names = pl.Series("theme", self.scheme.ids, dtype=pl.String)
+        names = pl.Series("aspect", self.scheme.ids, dtype=pl.String)
         found = self._found(_clauses(feedback)).select("row", "rank").unique().sort("row", "rank")
         per_text = (
-            found.select("row", names.gather(found["rank"]).alias("themes"))
+            found.select("row", names.gather(found["rank"]).alias("aspects"))
             .group_by("row", maintain_order=True)
-            .agg("themes")
+            .agg("aspects")
         )
         return (
             feedback.select("feedback_id")
             .with_row_index("row")
             .join(per_text, on="row", how="left", maintain_order="left")
-            .select("feedback_id", pl.col("themes").fill_null(pl.lit([], dtype=pl.List(pl.String))))
+            .select("feedback_id", pl.col("aspects").fill_null(pl.lit([], dtype=pl.List(pl.String))))
         )
 
     def _found(self, clauses: pl.DataFrame) -> pl.DataFrame:
-        """Return the clauses once per theme that they mention, with the theme's place as ``rank``."""
+        """Return the clauses once per aspect that they mention, with the aspect's place as ``rank``."""
         return pl.concat(
-            clauses.filter(_mentions(theme)).with_columns(rank=pl.lit(rank, dtype=pl.UInt32))
-            for rank, theme in enumerate(self._themes())
+            clauses.filter(_mentions(aspect)).with_columns(rank=pl.lit(rank, dtype=pl.UInt32))
+            for rank, aspect in enumerate(self._aspects())
         )
 
-    def _themes(self) -> tuple[Theme, ...]:
+    def _aspects(self) -> tuple[Aspect, ...]:
         return read_taxonomy(Path(self.taxonomy) if self.taxonomy else SHIPPED)
 
 
-def read_taxonomy(path: Path) -> tuple[Theme, ...]:
-    """Read a table of themes; raise ParamsError that lists every problem with file and line."""
+def read_taxonomy(path: Path) -> tuple[Aspect, ...]:
+    """Read a table of aspects; raise ParamsError that lists every problem with file and line."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ParamsError(
             f"The taxonomy {path} cannot be read: {reason}. Give the path of a YAML file in UTF-8 "
-            "such as crmlab_plugins/data/themes.yaml."
+            "such as crmlab_plugins/data/aspects.yaml."
         ) from None
     return _taxonomy(text, path.name)
 
 
 @cache
-def _taxonomy(text: str, name: str) -> tuple[Theme, ...]:
+def _taxonomy(text: str, name: str) -> tuple[Aspect, ...]:
     document = parse(text, name)
     problems = _problems(document)
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise ParamsError(f"The taxonomy {name} is not valid:\n{listed}")
-    return tuple(_theme(entry) for entry in document.value["themes"])
+    return tuple(_aspect(entry) for entry in document.value["aspects"])
 
 
 def _problems(document: Document) -> list[str]:
     value = document.value
-    if not isinstance(value, dict) or not isinstance(value.get("themes"), list) or not value["themes"]:
-        return [f"{document.name}: it must hold a list `themes:` with at least one theme."]
+    if not isinstance(value, dict) or not isinstance(value.get("aspects"), list) or not value["aspects"]:
+        return [f"{document.name}: it must hold a list `aspects:` with at least one aspect."]
     problems = []
     seen = set()
-    for place, entry in enumerate(value["themes"]):
-        where = document.place(("themes", place))
+    for place, entry in enumerate(value["aspects"]):
+        where = document.place(("aspects", place))
         if not isinstance(entry, dict):
-            problems.append(f"{where}a theme has the keys {', '.join(_KEYS)}.")
+            problems.append(f"{where}a aspect has the keys {', '.join(_KEYS)}.")
             continue
         problems += [
             f"{where}unknown key {key!r}.{did_you_mean(str(key), _KEYS)} Allowed: {', '.join(_KEYS)}."
@@ -207,12 +209,12 @@ def _word_problems(entry: dict[Any, Any]) -> list[str]:
     return problems
 
 
-def _theme(entry: dict[str, Any]) -> Theme:
+def _aspect(entry: dict[str, Any]) -> Aspect:
     english = [
         re.escape(word.rstrip("*").lower()) + (r"\w*" if word.endswith("*") else "")
         for word in entry["cues"].get("en", [])
     ]
-    return Theme(
+    return Aspect(
         label=Label(entry["id"], entry["zh"], entry["en"]),
         chinese=tuple(word.lower() for word in entry["cues"].get("zh", [])),
         english=rf"\b(?:{'|'.join(english)})\b" if english else "",
@@ -259,12 +261,12 @@ def _blended(clause: NDArray[np.float64], text: NDArray[np.float64]) -> NDArray[
     return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
-def _mentions(theme: Theme) -> pl.Expr:
+def _mentions(aspect: Aspect) -> pl.Expr:
     level = pl.col("level")
-    if theme.exceptions:
-        level = level.str.replace_many(list(theme.exceptions), [" "] * len(theme.exceptions))
-    found = level.str.contains_any(list(theme.chinese))
-    if theme.english:
+    if aspect.exceptions:
+        level = level.str.replace_many(list(aspect.exceptions), [" "] * len(aspect.exceptions))
+    found = level.str.contains_any(list(aspect.chinese))
+    if aspect.english:
         # Rust's regex engine needs much longer than the search for literals, so it sees Latin text only.
-        found |= pl.col("latin").str.contains(theme.english).fill_null(value=False)
+        found |= pl.col("latin").str.contains(aspect.english).fill_null(value=False)
     return found

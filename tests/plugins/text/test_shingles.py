@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmlab_plugins.annotators.shingles import Shingles
+from crmlab_plugins.text.shingles import Shingles
 
 LONG = "这家酒店的位置很好，服务员也很热情，早餐品种丰富，下次来还会住这里的，推荐给大家。"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmlab_plugins.annotators.chinese_sentiment import DATA, WEIGHTS, ChineseSentiment, shipped, traditional
+from crmlab_plugins.sentiment.chinese import DATA, WEIGHTS, ChineseSentiment, shipped, traditional
 
 
 def test_the_card_describes_the_shipped_file() -> None:
@@ -63,7 +63,7 @@ def test_a_text_scores_the_same_alone_as_among_others(texts: list[str]) -> None:
 def test_batches_do_not_change_the_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["很好", "", "很差，再也不来", "还可以"] * 5
     expected = shipped().probabilities(texts)
-    monkeypatch.setattr("crmlab_plugins.annotators.chinese_sentiment._CHARACTERS_AT_ONCE", 7)
+    monkeypatch.setattr("crmlab_plugins.sentiment.chinese._CHARACTERS_AT_ONCE", 7)
     np.testing.assert_allclose(shipped().probabilities(texts), expected, rtol=1e-5)
 
 

@@ -1,0 +1,21 @@
+"""Did a measure work: the register of improvements, and their effects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crmlab.lab import Lab
+
+
+class Improvement:
+    """Did a measure work: the register of improvements, and their effects."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    def saved_tables(self) -> dict[str, pl.DataFrame]:
+        """Return the tables of what was looked at, by name."""
+        return {}

@@ -1,1 +1,0 @@
-"""What feedback texts say: language, sentiment, themes."""

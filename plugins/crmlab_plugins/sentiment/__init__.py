@@ -1,0 +1,1 @@
+"""How satisfied a text sounds."""

@@ -1,0 +1,1 @@
+"""What each text says, and who says it: languages, shared passages."""

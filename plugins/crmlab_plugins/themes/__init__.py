@@ -1,0 +1,1 @@
+"""What texts are about, found in the texts themselves."""
