@@ -170,15 +170,16 @@ def test_names_that_are_taken_get_a_number(tmp_path: Path, study_in: Callable[..
 WAITING = """
 import os, time
 from pathlib import Path
-Path(os.environ["CRMLAB_RUN_FOLDER"], "started").write_text(str(os.getpid()))
+mark = "started-" + os.environ["CRMLAB_REPORT_NAME"]
+Path(os.environ["CRMLAB_RUN_FOLDER"], mark).write_text(str(os.getpid()))
 time.sleep(600)
 """
 
 
 def started(runs: Path) -> tuple[Path, int]:
-    """Wait until the notebook runs; return the hidden folder and the pid of the kernel."""
+    """Wait until the notebook ``waiting`` runs; return the hidden folder and the pid of the kernel."""
     for _ in range(600):
-        for path in runs.glob("tiny/.run-*/started"):
+        for path in runs.glob("tiny/.run-*/started-waiting"):
             if text := path.read_text():
                 return path.parent, int(text)
         time.sleep(0.1)
