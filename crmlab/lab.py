@@ -14,18 +14,13 @@ import polars as pl
 
 from crmlab import registry
 from crmlab.data.days import with_days
-from crmlab.data.schemas import columns, sensitivity_of
 from crmlab.data.tables import TableStore
 from crmlab.environment import REPORT_NAME, RUN_FOLDER, resolved
 from crmlab.errors import (
-    DataError,
-    MissingFeaturesError,
     ParamsError,
-    PluginContractError,
-    PluginError,
-    did_you_mean,
 )
-from crmlab.labels import Measure, Text, Unit
+from crmlab.feature_store import FeatureStore
+from crmlab.labels import Measure, Text
 from crmlab.params import Study, prepare
 from crmlab.results import Annotation, Scores, Segmentation
 from crmlab.state import read_day
@@ -34,7 +29,7 @@ from crmlab.view.texts import joined, say, texts
 if TYPE_CHECKING:
     from crmlab.churn import Churn
     from crmlab.complaints import Complaints
-    from crmlab.estimators import Classifier, Feature, Model, Source
+    from crmlab.estimators import Classifier, Model, Source
     from crmlab.improvement import Improvement
     from crmlab.movement.flow import Every, Flow
     from crmlab.overview import Overview
@@ -54,13 +49,6 @@ if TYPE_CHECKING:
     from crmlab.view.tables import Table
     from crmlab.voice import Voice
 
-_UNITS: dict[str, Unit] = {
-    "probability": "share",
-    "currency": "currency",
-    "days": "days",
-    "count": "number",
-    "ratio": "number",
-}
 _IDENTIFIED = ("customers", "orders", "feedback")
 _TERMS = {
     "orders": ("revenue", "order", "interval", "codes"),
@@ -96,8 +84,6 @@ class Lab:
         self.report = report
         self.language = study.language
         self.results: dict[str, Segmentation | Scores | Annotation] = {}
-        self.features_used: list[str] = []
-        self._features: dict[date, pl.DataFrame] = {}
         self.learned_days: dict[str, date] = {}
         self._fits: dict[str, tuple[Classifier, Text]] = {}
         self._models: dict[str, Model] = {}
@@ -132,6 +118,15 @@ class Lab:
             gate.enforce(store, study)
         return store
 
+    @cached_property
+    def _store(self) -> FeatureStore:
+        return FeatureStore(self)
+
+    @property
+    def features_used(self) -> list[str]:
+        """The features that were built, by name."""
+        return self._store.used
+
     def features(self, *columns: str, as_of: date | None = None) -> pl.DataFrame:
         """Return one row per customer with ``columns``, as of a day (the study's unless given).
 
@@ -141,49 +136,11 @@ class Lab:
         by ``customer_id``; customers without orders have nulls. Raises MissingFeaturesError for a
         column that is neither.
         """
-        day = as_of or self.study.as_of
-        if day > self.study.as_of:
-            raise ParamsError(
-                f"as_of is {day}, after the study's own {self.study.as_of}; later rows are not read. "
-                "Give an earlier day, or set as_of of the study."
-            )
-        makers = self._feature_makers
-        wanted = columns or tuple(
-            column for column, (_, maker) in makers.items() if self._has_tables_of(maker)
-        )
-        have = self._features.get(day)
-        if have is None:
-            have = self._customer_ids(day)
-        missing = [name for name in wanted if name not in have.columns]
-        given = [name for name in missing if name not in makers and name in self._attributes]
-        if given:
-            attributes = self.tables["customers"].select("customer_id", *given)
-            have = have.join(attributes, on="customer_id", how="left", maintain_order="left")
-        missing = [name for name in missing if name not in given]
-        for name in [name for name in missing if _is_score(name)]:
-            self._features[day] = have  # the model may ask for more of them
-            have = self._with_score(name, day)
-        missing = [name for name in missing if not _is_score(name)]
-        for name, maker in dict.fromkeys(self._maker(column) for column in missing):
-            self.features_used += [name] if name not in self.features_used else []
-            columns_of = [column for column in missing if column in maker.produces]
-            built = self._build(maker, columns_of, day)
-            have = have.join(built, on="customer_id", how="left", maintain_order="left")
-        self._features[day] = have
-        return have.select("customer_id", *wanted)
+        return self._store.frame(*columns, as_of=as_of)
 
     def measure(self, column: str) -> Measure:
         """Return what readers call a column of features, and its unit."""
-        maker = self._feature_makers.get(column)
-        if maker and column in maker[1].measures:
-            return maker[1].measures[column]
-        if _is_score(column):
-            name, score_id = column.rsplit(".", 1)
-            for score in registry.models[name].scores:
-                if score.id == score_id:
-                    return Measure(score.zh, score.en, _UNITS[score.unit])
-        known = {each.column: each.text for each in columns("customers")}
-        return Measure(*known.get(column, Text(column, column)), unit="text" if column in known else "number")
+        return self._store.measure(column)
 
     def classify(
         self, name: str, as_of: date | None = None, learned_on: date | None = None, **params: Any
@@ -361,8 +318,8 @@ class Lab:
         """Say which data the classifier ``name`` needs and the study does not have; None if it has it."""
         classifier: Classifier = self._plugin(registry.classifiers, self.study.classifiers, name, {})
         for column in classifier.requires:
-            maker = self._feature_makers.get(column)
-            if not (self._has_tables_of(maker[1]) if maker else column in self._attributes):
+            maker = self._store.makers.get(column)
+            if not (self._store.has_tables_of(maker[1]) if maker else column in self._store.attributes):
                 return classifier.needs
         return None
 
@@ -462,7 +419,7 @@ class Lab:
 
     def model_tables(self) -> dict[str, pl.LazyFrame]:
         """Return all tables as a model may see them: with days, without what the law calls sensitive."""
-        return {name: with_days(name, self._lawful(name), self.study.timezone) for name in self.tables}
+        return {name: with_days(name, self._store.lawful(name), self.study.timezone) for name in self.tables}
 
     def tables_of(self, day: date) -> dict[str, pl.LazyFrame]:
         """Return all tables as a model may see them on a day: without the rows that came about later."""
@@ -564,131 +521,11 @@ class Lab:
     def _plugin(self, plugins: Any, chosen: Mapping[str, Any], name: str, params: Mapping[str, Any]) -> Any:
         return plugins[name].from_params({**chosen.get(name, {}), **params})
 
-    @cached_property
-    def _feature_makers(self) -> dict[str, tuple[str, Feature]]:
-        makers: dict[str, tuple[str, Feature]] = {}
-        for name in registry.features:
-            try:
-                feature = self._plugin(registry.features, self.study.features, name, {})
-            except PluginError as error:  # a broken plugin stops no other
-                warnings.warn(str(error), stacklevel=2)
-                continue
-            makers |= {column: (name, feature) for column in feature.produces if column not in makers}
-        return makers
-
-    def _has_tables_of(self, feature: Feature) -> bool:
-        """Say whether the study has the tables that a feature needs: all, or one of those it can do with."""
-        enough = feature.tables or feature.optional_tables
-        some = all if feature.tables else any
-        return not enough or some(table in self.tables for table in enough)
-
-    def _maker(self, column: str) -> tuple[str, Feature]:
-        makers = self._feature_makers
-        if column not in makers and "customers" in self.tables and column in self._sensitive:
-            raise MissingFeaturesError(
-                f"The column {column!r} is sensitive personal information (PIPL, article 28) and is kept out "
-                "of features. Where you have the customers' separate consent for this use, allow it: "
-                f"`privacy: {{sensitive_features: [{column}]}}`."
-            )
-        if column not in makers:
-            raise MissingFeaturesError(
-                f"No feature produces the column {column!r}, and the customers table has none of that name."
-                f"{did_you_mean(column, [*makers, *self._attributes])} "
-                f"Available: {', '.join([*makers, *self._attributes])}."
-            )
-        return makers[column]
-
-    @cached_property
-    def _attributes(self) -> tuple[str, ...]:
-        """The columns of the customers table beside the id and what the law calls sensitive."""
-        if "customers" not in self.tables:
-            return ()
-        hidden = {"customer_id", *self._sensitive}
-        return tuple(name for name in self.tables["customers"].columns if name not in hidden)
-
-    @cached_property
-    def _sensitive(self) -> tuple[str, ...]:
-        """Sensitive columns that the study has not allowed by name."""
-        allowed = self.study.privacy.sensitive_features
-        return tuple(
-            name
-            for name in self.tables["customers"].columns
-            if sensitivity_of("customers", name) == "sensitive" and name not in allowed
-        )
-
-    def _lawful(self, table: str) -> pl.LazyFrame:
-        """Return a table for plugins, without the sensitive columns that the study has not allowed."""
-        frame, allowed = self.tables[table], self.study.privacy.sensitive_features
-        if table == "customers":
-            frame = frame.drop(self._sensitive)
-        elif {"key_kind", "key_value"} <= set(frame.columns) and "identity_number" not in allowed:
-            told = pl.col("key_kind").eq_missing("identity_number")
-            frame = frame.with_columns(pl.when(~told).then("key_value").alias("key_value"))
-        return frame.lazy()
-
-    def _build(self, feature: Feature, columns: list[str], day: date) -> pl.DataFrame:
-        import narwhals as nw
-
-        names = [*feature.tables, *(name for name in feature.optional_tables if name in self.tables)]
-        if not names and feature.optional_tables:
-            raise DataError(
-                f"{type(feature).__name__} needs one of the tables {', '.join(feature.optional_tables)}, and "
-                "this study has none of them. Add a source that provides one under `data`."
-            )
-        tables = {
-            name: nw.from_native(with_days(name, self._lawful(name), self.study.timezone)) for name in names
-        }
-        frame: pl.LazyFrame = feature.build(tables, day).to_native()
-        built = frame.select("customer_id", *columns).collect()
-        if built["customer_id"].is_duplicated().any():
-            raise PluginContractError(
-                f"{type(feature).__name__} returned several rows for one customer; its contract is one each."
-            )
-        return built
-
-    def _with_score(self, column: str, day: date) -> pl.DataFrame:
-        """Return the features of a day with the score of a model beside them."""
-        name, score = column.rsplit(".", 1)
-        model = registry.models[name]
-        known = [known.id for known in model.scores]
-        if score not in known:
-            raise MissingFeaturesError(
-                f"The model {name!r} gives no score {score!r}.{did_you_mean(score, known)} "
-                f"It gives: {', '.join(known)}."
-            )
-        scores = self.score(name, day).scores.select("customer_id", pl.col(score).alias(column))
-        return self._features[day].join(scores, on="customer_id", how="left", maintain_order="left")
-
-    def _customer_ids(self, day: date) -> pl.DataFrame:
-        """Everybody known by ``day``: listed customers, and whoever ordered."""
-        ids = []
-        if "customers" in self.tables:
-            customers = self.tables["customers"]
-            if "registered_on" in customers.columns:
-                customers = customers.filter(
-                    pl.col("registered_on").is_null() | (pl.col("registered_on") <= day)
-                )
-            ids.append(customers.select("customer_id"))
-        if "orders" in self.tables:
-            until = pl.col("day") <= (day - date(1970, 1, 1)).days
-            ids.append(self.tables["orders"].filter(until).select("customer_id"))
-        if not ids:
-            raise DataError(
-                "The study has neither customers nor orders, so there is nobody to classify. "
-                "Add a source that provides them under `data`."
-            )
-        return pl.concat(ids).unique().sort("customer_id")
-
 
 def _until(table: pl.LazyFrame, day: date) -> pl.LazyFrame:
     if "day" not in table.collect_schema():
         return table
     return table.filter(pl.col("day").is_null() | (pl.col("day") <= (day - date(1970, 1, 1)).days))
-
-
-def _is_score(column: str) -> bool:
-    """Say whether a column is named like the score of a model: ``bg-nbd.probability_alive``."""
-    return column.rsplit(".", 1)[0] in registry.models
 
 
 def _has_learned(classifier: Classifier) -> bool:
