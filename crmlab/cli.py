@@ -10,8 +10,10 @@ import click
 from crmlab import __version__
 from crmlab.commands.identity import identity
 from crmlab.commands.intake import import_, inspect
+from crmlab.commands.label import label
 from crmlab.commands.sample import sample
 from crmlab.commands.schemes import schemes
+from crmlab.commands.survey import survey
 from crmlab.commands.template import template
 
 
@@ -168,7 +170,7 @@ def schema(output: Path | None) -> None:
         raise click.FileError(str(output), error.strerror) from None
 
 
-for command in (inspect, import_, template, identity, sample, schemes):
+for command in (inspect, import_, template, identity, sample, schemes, label, survey):
     main.add_command(command)
 
 

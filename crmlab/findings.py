@@ -32,6 +32,10 @@ def findings(lab: Lab) -> list[Finding]:
         if "orders" in lab.tables and not lab.churn.problem:
             made += [Finding("churn", text) for text in lab.churn.findings()[:2]]
         made += [Finding("lifecycle", text) for text in lab.retention.findings()]
+    if lab.report == "complaints" and "complaints" in lab.tables:
+        made += [Finding("complaints", text) for text in lab.complaints.findings()]
+    if lab.report == "improvement":
+        made += lab.improvement.findings()
     if lab.report in ("feedback", None) and "feedback" in lab.tables:
         made += feedback_findings(lab)
     return made

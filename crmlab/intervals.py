@@ -24,7 +24,7 @@ def z_value(confidence: float) -> float:
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
+def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval:
     """Return the score interval of a share, both ends within 0–1 (Wilson 1927, JASA 22:209–212).
 
     Without observations (``n`` = 0) both ends are NaN. Raises ValueError unless

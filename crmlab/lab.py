@@ -46,10 +46,16 @@ if TYPE_CHECKING:
     from crmlab.value import Value
     from crmlab.view.explorer import Explorer
     from crmlab.view.findings import Findings, Note
+    from crmlab.view.labelling import Labeller
     from crmlab.view.tables import Table
     from crmlab.voice import Voice
 
 _IDENTIFIED = ("customers", "orders", "feedback")
+_PARTS = (
+    *("voice", "surveys", "complaints", "improvement"),
+    *("quality", "value", "retention", "churn", "win_back"),
+)
+"""What may have tables of its own to save."""
 _TERMS = {
     "orders": ("revenue", "order", "interval", "codes"),
     "feedback": ("sentiment_share", "aspect_share", "contrast", "interval"),
@@ -314,6 +320,15 @@ class Lab:
 
         return explore(self, scheme)
 
+    def label(self, path: Path | str | None = None, n: int = 200) -> Labeller | Note:
+        """Return controls to label the ``n`` most useful texts with, in JupyterLab; a note in a headless run.
+
+        What is clicked is kept in ``path``, a CSV beside the notebook unless given.
+        """
+        from crmlab.view.labelling import label_texts
+
+        return label_texts(self, path, n)
+
     def lacks(self, name: str) -> Text | None:
         """Say which data the classifier ``name`` needs and the study does not have; None if it has it."""
         classifier: Classifier = self._plugin(registry.classifiers, self.study.classifiers, name, {})
@@ -365,8 +380,11 @@ class Lab:
                 entries.append((result.model.title, result.model.definition()))
             else:
                 entries.append((result.annotator.title, result.annotator.definition()))
-        about = "feedback" if self.report == "feedback" else "orders"
-        entries += [(texts()[f"term_{name}"], texts()[f"term_{name}_text"]) for name in _TERMS[about]]
+        if self.report == "complaints":
+            entries += self.complaints.definitions()
+        else:
+            about = "feedback" if self.report == "feedback" else "orders"
+            entries += [(texts()[f"term_{name}"], texts()[f"term_{name}_text"]) for name in _TERMS[about]]
         rows = [{"term": term.to(self.language), "text": text.to(self.language)} for term, text in entries]
         words = texts()
         return Table(
@@ -430,21 +448,7 @@ class Lab:
         extra: dict[str, pl.DataFrame] = {}
         if "concentration" in vars(self):
             extra["pareto"] = self.concentration.curve
-        if "voice" in vars(self):
-            extra["aspects"] = self.voice.aspects.summary
-            extra["trend"] = self.voice.trend.periods
-            extra["words"] = self.voice.contrast.words
-            extra["coverage"] = self.voice.coverage.summary
-        for part in (
-            "surveys",
-            "complaints",
-            "improvement",
-            "quality",
-            "value",
-            "retention",
-            "churn",
-            "win_back",
-        ):
+        for part in _PARTS:
             if part in vars(self):
                 extra |= getattr(self, part).saved_tables()
         return extra

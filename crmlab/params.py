@@ -328,6 +328,9 @@ def _allowed(where: Where) -> tuple[str, ...]:
         ("quality",): QualityParams,
         ("policy",): Policy,
         ("title",): TitleParams,
+        ("surveys",): SurveyParams,
+        ("complaints",): ComplaintParams,
+        ("improvement",): ImprovementParams,
     }
     if where[:2] == ("quality", "rules") and len(where) == 4:
         return tuple(QualityRuleParams.model_fields)

@@ -101,6 +101,7 @@ def sample_tables() -> dict[str, pl.DataFrame]:
         "complaints": _complaints(),
         "campaigns": _campaigns(),
         "contacts": _contacts(),
+        "improvements": _improvements(),
     }
     return {
         name: table if "row" in table.columns else table.with_row_index("row")
@@ -253,6 +254,23 @@ def _campaigns() -> pl.DataFrame:
             "campaign_id": ["m1", "m2"],
             "channel": ["短信", "邮件"],
             "started_on": [AS_OF - timedelta(days=100), AS_OF - timedelta(days=20)],
+        }
+    )
+
+
+def _improvements() -> pl.DataFrame:
+    """Make measures: over, going on, without a target, planned for after the as-of day."""
+    import polars as pl
+
+    return pl.DataFrame(
+        {
+            "improvement_id": ["g1", "g2", "g3", "g4"],
+            "measure": ["客服培训", "New packaging", "缩短配送时间", "Price labels"],
+            "aspect": ["服务", "packaging", None, "price"],
+            "started_on": [AS_OF - timedelta(days=days) for days in (200, 100, 60, -20)],
+            "ended_on": [AS_OF - timedelta(days=50), None, None, None],
+            "target_metric": ["csat", "negative_share", None, "complaint_rate"],
+            "status": ["done", "in_progress", None, "planned"],
         }
     )
 

@@ -1,14 +1,16 @@
 """What customers answered on a scale: NPS, CSAT, CES, each with its definition and interval.
 
 Rating scales are read as declared in the feedback table's column ``scale``; a value that cannot
-lie on the declared scale is an error, never coerced.
+lie on the declared scale is an error, never coerced. The mean stands beside each figure with its t
+interval.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import nan, sqrt
+from dataclasses import dataclass, replace
+from math import fsum, nan, sqrt
 from typing import TYPE_CHECKING, Literal
 
 from crmlab.errors import DataError, did_you_mean
@@ -46,7 +48,9 @@ class Rating:
 
     ``unit`` is ``"share"`` (0–1) or ``"points"`` (NPS, -100 to 100); ``value``, ``low`` and ``high``
     are in it, NaN without answers. ``n`` counts the answers, ``missing`` the rows of that scale
-    without one. ``notes`` are cautions that a report must show beside the figure.
+    without one. ``notes`` are cautions that a report must show beside the figure. ``mean`` of the
+    answers is on the scale itself; NaN without answers, its ends also with a single one. ``question``
+    is None where all questions of the scale are taken together.
     """
 
     metric: str
@@ -60,6 +64,10 @@ class Rating:
     unit: Literal["share", "points"]
     definition: Text
     notes: tuple[Text, ...] = ()
+    mean: float = nan
+    mean_low: float = nan
+    mean_high: float = nan
+    question: str | None = None
 
 
 def ratings(feedback: pl.DataFrame, ces_direction: Direction = "high_is_easy") -> list[Rating]:
@@ -79,20 +87,90 @@ def ratings(feedback: pl.DataFrame, ces_direction: Direction = "high_is_easy") -
                 f"Known scales: {', '.join(SCALES)}. "
                 "Map the answers to one of them, or leave the scale empty."
             )
+    return [
+        rated(named.filter(pl.col("scale") == scale)["score"], scale, ces_direction)
+        for scale in SCALES
+        if scale in present
+    ]
+
+
+def question_ratings(feedback: pl.DataFrame, ces_direction: Direction = "high_is_easy") -> list[Rating]:
+    """Return one rating per question and scale, in the order of ``SCALES``, then of first appearance.
+
+    Reads ``question``, ``score`` and ``scale``; without a question, scores of a scale are one figure.
+    Each effort rating whose question sounds like the other direction carries a caution. Raises
+    DataError as :func:`ratings` does.
+    """
+    import polars as pl
+
+    ratings(feedback, ces_direction)  # names what is wrong in all of it, not in the first question
     found = []
     for scale in SCALES:
-        if scale not in present:
-            continue
-        scores = named.filter(pl.col("scale") == scale)["score"]
-        if scale == "nps_0_10":
-            found.append(nps(scores))
-        elif scale == "ces_1_7":
-            found.append(ces(scores, ces_direction))
-        elif scale == "binary_0_1":
-            found.append(share_satisfied(scores))
-        else:
-            found.append(csat(scores, points=5 if scale == "csat_1_5" else 7))
+        on_scale = feedback.filter(pl.col("scale") == scale)
+        for question in on_scale["question"].unique(maintain_order=True):
+            rows = on_scale.filter(pl.col("question").eq_missing(pl.lit(question, pl.String)))
+            rating = replace(rated(rows["score"], scale, ces_direction), question=question)
+            doubt = direction_doubt(question, ces_direction) if scale == "ces_1_7" and question else None
+            found.append(replace(rating, notes=(*rating.notes, doubt)) if doubt else rating)
     return found
+
+
+def rated(scores: pl.Series, scale: str, ces_direction: Direction = "high_is_easy") -> Rating:
+    """Return the figure that is usual on one of ``SCALES``: NPS, CSAT, CES or the share satisfied."""
+    if scale == "nps_0_10":
+        return nps(scores)
+    if scale == "ces_1_7":
+        return ces(scores, ces_direction)
+    if scale == "binary_0_1":
+        return share_satisfied(scores)
+    return csat(scores, points=5 if scale == "csat_1_5" else 7)
+
+
+def poles(scale: str, ces_direction: Direction = "high_is_easy") -> tuple[range, range, range]:
+    """Return the answers of a scale that are bad, neither, good."""
+    if scale == "nps_0_10":
+        return range(7), range(7, 9), range(9, 11)
+    if scale == "binary_0_1":
+        return range(1), range(0), range(1, 2)
+    lowest, highest = SCALES[scale]
+    middle = (lowest + highest) // 2
+    below, above = range(lowest, middle), range(middle + 1, highest + 1)
+    if scale == "ces_1_7" and ces_direction == "low_is_easy":
+        below, above = above, below
+    return below, range(middle, middle + 1), above
+
+
+_EFFORT = re.compile(r"费力|费劲|费心|力气|困难|麻烦|effort (?:did|was)|how (?:difficult|hard)", re.I)
+_EASE = re.compile(r"容易|轻松|方便|简单|made it easy|how easy|easy for me", re.I)
+
+
+def direction_doubt(question: str, direction: Direction) -> Text | None:
+    """Return a caution where the words of an effort question speak for the other direction."""
+    asks_ease, asks_effort = bool(_EASE.search(question)), bool(_EFFORT.search(question))
+    if asks_ease == asks_effort or asks_ease == (direction == "high_is_easy"):
+        return None
+    return Text(
+        f"题目问的像是“{'有多轻松' if asks_ease else '有多费力'}”，而研究设定为"
+        f"{'高分' if direction == 'high_is_easy' else '低分'}表示轻松；请核对 surveys.ces_direction。",
+        f"The question seems to ask how {'easy' if asks_ease else 'hard'} it was, while the study says that "
+        f"{'high' if direction == 'high_is_easy' else 'low'} answers mean easy; check "
+        "surveys.ces_direction.",
+    )
+
+
+def mean_interval(answers: Sequence[float], confidence: float = 0.95) -> tuple[float, Interval]:
+    """Return the mean and its t interval (Student 1908); NaN without answers, no interval of one."""
+    n = len(answers)
+    if n == 0:
+        return nan, Interval(nan, nan)
+    mean = fsum(answers) / n
+    if n == 1:
+        return mean, Interval(nan, nan)
+    from scipy.special import stdtrit
+
+    variance = fsum((answer - mean) ** 2 for answer in answers) / (n - 1)
+    reach = float(stdtrit(n - 1, 0.5 + confidence / 2)) * sqrt(variance / n)
+    return mean, Interval(mean - reach, mean + reach)
 
 
 def nps(scores: pl.Series) -> Rating:
@@ -124,6 +202,7 @@ def nps(scores: pl.Series) -> Rating:
             )
         )
     low, high = nps_interval(promoters, detractors, n)
+    mean, around = mean_interval(answers)
     return Rating(
         metric="nps",
         scale="nps_0_10",
@@ -141,11 +220,16 @@ def nps(scores: pl.Series) -> Rating:
             "the total. Interval: 95% adjusted Wald.",
         ),
         notes=(*notes, *_few(n)),
+        mean=mean,
+        mean_low=around.low,
+        mean_high=around.high,
     )
 
 
-def nps_interval(promoters: int, detractors: int, n: int, confidence: float = 0.95) -> Interval:
+def nps_interval(promoters: float, detractors: float, n: float, confidence: float = 0.95) -> Interval:
     """Return the adjusted Wald interval of an NPS in points, within -100 to 100.
+
+    Numbers of weighted answers are their shares times the effective number of answers.
 
     Three answers are added, 3/4 of them promoters and 3/4 detractors (Rocks 2016, "Interval estimation
     for the Net Promoter Score", The American Statistician 70:365–372); the plain Wald interval covers far
@@ -188,7 +272,7 @@ def ces(scores: pl.Series, direction: Direction = "high_is_easy") -> Rating:
     or 1 (the older question on how much effort it took).
     """
     easy = range(5, 8) if direction == "high_is_easy" else range(1, 4)
-    span = f"{easy[0]}–{easy[-1]}"
+    span, easy_end = f"{easy[0]}–{easy[-1]}", 7 if direction == "high_is_easy" else 1
     return _share(
         scores,
         metric="ces",
@@ -196,8 +280,10 @@ def ces(scores: pl.Series, direction: Direction = "high_is_easy") -> Rating:
         satisfied=easy,
         name=Text("费力度（CES）：感到轻松的占比", "Customer effort (CES): share who found it easy"),
         definition=Text(
-            f"在 1–7 分中打 {span} 分（表示轻松）的回答占比。区间：95% Wilson 区间。",
-            f"Share of answers {span} on a scale of 1–7, which mean little effort. Interval: 95% Wilson.",
+            f"在 1–7 分中打 {span} 分（表示轻松）的回答占比；方向：{easy_end} 分最轻松。"
+            "区间：95% Wilson 区间。",
+            f"Share of answers {span} on a scale of 1–7, which mean little effort; direction: {easy_end} is "
+            "easiest. Interval: 95% Wilson.",
         ),
     )
 
@@ -225,6 +311,7 @@ def _share(
     n = len(answers)
     count = sum(answer in satisfied for answer in answers)
     low, high = wilson(count, n)
+    mean, around = mean_interval(answers)
     return Rating(
         metric=metric,
         scale=scale,
@@ -237,6 +324,9 @@ def _share(
         unit="share",
         definition=definition,
         notes=_few(n),
+        mean=mean,
+        mean_low=around.low,
+        mean_high=around.high,
     )
 
 

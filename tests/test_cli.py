@@ -59,7 +59,10 @@ def test_help_is_in_both_languages(command: tuple[str, ...]) -> None:
     ]
 
 
-COMMANDS = ("identity", "import", "inspect", "plugins", "run", "sample", "schema", "schemes", "template")
+COMMANDS = (
+    *("identity", "import", "inspect", "label", "plugins", "run", "sample", "schema", "schemes"),
+    *("survey", "template"),
+)
 
 
 def test_commands_are_listed_in_both_languages() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmlab.contrast import contrast, false_discovery_rates
+from crmlab.contrast import contrast, contrast_groups, false_discovery_rates
 
 TEXTS = pl.Series(
     ["早餐丰富，房间干净"] * 40
@@ -95,3 +95,56 @@ def test_real_reviews_are_separated_by_words_that_make_sense() -> None:
     found = contrast(feedback["text"], feedback["score"] == 1)
     assert {"不错", "喜欢", "性价比"} <= set(found.head(15)["word"])
     assert {"失望", "差", "很差"} <= set(found.tail(15)["word"])
+
+
+GROUPS = pl.Series(["北"] * 40 + ["南"] * 40 + ["东"] * 40 + ["小"] * 5)
+SAID = pl.Series(["物流太慢"] * 40 + ["客服耐心"] * 40 + ["包装破损"] * 40 + ["价格便宜"] * 5)
+
+
+def test_each_of_several_groups_is_marked_by_its_own_words() -> None:
+    found = contrast_groups(SAID, GROUPS, min_texts=5, discoveries=0.01)
+    marks = {group: set(part["word"]) for (group,), part in found.group_by("group")}
+    assert {"物流", "慢"} & marks["北"]
+    assert "客服" in marks["南"]
+    assert "破损" in marks["东"]
+    assert not marks["北"] & marks["南"]
+    assert (found["share"] > found["other_share"]).all()
+    row = found.row(by_predicate=(pl.col("group") == "南") & (pl.col("word") == "客服"), named=True)
+    assert (row["texts"], row["writers"], row["share"], row["other_share"]) == (40, 40, 1, 0)
+    assert "小" not in contrast_groups(SAID, GROUPS, min_texts=20)["group"]
+
+
+def test_two_groups_agree_with_the_contrast_of_two() -> None:
+    names = POSITIVE.cast(pl.String)
+    found = contrast_groups(TEXTS, names, min_texts=5, discoveries=1).filter(group="true")
+    both = found.join(contrast(TEXTS, POSITIVE), on="word", suffix="_of_two")
+    assert both.height == found.height > 3
+    assert both["z"].to_list() == pytest.approx(both["z_of_two"].to_list())
+
+
+def test_words_of_few_writers_are_left_out() -> None:
+    writers = pl.Series(["one"] * 40 + [f"c{i}" for i in range(85)])
+    found = contrast_groups(SAID, GROUPS, writers, min_texts=5, min_writers=3)
+    assert set(found["group"]) == {"南", "东"}
+    counted = contrast(SAID, GROUPS == "北", writers=writers)
+    assert dict(counted.select("word", "writers").iter_rows())["物流"] == 1
+
+
+def test_groups_without_difference_are_rarely_told_apart() -> None:
+    import random
+
+    draw = random.Random(5)
+    vocabulary = ["物流", "客服", "包装", "价格", "质量", "味道", "环境", "停车", "态度", "速度"]
+    told = 0
+    for _ in range(20):
+        texts = pl.Series(["，".join(draw.sample(vocabulary, 3)) for _ in range(300)])
+        groups = pl.Series([draw.choice("甲乙丙丁") for _ in range(300)])
+        told += contrast_groups(texts, groups, min_texts=5, discoveries=0.05).height > 0
+    assert told <= 2
+
+
+@pytest.mark.parametrize("groups", [["甲"] * 3, [None] * 3])
+def test_one_group_alone_has_no_words_of_its_own(groups: list[str | None]) -> None:
+    found = contrast_groups(pl.Series(["好"] * 3), pl.Series(groups, dtype=pl.String), min_texts=1)
+    assert found.is_empty()
+    assert found.columns == contrast_groups(SAID, GROUPS).columns

@@ -167,6 +167,9 @@ def _typed(column: CanonicalColumn, given: pl.DataType, time_zone: str) -> pl.Ex
         return convert.local_day(_moment(source, given, time_zone), time_zone)
     if column.column.endswith("_hundredths"):
         return convert.hundredths(_number(source, given))
+    if wanted == pl.Int64:
+        counted = _number(source, given)
+        return pl.when(counted == counted.round()).then(counted.cast(pl.Int64, strict=False))
     if wanted == pl.Float64:
         return (
             convert.share(source) if column.unit == SHARE and given == pl.String else _number(source, given)

@@ -32,6 +32,10 @@ ROWS: dict[str, Text] = {
         "活动中的每位客户一行，包括未触达的对照组。",
         "One row per customer in a campaign, those held out as control included.",
     ),
+    "improvements": Text(
+        "每项改进措施一行：改了什么、何时起、在哪里实施、要改善哪个指标。",
+        "One row per measure: what was changed, since when, where, and which figure it was to move.",
+    ),
     "identities": Text(
         "每条已归属到某位客户的来源记录一行。",
         "One row per record of a source that is known to be a customer's.",
@@ -41,9 +45,9 @@ ROWS: dict[str, Text] = {
 
 _TITLE = Text("标准表数据字典", "Canonical tables: data dictionary")
 _INTRO = Text(
-    "所有来源的数据都先整理成以下九张标准表。“必填”列为空的行、不符合规则的行和无法识别的值会被拒收，连同原因保留在隔离表中并计数。"
+    "所有来源的数据都先整理成以下十张标准表。“必填”列为空的行、不符合规则的行和无法识别的值会被拒收，连同原因保留在隔离表中并计数。"
     "非必填列只在来源提供时出现。可识别的表头不区分大小写、空格和下划线。",
-    "Whatever the source, data becomes one of these nine tables first. Rows that lack a required value, "
+    "Whatever the source, data becomes one of these ten tables first. Rows that lack a required value, "
     "break a rule or hold a value that cannot be read are rejected, counted, and kept in a quarantine table "
     "with the reason. A column that is not required is there where a source delivers it. Recognised headers "
     "are matched without regard to case, spaces and underscores.",

@@ -2,8 +2,8 @@
 
 The text patterns are those of mainland China (mobile and landline numbers, the identity number of
 GB 11643 with its ISO 7064 mod 11-2 check, bank cards of ISO/IEC 7812 with the Luhn check) beside e-mail
-addresses, international numbers, and WeChat or QQ ids after their names. No pattern finds everything:
-names and addresses stay.
+addresses, international numbers, number plates (GA 36), WeChat or QQ ids after their names, and homes
+given down to building and flat. No pattern finds everything: names and shorter addresses stay.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 import secrets
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -30,6 +30,8 @@ MASKS = {
     "card": Text("[银行卡号]", "[card number]"),
     "phone": Text("[电话]", "[phone]"),
     "messenger": Text("[社交账号]", "[messenger id]"),
+    "plate": Text("[车牌号]", "[number plate]"),
+    "address": Text("[住址]", "[home address]"),
 }
 """What stands in a text for each kind of personal data; Chinese in texts with Han characters."""
 
@@ -37,12 +39,17 @@ KEY_BYTES = 32
 _CODE_DIGITS = 6
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
-# Rust's regex engine sees every text; only texts with one of these go through Python's.
 _HAN_DIGITS = "零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖"
+_PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使"
+_FLAT = "号楼|栋|幢|座|单元|室"
+# Rust's regex engine sees every text; only texts with one of these go through Python's.
 _SUSPICIOUS = (
-    rf"(?i)[\d{_HAN_DIGITS}](?:[ ().·‐–—_-]*[\d{_HAN_DIGITS}]){{6}}|\+\d|@|[(\[]at[)\]]|qq|扣扣|企鹅|"
-    r"微 ?信|威信|薇信|v信|wechat|weixin|vx|wx|加[v微]|%40|&#|\\u00"
+    rf"(?i)[\d{_HAN_DIGITS}](?:[ ()（）.·‐–—_-]*[\d{_HAN_DIGITS}]){{6}}|\+\d|@|[(\[（]at[)\]）]|qq|扣扣|企鹅|"
+    r"微 ?信|威信|薇信|v信|wechat|weixin|vx|wx|加[v微]|%40|&#|\\u00|"
+    rf"\d(?:{_FLAT})|[{_PROVINCES}][a-z][·. -]?[a-z\d]{{5}}"
 )
+# Texts with any other character may hold one of these in another writing, so they are levelled first.
+_UNUSUAL = r"[^\x00-\x7f\x{4e00}-\x{9fff}，。！？；：、“”‘’（）《》【】…—～·￥\x{1f300}-\x{1faff}]"
 # One character, also as Python and JSON, HTML, or a URL write it; of a URL what is beyond ASCII, and @.
 _CHARACTER = re.compile(
     r"\\(?:u|U000|x(?=[89a-fA-F]))(?P<python>(?<=u)[0-9a-fA-F]{4}|(?<=U000)[01][0-9a-fA-F]{4}|"
@@ -50,6 +57,19 @@ _CHARACTER = re.compile(
     r"%(?:40|[89a-fA-F][0-9a-fA-F])|.",
     re.DOTALL,
 )
+
+# Most texts have none of these, and full-width marks as their only other writing.
+_WRITTEN_OTHERWISE = re.compile(
+    r"\\[uUx]|&#|%[48-9a-fA-F]|[\u00ad\u0600-\u0605\u061c\u180e\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_PUNCTUATION = {
+    ord(wide): unicodedata.normalize("NFKC", wide) for wide in "，！？；：（）～＠．－＋０１２３４５６７８９"
+}
+
+# A number right after one of these is an order's or a parcel's, even when its check digit fits a card.
+_ORDER = re.compile(r"(?i)(?:订单|单号|运单|流水|编号|工单|order|tracking|invoice)[^\d,，。;；]*$")
+_ORDER_REACH = 14
 
 _EMAIL = re.compile(
     r"(?i)(?<![a-z0-9._%+-])"
@@ -87,6 +107,18 @@ _WECHAT = re.compile(
     r"(?:(?:号码?|账号| ?id)\s*[:=是为]?\s*|[:=是为]\s*|(?=[a-z-]*[0-9_]))"
     r"(?P<find>[a-z][a-z0-9_-]{5,19})(?![a-z0-9_-])"
 )
+_PLATE = re.compile(
+    rf"(?i)(?P<find>[{_PROVINCES}][a-hj-np-z][·. -]?(?=[a-z]{{0,3}}\d)(?:[a-hj-np-z\d]{{6}}|"
+    r"[a-hj-np-z\d]{4}[a-hj-np-z\d挂学警港澳领]))(?![a-z\d])"
+)
+# A shop's street and number are no secret; who gives building and flat too gives a home.
+_ROAD = r"[\u4e00-\u9fff]{2,12}(?:路|街|大道|巷|弄|胡同|小区|花园|公寓|家园|新村|苑|府|湾|里|城)"
+_HOME = re.compile(
+    rf"(?P<find>{_ROAD}(?:[\da-z]{{1,5}}(?:号院?|弄|期|区))?"
+    r"(?:(?:[\da-z]{1,4}(?:号楼|栋|幢|座|单元)[ -]?)+(?:\d{1,2}(?:层|楼|单元))?(?:\d{2,4}(?:室|房|号|户)?)?|"
+    r"(?:[\u4e00-\u9fff]{0,8}[\da-z]{1,4}[号栋座幢])?\d{3,4}[室户]))(?!\d)",
+    re.IGNORECASE,
+)
 _QQ = re.compile(
     r"(?i)(?:(?<![a-z])qq|扣扣|企鹅)(?:号码?|群号?)?\s*[:=是为]?\s*(?P<find>[1-9]\d{4,11})(?!\d)"
 )
@@ -102,17 +134,18 @@ def mask_text(texts: pl.Series) -> pl.Series:
     """
     name = texts.name or "text"
     frame = pl.DataFrame({name: texts.cast(pl.String)})
-    suspicious = frame.select(
-        pl.col(name)
-        .str.replace_all(r"\p{Cf}", "")
-        .str.normalize("NFKC")
-        .str.contains(_SUSPICIOUS)
-        .fill_null(value=False)
-    ).to_series()
-    if not suspicious.any():
+    text = pl.col(name)
+    found = frame.select(plain=text.str.contains(_SUSPICIOUS), unusual=text.str.contains(_UNUSUAL)).fill_null(
+        value=False
+    )
+    unusual = found["unusual"] & ~found["plain"]
+    level = text.str.replace_all(r"\p{Cf}", "").str.normalize("NFKC").str.contains(_SUSPICIOUS)
+    hidden = unusual.arg_true().filter(frame.filter(unusual).select(level).to_series())
+    suspicious = pl.concat([found["plain"].arg_true(), hidden])
+    if suspicious.is_empty():
         return frame.to_series().alias(texts.name)
-    masked = [_masked(text) for text in frame.to_series().filter(suspicious)]
-    return frame.to_series().scatter(suspicious.arg_true(), masked).alias(texts.name)
+    masked = [_masked(text) for text in frame.to_series().gather(suspicious)]
+    return frame.to_series().scatter(suspicious, masked).alias(texts.name)
 
 
 def mask_ids(ids: pl.Series, key: bytes) -> pl.Series:
@@ -185,17 +218,17 @@ def _create(path: Path) -> None:
 
 def _masked(text: str) -> str:
     """Look at the text with width and escapes levelled, and cut the finds out of it as it was written."""
-    read = [(match.span(), _levelled(_character(match))) for match in _CHARACTER.finditer(text)]
-    visible = [(place, one) for place, one in read if unicodedata.category(one) != "Cf"]
-    places, level = [place for place, _ in visible], "".join(one for _, one in visible)
+    places, level = _read(text)
     language = 0 if _HAN.search(level) else 1
     finds: list[tuple[int, int, str]] = []
     for kind, pattern, valid in _RULES:
 
         def keep(match: re.Match[str], kind: str = kind, valid: _Check = valid) -> str:
+            begin, end = match.span("find")
             if not valid(re.sub(r"[ -]", "", match["find"])):
                 return match[0]
-            begin, end = match.span("find")
+            if kind == "card" and _ORDER.search(match.string, max(begin - _ORDER_REACH, 0), begin):
+                return match[0]
             finds.append((places[begin][0], places[end - 1][1], MASKS[kind][language]))
             # As long as the find, so that places stay the same, and matched by no later rule.
             return match[0][: begin - match.start()] + "\0" * (end - begin)
@@ -204,6 +237,17 @@ def _masked(text: str) -> str:
     for begin, end, mask in sorted(finds, reverse=True):
         text = text[:begin] + mask + text[end:]
     return text
+
+
+def _read(text: str) -> tuple[Sequence[tuple[int, int]], str]:
+    """Return what a text says when width and escapes are levelled, and where each character stands."""
+    if not _WRITTEN_OTHERWISE.search(text) and unicodedata.is_normalized(
+        "NFKC", text.translate(_PUNCTUATION)
+    ):
+        return [(place, place + 1) for place in range(len(text))], text.translate(_PUNCTUATION)
+    read = [(match.span(), _levelled(_character(match))) for match in _CHARACTER.finditer(text)]
+    visible = [(place, one) for place, one in read if unicodedata.category(one) != "Cf"]
+    return [place for place, _ in visible], "".join(one for _, one in visible)
 
 
 def _character(match: re.Match[str]) -> str:
@@ -253,6 +297,11 @@ def _is_card(number: str) -> bool:
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
+def _has_flat(home: str) -> bool:
+    """Say whether an address goes down to a flat: two numbers at least, the last of a room or unit."""
+    return len(re.findall(r"\d+", home)) >= 2 or re.search(r"\d(?:单元|室|户)$", home) is not None
+
+
 _Check = Callable[[str], bool]
 
 _RULES: tuple[tuple[str, re.Pattern[str], _Check], ...] = (
@@ -268,5 +317,7 @@ _RULES: tuple[tuple[str, re.Pattern[str], _Check], ...] = (
     ("phone", _GROUPED, _always),
     ("messenger", _WECHAT, _always),
     ("messenger", _QQ, _always),
+    ("plate", _PLATE, _always),
+    ("address", _HOME, _has_flat),
 )
 """Kind, pattern, and check of what the pattern's group ``find`` matched, in the order of search."""

@@ -12,6 +12,7 @@ import dataframely as dy
 import polars as pl
 
 from crmlab.data.canonical.customers import Customers, Identities
+from crmlab.data.canonical.improvements import Improvements
 from crmlab.data.canonical.marketing import Campaigns, Contacts
 from crmlab.data.canonical.sales import OrderLines, Orders
 from crmlab.data.canonical.service import Complaints, Feedback, Interactions
@@ -27,6 +28,7 @@ TABLES: dict[str, type[dy.Schema]] = {
     "complaints": Complaints,
     "campaigns": Campaigns,
     "contacts": Contacts,
+    "improvements": Improvements,
     "identities": Identities,
 }
 
@@ -39,6 +41,7 @@ TABLE_NAMES: dict[str, Text] = {
     "complaints": Text("投诉", "Complaints"),
     "campaigns": Text("营销活动", "Campaigns"),
     "contacts": Text("活动触达", "Campaign contacts"),
+    "improvements": Text("改进措施", "Improvements"),
     "identities": Text("客户标识", "Identities"),
 }
 
@@ -51,6 +54,7 @@ ARRIVALS: dict[str, str] = {
     "complaints": "opened_at",
     "campaigns": "started_on",
     "contacts": "contacted_at",
+    "improvements": "started_on",
     "identities": "since",
 }
 """The column that says when a row came about; a row later than the as-of day is not seen."""
@@ -63,6 +67,7 @@ IDS: dict[str, str] = {
     "complaints": "complaint_id",
     "campaigns": "campaign_id",
     "contacts": "contact_id",
+    "improvements": "improvement_id",
 }
 """The column that names a row; without it equal rows may be different things."""
 
@@ -80,6 +85,7 @@ REASONS: dict[str, Text] = {
     "known_scale": Text("评分超出量表或量表未知", "score off its scale, or scale unknown"),
     "says_something": Text("既无文字也无评分", "neither text nor score"),
     "ordered_stages": Text("处理时间早于投诉时间", "handled before it was opened"),
+    "none_below_zero": Text("次数或时长小于零", "a count or duration below zero"),
     "begins_first": Text("结束早于开始", "ends before it begins"),
     "share": Text("得分不在 0 到 1 之间", "score outside 0 to 1"),
     "contradiction": Text("同一订单的各行互相矛盾", "lines of one order contradict each other"),

@@ -211,10 +211,20 @@ class TableStore(Mapping[str, pl.DataFrame]):
         return convert.local_day(pl.col(column), self._time_zone) > self._as_of
 
 
-_HANDLED = ("stage", "solution", "compensation_hundredths", "score", "reopened")
+_HANDLED = (
+    *("stage", "solution", "compensation_hundredths", "score", "reopened"),
+    *("root_cause", "contacts_count", "reopened_count", "paused_hours"),
+)
 _LATER_DETAILS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "customers": {"updated_at": (), "last_contact_at": ()},
-    "complaints": {"first_response_at": (), "resolved_at": _HANDLED, "closed_at": _HANDLED},
+    "complaints": {
+        **dict.fromkeys(("acknowledged_at", "assessed_at", "first_response_at", "decided_at"), ()),
+        **dict.fromkeys(("waiting_from_at", "waiting_until_at"), ()),
+        "investigated_at": ("root_cause",),
+        "reopened_at": ("reopened", "reopened_count"),
+        "closed_loop_at": ("action_id",),
+        **dict.fromkeys(("resolved_at", "closed_at"), _HANDLED),
+    },
     "contacts": {"delivered_at": (), "opened_at": (), "clicked_at": (), "responded_at": ()},
 }
 """Times that may come after the row itself, and what became known with them: unknown until then."""

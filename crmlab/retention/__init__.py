@@ -140,17 +140,9 @@ class Retention:
     @staticmethod
     def together(*parts: object) -> Sections:
         """Show parts one below the other; a remark that several of them make is made once."""
-        from crmlab.view.findings import Note, Sections
+        from crmlab.view.findings import together
 
-        said: set[str] = set()
-        shown = []
-        for part in parts:
-            words = part.plain().rstrip("。.") if isinstance(part, Note) else None
-            if words is not None and words in said:
-                continue
-            said.add(words or "")
-            shown.append(part)
-        return Sections(shown)
+        return together(*parts)
 
     def saved_tables(self) -> dict[str, pl.DataFrame]:
         """Return the tables of what has been used: name → frame without customers."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import polars as pl
+    from crmlab.surveys.survey import Surveys
 
-    from crmlab.lab import Lab
+__all__ = ["Surveys"]
 
 
-class Surveys:
-    """What customers answered: choices, scales, rankings; who answered, and who did not."""
+def __getattr__(name: str) -> object:
+    # Every study reads this package's settings; the rest is imported when a report asks for it.
+    if name == "Surveys":
+        from crmlab.surveys.survey import Surveys
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-
-    def saved_tables(self) -> dict[str, pl.DataFrame]:
-        """Return the tables of what was looked at, by name."""
-        return {}
+        return Surveys
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -180,3 +180,16 @@ class SourceBox(View):
             f"<div><dt>{escape(what)}</dt><dd>{escape(text)}</dd></div>" for what, text in payload["items"]
         )
         return f'<aside class="crm-source"><h4>{escape(payload["title"])}</h4><dl>{items}</dl></aside>'
+
+
+def together(*parts: object) -> Sections:
+    """Show parts one below the other; a remark that several of them make is made once."""
+    said: set[str] = set()
+    shown = []
+    for part in parts:
+        words = part.plain().rstrip("。.") if isinstance(part, Note) else None
+        if words is not None and words in said:
+            continue
+        said.add(words or "")
+        shown.append(part)
+    return Sections(shown)

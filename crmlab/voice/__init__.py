@@ -9,7 +9,7 @@ import polars as pl
 
 from crmlab.data.privacy import mask_text
 from crmlab.labels import Text
-from crmlab.satisfaction import Rating, ratings
+from crmlab.satisfaction import Rating
 from crmlab.view import charts, theme
 from crmlab.view.numbers import count, percent, signed
 from crmlab.view.tables import Column, Table
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     import altair as alt
 
     from crmlab.lab import Lab
+    from crmlab.view.findings import Sections
+    from crmlab.voice.contrast import SegmentContrast
+    from crmlab.voice.customers import Customers
+    from crmlab.voice.drivers import Drivers
+    from crmlab.voice.duplicates import Duplicates
+    from crmlab.voice.emerging import Emerging
+    from crmlab.voice.groups import Groups
+    from crmlab.voice.risk import Risk
+    from crmlab.voice.silent import Silent
+    from crmlab.voice.themes import Themes
 
 _SUBJECTS = 8
 """A chart names at most this many subjects, those with most feedback."""
@@ -35,6 +45,7 @@ class Voice:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._language = lab.language
+        self._parts: dict[tuple[Any, str], Any] = {}
 
     @cached_property
     def feedback(self) -> pl.DataFrame:
@@ -44,7 +55,7 @@ class Voice:
     @cached_property
     def ratings(self) -> list[Rating]:
         """One figure per scale on which scores were given."""
-        return [rating for rating in ratings(self._lab.tables["feedback"]) if rating.n]
+        return [rating for rating in self._lab.surveys.ratings if rating.n]
 
     @cached_property
     def sentiment(self) -> pl.DataFrame:
@@ -67,6 +78,83 @@ class Voice:
         return AspectMentions(self._lab, self.feedback)
 
     @cached_property
+    def themes(self) -> Themes:
+        """What the feedback is about, found in the texts themselves."""
+        from crmlab.voice.themes import Themes
+
+        return Themes(self._lab, self.feedback)
+
+    @cached_property
+    def emerging(self) -> Emerging:
+        """Which themes have come up, grown or faded."""
+        from crmlab.voice.emerging import Emerging
+
+        return Emerging(self._lab, self.themes)
+
+    @cached_property
+    def drivers(self) -> Drivers:
+        """What satisfaction hangs together with."""
+        from crmlab.voice.drivers import Drivers
+
+        return Drivers(self._lab, self.feedback)
+
+    @cached_property
+    def customers(self) -> Customers:
+        """How satisfied each customer is, by segment and value."""
+        from crmlab.voice.customers import Customers
+
+        return Customers(self._lab)
+
+    @cached_property
+    def risk(self) -> Risk:
+        """How much revenue dissatisfied customers stand for, and whom to call first."""
+        from crmlab.voice.risk import Risk
+
+        return Risk(self._lab)
+
+    @cached_property
+    def silent(self) -> Silent:
+        """Valuable customers who never say anything."""
+        from crmlab.voice.silent import Silent
+
+        return Silent(self._lab)
+
+    @cached_property
+    def duplicates(self) -> Duplicates:
+        """Texts that occur more than once, and adverts."""
+        from crmlab.voice.duplicates import Duplicates
+
+        return Duplicates(self._lab, self.feedback)
+
+    def groups(self, by: str) -> Groups:
+        """Return every figure by a column of the feedback, by period, or by a classifier of the study."""
+        from crmlab.voice.groups import Groups
+
+        groups: Groups = self._kept(Groups, by)
+        return groups
+
+    def group_parts(self, by: str) -> list[object]:
+        """Return what to show of a grouping: figures and telling words; only a remark where it has none."""
+        groups, marks = self.groups(by), self.segment_contrast(by)
+        if groups.missing:
+            return [groups.note()]
+        return [groups.note(), groups.chart(), groups.table(), marks.note(), marks.chart()]
+
+    @staticmethod
+    def together(*parts: object) -> Sections:
+        """Show parts one below the other; a remark that several of them make is made once."""
+        from crmlab.view.findings import together
+
+        return together(*parts)
+
+    def segment_contrast(self, by: str) -> SegmentContrast:
+        """Return the words that mark each group of a column or classifier."""
+        from crmlab.voice.contrast import SegmentContrast
+
+        marks: SegmentContrast = self._kept(SegmentContrast, by)
+        return marks
+
+    @cached_property
     def contrast(self) -> Contrast:
         """The words that separate satisfied from dissatisfied customers."""
         return Contrast(self.feedback, self._language, self._lab.study.privacy.smallest_group)
@@ -81,7 +169,7 @@ class Voice:
         words, language = texts(), self._language
         rows: list[dict[str, Any]] = [
             {
-                "name": rating.name.to(language),
+                "name": _titled(rating).to(language),
                 "value": _rated(rating.value, rating.unit),
                 "interval": f"{_rated(rating.low, rating.unit)} – {_rated(rating.high, rating.unit)}",
                 "n": rating.n,
@@ -165,6 +253,30 @@ class Voice:
             language=self._language,
         )
 
+    def saved_tables(self) -> dict[str, pl.DataFrame]:
+        """Return the tables of what was looked at, by name."""
+        kept = {
+            "aspects": ("aspects", "summary"),
+            "themes": ("themes", "summary"),
+            "emerging": ("emerging", "summary"),
+            "trend": ("trend", "periods"),
+            "words": ("contrast", "words"),
+            "coverage": ("coverage", "summary"),
+            "duplicates": ("duplicates", "summary"),
+        }
+        looked = {name: where for name, where in kept.items() if where[0] in vars(self)}
+        tables = {name: getattr(getattr(self, part), frame) for name, (part, frame) in looked.items()}
+        for name in ("drivers", "customers", "risk", "silent"):
+            if name in vars(self):
+                tables |= getattr(self, name).saved_tables()
+        for part in self._parts.values():
+            tables |= part.saved_tables() if hasattr(part, "saved_tables") else {}
+        return tables
+
+    def _kept(self, kind: Any, by: str) -> Any:
+        """Return the part of that kind for a grouping, made once."""
+        return self._parts.setdefault((kind, by), kind(self._lab, self.feedback, by))
+
     @property
     def _judged(self) -> int:
         return int(self.sentiment["texts"].sum())
@@ -175,3 +287,10 @@ class Voice:
 
 def _rated(value: float, unit: str) -> str:
     return percent(value) if unit == "share" else signed(value, 1)
+
+
+def _titled(rating: Rating) -> Text:
+    """Return the name of a rating, with the question that it answers where it is known."""
+    if rating.question is None:
+        return rating.name
+    return Text(f"{rating.name.zh}：{rating.question}", f"{rating.name.en}: {rating.question}")

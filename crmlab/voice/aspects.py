@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _DRAWN = 15
 _QUOTED = 8
+_UNMATCHED = 20
 
 
 class AspectMentions:
@@ -175,6 +176,38 @@ class AspectMentions:
             ],
             caption=words["quotes_caption"],
             note=words["quotes_note"] if privacy == "masked" else None,
+            language=self._language,
+        )
+
+    @cached_property
+    def unmatched(self) -> pl.DataFrame:
+        """Frequent words of clauses that no aspect knows, by number of texts.
+
+        ``word``, ``texts``, ``share`` of the unmatched clauses, ``example`` (masked). Words of fewer
+        different customers than the study's smallest group are left out. A taxonomy grows from these.
+        """
+        found: pl.DataFrame = self._annotator.unmatched(
+            self._lab.tables["feedback"], smallest_group=self._lab.study.privacy.smallest_group
+        )
+        return found if self._lab.study.privacy.quotes != "none" else found.drop("example")
+
+    def unmatched_table(self) -> Table | Note:
+        """Show the words to grow the taxonomy from, or say that there are none."""
+        words = texts()
+        if not self.unmatched.height:
+            return Note(words["unmatched_none"], self._language)
+        columns = [
+            Column("word", words["word"]),
+            Column("texts", words["texts"], "integer"),
+            Column("share", words["unmatched_share"], "percent", bar=True),
+        ]
+        if "example" in self.unmatched.columns:
+            columns.append(Column("example", words["unmatched_example"]))
+        return Table(
+            self.unmatched.head(_UNMATCHED),
+            columns,
+            caption=words["unmatched_caption"],
+            note=words["unmatched_note"],
             language=self._language,
         )
 

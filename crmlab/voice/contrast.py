@@ -1,4 +1,4 @@
-"""The words that separate satisfied from dissatisfied customers."""
+"""The words that separate satisfied from dissatisfied customers, and any group from the others."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from crmlab.contrast import contrast
+from crmlab.contrast import contrast, contrast_groups
 from crmlab.data.privacy import MASKS, mask_text
 from crmlab.labels import Language, Text
-from crmlab.view import charts
+from crmlab.view import aspect_charts, charts
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, percent
+from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
 from crmlab.voice.sentiment import POLES, satisfied
 
 if TYPE_CHECKING:
     import altair as alt
 
+    from crmlab.lab import Lab
+
 _WORDS = 12
 _DISCOVERIES = 0.01
 _MIN_TEXTS = 20
+_GROUPS = 8
+_WORDS_PER_GROUP = 6
 _MASKED = "|".join(re.escape(mask) for text in MASKS.values() for mask in text)
 
 
@@ -40,12 +45,8 @@ class Contrast:
         self.by_score = min(int((own == side).sum()) for side in (True, False)) >= _MIN_TEXTS
         judged = pl.when(pl.col("sentiment").is_in(POLES)).then(pl.col("sentiment") == "positive")
         self.satisfied = own if self.by_score else worded.select(judged).to_series()
-        # A mask would count as a word, so what is masked is taken out.
-        self._texts = mask_text(worded["text"]).str.replace_all(_MASKED, " ")
-        writers = worded.select(pl.coalesce("customer_id", "feedback_id")).to_series()
-        self._written = pl.DataFrame(
-            {"text": self._texts.str.normalize("NFKC").str.to_lowercase(), "by": writers}
-        )
+        self._texts = _without_contacts(worded["text"])
+        self._writers = _writers(worded)
         self._smallest_group = smallest_group
 
     @cached_property
@@ -55,15 +56,9 @@ class Contrast:
         Nothing of what :func:`crmlab.data.privacy.mask_text` masks is a word, nor is what fewer different
         customers than the study's ``privacy.smallest_group`` wrote: it could be one who signs.
         """
-        found = contrast(self._texts, self.satisfied, min_texts=_MIN_TEXTS)
-        found = found.filter(pl.col("q") <= _DISCOVERIES)
-        by = [
-            self._written.filter(pl.col("text").str.contains(word, literal=True))["by"]
-            for word in found["word"]
-        ]
-        # A word that is put together ("not good") need not stand so in any text.
-        several = [writers.is_empty() or writers.n_unique() >= self._smallest_group for writers in by]
-        return found.filter(pl.Series(several, dtype=pl.Boolean))
+        found = contrast(self._texts, self.satisfied, min_texts=_MIN_TEXTS, writers=self._writers)
+        shown = (pl.col("q") <= _DISCOVERIES) & (pl.col("writers") >= self._smallest_group)
+        return found.filter(shown).drop("writers")
 
     @cached_property
     def telling(self) -> pl.DataFrame:
@@ -101,3 +96,123 @@ class Contrast:
                 ("value", words["z"]),
             ],
         )
+
+
+class SegmentContrast:
+    """Words that mark each group of feedback against all other groups, by weighted log-odds.
+
+    ``by`` is ``channel``, ``category``, ``period`` (quarters, or years where there are more than eight), or
+    the name of a classifier, whose labels then group the feedback of each customer. Feedback without a
+    group is left out.
+    """
+
+    def __init__(self, lab: Lab, feedback: pl.DataFrame, by: str) -> None:
+        self._lab = lab
+        self._language = lab.language
+        self.by = by
+        worded = feedback.drop_nulls("text")
+        named = pl.DataFrame({"text": worded["text"], "group": self._groups(worded), "by": _writers(worded)})
+        self._rows = named.drop_nulls("group")
+
+    @cached_property
+    def sizes(self) -> pl.DataFrame:
+        """Texts of each group that has at least twenty, largest first: ``group``, ``n``."""
+        counted = self._rows["group"].value_counts(name="n").filter(pl.col("n") >= _MIN_TEXTS)
+        return counted.sort("n", "group", descending=[True, False])
+
+    @cached_property
+    def summary(self) -> pl.DataFrame:
+        """What :func:`crmlab.contrast.contrast_groups` finds, at a false discovery rate of 1 %.
+
+        Nothing that is masked counts as a word, nor what fewer different customers of the group than the
+        study's ``privacy.smallest_group`` wrote. Groups are in order of size.
+        """
+        found = contrast_groups(
+            _without_contacts(self._rows["text"]),
+            self._rows["group"],
+            self._rows["by"],
+            min_texts=_MIN_TEXTS,
+            min_writers=self._lab.study.privacy.smallest_group,
+            discoveries=_DISCOVERIES,
+        )
+        order = self.sizes.select("group").with_row_index("order")
+        placed = found.join(order, on="group", how="left", maintain_order="left")
+        return placed.sort("order", maintain_order=True).drop("order")
+
+    @cached_property
+    def telling(self) -> pl.DataFrame:
+        """The six strongest words of each of the eight largest groups."""
+        largest = self.sizes["group"].head(_GROUPS)
+        shown = self.summary.filter(pl.col("group").is_in(largest.implode()))
+        return shown.group_by("group", maintain_order=True).head(_WORDS_PER_GROUP)
+
+    def chart(self) -> alt.Chart | Note:
+        """Draw the telling words of each group by z-score, or say why there are none."""
+        if not self.telling.height:
+            return self.note()
+        first = self.telling.sort("z", "word", descending=[True, False]).row(0, named=True)
+        marks = self.telling.filter(pl.col("group") == first["group"]).head(3)["word"].to_list()
+        frame = self.telling.with_columns(
+            pl.col("z").round(2),
+            inside=pl.col("share").map_elements(percent, return_dtype=pl.String),
+            outside=pl.col("other_share").map_elements(percent, return_dtype=pl.String),
+        )
+        title = say(
+            "segment_words_title", group=first["group"], words=Text("、".join(marks), ", ".join(marks))
+        )
+        subtitle = say("segment_words_subtitle", n=count(self._rows.height), groups=self.sizes.height)
+        return aspect_charts.words_by_group(frame, title, subtitle, self._language)
+
+    def table(self) -> Table | Note:
+        """Show the telling words of each group with the shares of texts that have them."""
+        words = texts()
+        if not self.telling.height:
+            return self.note()
+        sized = self.telling.join(self.sizes, on="group", how="left", maintain_order="left")
+        return Table(
+            sized,
+            [
+                Column("group", words["segment_words_group"]),
+                Column("n", words["texts"], "integer"),
+                Column("word", words["word"]),
+                Column("share", words["segment_words_inside"], "percent"),
+                Column("other_share", words["segment_words_outside"], "percent"),
+                Column("z", words["z"], "decimal", decimals=1),
+            ],
+            caption=words["segment_words_caption"],
+            note=words["segment_words_method"],
+            language=self._language,
+        )
+
+    def note(self) -> Note:
+        """Say how the words were found, or what is missing for a contrast."""
+        words = texts()
+        if self.sizes.height < 2:
+            said = say("segment_words_missing", groups=self.sizes.height, least=_MIN_TEXTS)
+        else:
+            said = words["segment_words_method" if self.telling.height else "segment_words_none"]
+        return Note(said, self._language)
+
+    def _groups(self, worded: pl.DataFrame) -> pl.Series:
+        if self.by in ("channel", "category"):
+            return mask_text(worded[self.by])
+        if self.by == "period":
+            day = worded["given_on"]
+            quarters = day.dt.year().cast(pl.String) + "Q" + day.dt.quarter().cast(pl.String)
+            return quarters if quarters.n_unique() <= _GROUPS else day.dt.year().cast(pl.String)
+        segmentation = self._lab.classify(self.by)
+        names = segmentation.scheme.names(self._language)
+        label = segmentation.labels.select("customer_id", group=pl.col("label").replace(names))
+        return worded.select("customer_id").join(label, on="customer_id", how="left", maintain_order="left")[
+            "group"
+        ]
+
+
+def _without_contacts(worded: pl.Series) -> pl.Series:
+    """Take out what is masked: a mask would count as a word."""
+    return mask_text(worded).str.replace_all(_MASKED, " ")
+
+
+def _writers(worded: pl.DataFrame) -> pl.Series:
+    """Return who wrote each text; without a customer each text has a writer of its own."""
+    return worded.select(pl.coalesce("customer_id", "feedback_id")).to_series()

@@ -1,4 +1,4 @@
-"""Quotes: for each aspect, what satisfied and dissatisfied customers typically wrote, in their words."""
+"""Quotes: what customers typically wrote on an aspect or a theme, in their words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import sqrt
 
 import polars as pl
 
-from crmlab.words import words
+from crmlab.words import word_lists
 
 MEDIUM = (10, 100)
 """Characters of a text that is long enough to say something and short enough to be read."""
@@ -50,9 +50,37 @@ def quotes(mentions: pl.DataFrame, feedback: pl.DataFrame, per_aspect: int = 2) 
     return pl.concat([candidates.clear(), *chosen]).select(columns)
 
 
+def theme_quotes(texts: pl.DataFrame, per_theme: int = 3) -> pl.DataFrame:
+    """Return up to ``per_theme`` texts per theme that are near its middle and unlike each other.
+
+    ``texts`` has ``feedback_id``, ``text``, ``theme``, ``theme_strength``, ``theme_confidence`` and, where
+    known, ``customer_id``. Near is a text whose strength times confidence is high; texts of medium length
+    go first, a customer is quoted once per theme. Other columns of ``texts`` are kept; themes stand in the
+    order of their ids, quotes with the nearest first.
+    """
+    writer = pl.coalesce("customer_id", "feedback_id") if "customer_id" in texts.columns else "feedback_id"
+    candidates = (
+        texts.filter(pl.col("theme").is_not_null() & (pl.col("text").str.strip_chars() != ""))
+        .with_columns(
+            medium=pl.col("text").str.len_chars().is_between(*MEDIUM),
+            near=pl.col("theme_strength") * pl.col("theme_confidence"),
+            writer=writer,
+        )
+        .sort("theme", "medium", "near", "feedback_id", descending=[False, True, True, False])
+        .unique(["theme", "text"], keep="first", maintain_order=True)
+        .unique(["theme", "writer"], keep="first", maintain_order=True)
+    )
+    chosen = []
+    for _, group in candidates.group_by("theme", maintain_order=True):
+        first = group.head(_CANDIDATES)
+        order = list(range(first.height))
+        chosen.append(first[_unlike(_word_sets(first["text"]), order, per_theme)])
+    return pl.concat([candidates.clear(), *chosen]).drop("medium", "near", "writer")
+
+
 def _typical(group: pl.DataFrame, count: int) -> pl.DataFrame:
     """Choose rows of one aspect and polarity; medium texts are before the others already."""
-    clauses = [frozenset(words(clause)) for clause in group["clause"]]
+    clauses = _word_sets(group["clause"])
     frequency = Counter(word for clause in clauses for word in clause)
     typical = [
         sum(frequency[word] for word in clause) / sqrt(len(clause) or 1) * abs(probability - 0.5)
@@ -60,13 +88,22 @@ def _typical(group: pl.DataFrame, count: int) -> pl.DataFrame:
     ]
     medium = group["medium"].to_list()
     order = sorted(range(group.height), key=lambda row: (not medium[row], -typical[row], row))
+    return group[_unlike(clauses, order, count)]
+
+
+def _unlike(said: list[frozenset[str]], order: list[int], count: int) -> list[int]:
+    """Go through the rows in ``order`` and take those that repeat none of the taken, up to ``count``."""
     taken: list[int] = []
     for row in order:
         if len(taken) == count:
             break
-        if all(_similarity(clauses[row], clauses[other]) < _TOO_SIMILAR for other in taken):
+        if all(_similarity(said[row], said[other]) < _TOO_SIMILAR for other in taken):
             taken.append(row)
-    return group[taken]
+    return taken
+
+
+def _word_sets(texts: pl.Series) -> list[frozenset[str]]:
+    return [frozenset(words) for words in word_lists(texts.fill_null(""))]
 
 
 def _similarity(one: frozenset[str], other: frozenset[str]) -> float:

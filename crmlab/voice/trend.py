@@ -1,9 +1,9 @@
-"""The share of positive texts over time."""
+"""Shares per period with their intervals, above all the share of positive texts."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
@@ -17,6 +17,49 @@ from crmlab.voice.sentiment import SMALLEST_SHARE
 
 if TYPE_CHECKING:
     import altair as alt
+
+Form = Literal["month", "quarter", "year"]
+"""How long a period is."""
+
+_FORMS: tuple[Form, ...] = ("month", "quarter", "year")
+
+
+def period_form(given_on: pl.Series, enough: int = 10) -> Form:
+    """Return the shortest period of which most have ``enough`` texts; quarters where none has."""
+    for form in _FORMS:
+        sizes = pl.DataFrame({"on": given_on}).drop_nulls().group_by(period_of(pl.col("on"), form)).len()
+        if sizes.height >= 3 and (sizes["len"] >= enough).sum() >= 0.6 * sizes.height:
+            return form
+    return "quarter"
+
+
+def period_of(on: pl.Expr, form: Form) -> pl.Expr:
+    """Return the period of each day as text that sorts by time: 2024-05, 2024Q2 or 2024."""
+    year = on.dt.year().cast(pl.String)
+    return {
+        "month": on.dt.strftime("%Y-%m"),
+        "quarter": year + "Q" + on.dt.quarter().cast(pl.String),
+        "year": year,
+    }[form]
+
+
+def shares_by_period(dated: pl.DataFrame, hit: pl.Expr, form: Form) -> pl.DataFrame:
+    """Return per period of ``given_on`` how many rows are a ``hit``, with the 95 % Wilson interval.
+
+    Columns ``period``, ``count``, ``hits``, ``share``, ``low``, ``high``, in the order of time; periods
+    without rows are not there.
+    """
+    counted = (
+        dated.group_by(period_of(pl.col("given_on"), form).alias("period"))
+        .agg(count=pl.len().cast(pl.Int64), hits=hit.sum().cast(pl.Int64))
+        .sort("period")
+    )
+    bounds = [wilson(hits, n) for n, hits in counted.select("count", "hits").iter_rows()]
+    return counted.with_columns(
+        share=pl.col("hits") / pl.col("count"),
+        low=pl.Series([low for low, _ in bounds], dtype=pl.Float64),
+        high=pl.Series([high for _, high in bounds], dtype=pl.Float64),
+    )
 
 
 class Trend:
@@ -33,14 +76,9 @@ class Trend:
 
         Periods are as short as the number of texts allows.
         """
-        frames = [self._by(form) for form in ("month", "quarter", "year")]
-        chosen = next((frame for frame in frames if _telling(frame)), frames[1])
-        bounds = [wilson(positive, n) for n, positive in chosen.select("count", "positive").iter_rows()]
-        return chosen.with_columns(
-            share=pl.col("positive") / pl.col("count"),
-            low=pl.Series([low for low, _ in bounds], dtype=pl.Float64),
-            high=pl.Series([high for _, high in bounds], dtype=pl.Float64),
-        )
+        positive = pl.col("sentiment") == "positive"
+        form = period_form(self.dated["given_on"])
+        return shares_by_period(self.dated, positive, form).rename({"hits": "positive"})
 
     def chart(self) -> alt.LayerChart | Note:
         """Draw it, or say that too few texts have a date."""
@@ -69,24 +107,3 @@ class Trend:
             then=percent(first["share"], 0),
             now=percent(last["share"], 0),
         )
-
-    def _by(self, form: str) -> pl.DataFrame:
-        on = pl.col("given_on")
-        year = on.dt.year().cast(pl.String)
-        period = {
-            "month": on.dt.strftime("%Y-%m"),
-            "quarter": year + "Q" + on.dt.quarter().cast(pl.String),
-            "year": year,
-        }[form]
-        positive = (pl.col("sentiment") == "positive").sum()
-        return (
-            self.dated.group_by(period.alias("period"))
-            .agg(count=pl.len().cast(pl.Int64), positive=positive.cast(pl.Int64))
-            .sort("period")
-        )
-
-
-def _telling(frame: pl.DataFrame) -> bool:
-    """Say whether there are several periods, most of them with enough texts for a share."""
-    enough = frame.filter(pl.col("count") >= 10).height
-    return frame.height >= 3 and enough >= 0.6 * frame.height

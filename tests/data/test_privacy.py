@@ -61,6 +61,12 @@ def masked(text: str | None) -> str | None:
         ("信箱zhang＠qq。com谢谢", "信箱[邮箱]谢谢"),
         ("110105 1949 1231 002Xabc", "[ID number]abc"),
         ("QQ：123456789，欢迎", "QQ：[社交账号]，欢迎"),
+        ("车号粤B·D12345挡路，京A12345也是", "车号[车牌号]挡路，[车牌号]也是"),
+        ("沪AD12345车", "[车牌号]车"),
+        ("住幸福路12号3栋502室，请上门", "[住址]，请上门"),
+        ("阳光小区5号楼2单元301", "[住址]"),
+        ("张杨路500弄12号302室", "[住址]"),
+        ("手机　１３８　１２３４　５６７８", "手机　[电话]"),
     ],
 )
 def test_personal_data_is_replaced_by_what_it_is(text: str, expected: str) -> None:
@@ -74,6 +80,10 @@ def test_personal_data_is_replaced_by_what_it_is(text: str, expected: str) -> No
         "身份证110105194912310021",  # wrong check digit
         "订单号20240315123456789",
         "卡号4111111111111112",  # wrong check digit
+        "订单号6222021234567890128，快递单号：4111111111111111",  # the check digit fits by chance
+        "朝阳区建国路88号二楼",  # a shop
+        "1栋楼里有3部电梯，住5号楼302房",
+        "京东的A12345型号",
         "微信支付 payment 失败",
         "QQ空间很好用",
         "@所有人 太棒了",
@@ -119,6 +129,43 @@ def with_luhn_check(draw: random.Random) -> str:
     digits = f"62{draw.randrange(10**16):016d}"
     total = sum(int(d) if place % 2 else sum(divmod(2 * int(d), 10)) for place, d in enumerate(digits[::-1]))
     return digits + str(-total % 10)
+
+
+def planted(draw: random.Random) -> list[tuple[str, str]]:
+    """Return sentences around 1,200 made-up contacts of every kind, and the contacts."""
+    digits = lambda n: "".join(draw.choice("0123456789") for _ in range(n))  # noqa: E731
+    wide = str.maketrans("0123456789", "０１２３４５６７８９")
+    found = []
+    for _ in range(100):
+        mobile = f"1{draw.choice('3456789')}{digits(9)}"
+        name = draw.choice("abcxyz") + draw.choice("klmn") + digits(6)
+        city = draw.choice("京沪粤苏浙川") + draw.choice("ABCDE")
+        found += [
+            ("加我：{}哦", mobile),
+            ("手机{}，谢谢", f"{mobile[:3]} {mobile[3:7]} {mobile[7:]}"),
+            ("联系{}", f"+86 {mobile[:3]}-{mobile[3:7]}-{mobile[7:]}"),
+            ("电话：{}", mobile.translate(wide)),
+            (
+                "座机{}转客服",
+                f"0{draw.choice(['10', '21', '755', '571'])}-{draw.choice('2345678')}{digits(7)}",
+            ),
+            ("邮箱{}。", f"{name}@example.{draw.choice(['com', 'cn', 'com.cn'])}"),
+            ("证件{}不对", with_identity_check(draw)),
+            ("卡{}没到账", with_luhn_check(draw)),
+            ("微信号：{}", name),
+            ("qq{}", f"{draw.choice('123456789')}{digits(8)}"),
+            ("车牌{}停在门口", city + f"{digits(1)}{draw.choice('ABCD')}{digits(3)}"),
+            ("送到{}吧", f"幸福路{digits(2)}号{draw.randrange(1, 30)}栋{draw.randrange(101, 2900)}室"),
+        ]
+    return found
+
+
+def test_of_a_seeded_list_of_contacts_99_percent_are_masked() -> None:
+    contacts = planted(random.Random(11))
+    shown = mask_text(pl.Series([sentence.format(contact) for sentence, contact in contacts]))
+    left = [(s, c) for (s, c), text in zip(contacts, shown, strict=True) if c in text]
+    assert len(left) <= 0.01 * len(contacts), left[:5]
+    assert shown.str.contains(r"\[").mean() >= 0.99  # type: ignore[operator]
 
 
 @given(st.text(max_size=200))

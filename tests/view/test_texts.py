@@ -31,6 +31,18 @@ COMPUTED = {
     "trend_title_": r"apart|same",
     "contrast_by_": r"score|sentiment",
     "cuts_note": r".*",
+    "cust_band_": r"top|middle|rest",
+    "drivers_attenuation_": r"ratings|choices|aspects",
+    "drivers_kind_": r"ratings|choices|aspects",
+    "drivers_n_": r"ratings|choices|aspects",
+    "drivers_performance_": r"ratings|choices|aspects",
+    "drivers_step_": r"ratings|choices|aspects",
+    "drivers_quadrant_": r"concentrate|keep|low|overkill",
+    "drivers_score_": r"nps|csat",
+    "survey_": r"(asked|axis|by|dimension|direction|frame|metric|pole|rate|rate_said)_.*"
+    r"|(sign|test|third|weighted_to)_.*",
+    "improvement_": r"(kind|verdict|status|lacks|change|method|said|finding|term|target)_.*"
+    r"|feedback|complaints|orders|weeks|months|observed|fitted|counterfactual",
     "val_": r"(by|check|cumulative|density|diagnostic|increments|independence|matrix|mean|part|same|trust)_.*"
     r"|verdict_.*",
 }

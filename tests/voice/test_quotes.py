@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from crmlab.voice.quotes import DECIDED, MEDIUM, quotes
+from crmlab.voice.quotes import DECIDED, MEDIUM, quotes, theme_quotes
 from crmlab_plugins.aspects.annotator import Aspects
 
 COLUMNS = ["aspect", "polarity", "feedback_id", "text", "clause", "positive_probability"]
@@ -71,3 +71,34 @@ def test_quotes_of_real_reviews() -> None:
     assert ((found["positive_probability"] - 0.5).abs() >= DECIDED).all()
     assert found["text"].is_in(feedback["text"].implode()).all()
     assert found["text"].str.len_chars().is_between(*MEDIUM).mean() > 0.95
+
+
+def themed(*rows: tuple[str, float, str]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "feedback_id": [f"f{number}" for number in range(len(rows))],
+            "customer_id": [customer for _, _, customer in rows],
+            "text": [text for text, _, _ in rows],
+            "theme": ["theme_01"] * len(rows),
+            "theme_strength": [strength for _, strength, _ in rows],
+            "theme_confidence": [1.0] * len(rows),
+        }
+    )
+
+
+def test_quotes_of_a_theme_are_near_it_unlike_each_other_and_of_different_customers() -> None:
+    texts = themed(
+        ("房间很干净，床单也很舒服", 0.9, "a"),
+        ("房间很干净，床单也很舒服！", 0.8, "b"),
+        ("浴室有异味，隔音也不好", 0.7, "a"),
+        ("早餐种类太少，等了很久才有座位", 0.6, "c"),
+        ("空调一直在响，晚上根本睡不着", 0.5, "d"),
+        ("走廊太吵，服务员态度不好", 0.4, "e"),
+    )
+    found = theme_quotes(texts)
+    assert found["feedback_id"].to_list() == ["f0", "f3", "f4"]
+    assert found.columns == texts.columns
+    assert theme_quotes(texts.reverse()).equals(found)
+    assert theme_quotes(texts.clear()).is_empty()
+    assert theme_quotes(texts.with_columns(theme=pl.lit(None, pl.String))).is_empty()
+    assert theme_quotes(texts.drop("customer_id"), 2)["feedback_id"].to_list() == ["f0", "f2"]

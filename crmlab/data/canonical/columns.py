@@ -59,6 +59,8 @@ def named(
 MONEY = Text("币种单位的百分之一", "hundredths of the currency unit")
 SHARE = Text("占比（0–1，可写成百分数）", "share (0–1, may be written as a percentage)")
 MINUTES = Text("分钟", "minutes")
+SECONDS = Text("秒", "seconds")
+HOURS = Text("小时", "hours")
 
 
 class Table(dy.Schema):

@@ -4,17 +4,41 @@
 import dataframely as dy
 import polars as pl
 
-from crmlab.data.canonical.columns import MINUTES, MONEY, Table, is_plausible, moment, named
+from crmlab.data.canonical.columns import HOURS, MINUTES, MONEY, SECONDS, Table, is_plausible, moment, named
+from crmlab.labels import Text
 from crmlab.satisfaction import SCALES
 
 COMPLAINT_STAGES = {
     "received": ("已受理", "受理", "新建", "待处理", "received", "new", "open", "submitted"),
+    "acknowledged": ("已告知受理", "已确认", "acknowledged"),
+    "assessed": ("已评审", "已分级", "assessed", "triaged"),
     "investigating": ("调查中", "处理中", "跟进中", "investigating", "working", "in progress", "pending"),
+    "waiting": ("等待客户", "待客户回复", "挂起", "已挂起", "waiting", "waiting on customer", "on hold"),
     "escalated": ("已升级", "升级", "escalated"),
+    "responded": ("已答复", "已响应", "responded", "answered"),
+    "decided": ("已决定", "已告知决定", "decided"),
     "resolved": ("已解决", "已处理", "解决", "resolved", "solved"),
     "closed": ("已关闭", "关闭", "已完结", "已完成", "closed"),
 }
-"""Stage of a complaint, in the order of ISO 10002:2018 clause 8 → the words that mean it."""
+"""Stage of a complaint, in the order of ISO 10002:2018 clause 8 → the words that mean it.
+
+Waiting for the customer and escalation are no steps of the standard; a complaint may be there at any of them.
+"""
+
+COMPLAINT_STEPS = {
+    "opened_at": Text("受理", "reception"),
+    "acknowledged_at": Text("告知受理", "acknowledgement"),
+    "assessed_at": Text("初步评审", "initial assessment"),
+    "investigated_at": Text("调查", "investigation"),
+    "first_response_at": Text("首次响应", "response"),
+    "decided_at": Text("告知决定", "communicating the decision"),
+    "resolved_at": Text("解决", "resolution"),
+    "closed_at": Text("关闭", "closure"),
+}
+"""Time of a step → the step, after ISO 10002:2018 clause 8 and GB/T 19012—2019, which is identical to it.
+
+The standard lets the response run beside the investigation; a first response usually comes before its end.
+"""
 
 _CUSTOMER = named("客户编号", "Customer ID", "客户ID", "编号", "会员号", sensitivity="code")
 
@@ -103,6 +127,10 @@ class Feedback(Table):
     question = dy.String(nullable=True, metadata=named("题目", "Question"))
     answer = dy.String(nullable=True, metadata=named("选项", "Answer", "选择"))
     order_id = dy.String(nullable=True, metadata=named("订单号", "Order ID", sensitivity="code"))
+    duration_seconds = dy.Float64(
+        nullable=True,
+        metadata=named("答卷用时", "Time to answer", "所用时间", "Duration (in seconds)", unit=SECONDS),
+    )
 
     @dy.rule()
     def unique_id(cls) -> pl.Expr:
@@ -134,7 +162,7 @@ class Feedback(Table):
 
 
 class Complaints(Table):
-    """One row per complaint, with the times of its stages."""
+    """One row per complaint, with the times of its steps after ISO 10002:2018 clause 8."""
 
     complaint_id = dy.String(
         nullable=False,
@@ -154,9 +182,34 @@ class Complaints(Table):
             "Raised at",
         ),
     )
-    first_response_at = moment(metadata=named("首次响应时间", "First response at", "首响时间"))
-    resolved_at = moment(metadata=named("解决时间", "Resolved at", "处理完成时间"))
+    acknowledged_at = moment(
+        metadata=named("告知受理时间", "Acknowledged at", "确认时间", "Acknowledged", "受理告知时间")
+    )
+    assessed_at = moment(
+        metadata=named("初步评审时间", "Assessed at", "评审时间", "分级时间", "Initially assigned at")
+    )
+    investigated_at = moment(metadata=named("调查完成时间", "Investigated at", "调查时间", "核查时间"))
+    first_response_at = moment(
+        metadata=named(
+            *("首次响应时间", "First response at", "首响时间", "首次回复时间", "First replied at"),
+            *("First response time", "first_response_time"),
+        )
+    )
+    decided_at = moment(metadata=named("告知决定时间", "Decided at", "决定时间", "方案确认时间"))
+    resolved_at = moment(
+        metadata=named("解决时间", "Resolved at", "处理完成时间", "Solved at", "Resolved", "完成时间")
+    )
     closed_at = moment(metadata=named("关闭时间", "Closed at", "完结时间", "Date/Time Closed", "ClosedDate"))
+    reopened_at = moment(metadata=named("重开时间", "Reopened at", "重新打开时间"))
+    waiting_from_at = moment(
+        metadata=named("等待客户起", "Waiting for the customer from", "挂起时间", "On hold since")
+    )
+    waiting_until_at = moment(
+        metadata=named("等待客户止", "Waiting for the customer until", "恢复处理时间", "解除挂起时间")
+    )
+    closed_loop_at = moment(
+        metadata=named("闭环时间", "Loop closed at", "回访时间", "改进反馈时间", "Followed up at")
+    )
     stage = dy.String(
         nullable=True,
         metadata=named("处理阶段", "Stage", "工单状态", "状态", "Status", codes=COMPLAINT_STAGES),
@@ -189,6 +242,23 @@ class Complaints(Table):
     score = dy.Float64(
         nullable=True, metadata=named("处理满意度", "Satisfaction with handling", "满意度", "Satisfaction")
     )
+    root_cause = dy.String(
+        nullable=True, metadata=named("根本原因", "Root cause", "原因分析", "责任原因", "Cause")
+    )
+    action_id = dy.String(
+        nullable=True,
+        metadata=named("改进措施编号", "Action ID", "整改编号", "改进编号", sensitivity="code"),
+    )
+    contacts_count = dy.Int64(
+        nullable=True, metadata=named("沟通次数", "Contacts", "联系次数", "回复次数", "Replies")
+    )
+    reopened_count = dy.Int64(nullable=True, metadata=named("重开次数", "Times reopened", "Reopens"))
+    paused_hours = dy.Float64(
+        nullable=True,
+        metadata=named(
+            "等待客户小时数", "Hours waiting for the customer", "挂起时长", "On hold time", unit=HOURS
+        ),
+    )
     order_id = dy.String(nullable=True, metadata=named("订单号", "Order ID", sensitivity="code"))
     owner = dy.String(nullable=True, metadata=named("负责人", "Owner", "处理人", sensitivity="personal"))
     escalated = dy.Bool(nullable=True, metadata=named("是否升级", "Escalated", "IsEscalated"))
@@ -206,6 +276,14 @@ class Complaints(Table):
 
     @dy.rule()
     def ordered_stages(cls) -> pl.Expr:
-        """Nothing is answered, resolved or closed before it was opened."""
-        later = (pl.col(name) for name in ("first_response_at", "resolved_at", "closed_at"))
-        return pl.all_horizontal(time.is_null() | (time >= pl.col("opened_at")) for time in later)
+        """Nothing happens to a complaint before it was opened, and no pause ends before it begins."""
+        steps = (*COMPLAINT_STEPS, "reopened_at", "waiting_from_at", "waiting_until_at", "closed_loop_at")
+        ordered = (pl.col(name).is_null() | (pl.col(name) >= pl.col("opened_at")) for name in steps)
+        begun, ended = pl.col("waiting_from_at"), pl.col("waiting_until_at")
+        return pl.all_horizontal(*ordered, (begun <= ended).fill_null(value=True))
+
+    @dy.rule()
+    def none_below_zero(cls) -> pl.Expr:
+        """Nobody is contacted, reopens or waits fewer than no times or hours."""
+        counts = ("contacts_count", "reopened_count", "paused_hours")
+        return pl.all_horizontal(pl.col(name).is_null() | (pl.col(name) >= 0) for name in counts)

@@ -49,7 +49,7 @@ REJECTIONS: dict[str, tuple[DimensionId, tuple[str, ...], Severity, Text, Text]]
     ),
     "rejected_implausible": (
         "accuracy",
-        ("plausible_date", "known_scale", "share"),
+        ("plausible_date", "known_scale", "share", "none_below_zero"),
         "warning",
         Text("拒收：日期或得分不可能", "Rejected: impossible date or score"),
         Text("改正年份；评分注明量表。", "Correct the year; state the scale of scores."),

@@ -11,6 +11,7 @@ from crmlab.data.samples.campaigns import assign, campaign_table, contact_table
 from crmlab.data.samples.dirt import DIRT_SCHEMA, spoil
 from crmlab.data.samples.dirt_kinds import ADDITIONS, CHANGES
 from crmlab.data.samples.draws import Draws
+from crmlab.data.samples.improvements import improvement_table
 from crmlab.data.samples.lives import draw_lives
 from crmlab.data.samples.parameters import BLOCK, LAST_DAY, day_number
 from crmlab.data.samples.people import describe
@@ -37,6 +38,7 @@ TABLES = (
     "complaints",
     "campaigns",
     "contacts",
+    "improvements",
 )
 
 
@@ -51,8 +53,8 @@ class Company:
 def company_blocks(customers: int, seed: int, *, dirt: bool = True) -> Iterator[Company]:
     """Generate a company of so many people, some ten thousand at a time.
 
-    The same numbers give the same company. Rows of dirt are counted over all blocks; campaigns are in
-    the first.
+    The same numbers give the same company. Rows of dirt are counted over all blocks; campaigns and
+    improvements are in the first.
     """
     rows = dict.fromkeys(TABLES, 0)
     for block, first in enumerate(range(0, customers, BLOCK)):
@@ -89,6 +91,7 @@ def _generate(customers: int, draws: Draws, *, dirt: bool) -> Company:
     tables["feedback"], mentions = feedback_tables(surveys, reviews, ordered, lives, draws)
     if not draws.block:
         tables["campaigns"] = campaign_table()
+        tables["improvements"] = improvement_table()
     truth = {
         "customers": customer_truth(lives, people, first_ids(records)),
         "identities": identity_truth(records, people),

@@ -16,6 +16,7 @@ Bools = NDArray[np.bool_]
 SUBJECTS = (
     *("people", "details", "lives", "orders", "amounts", "lines", "campaigns", "records"),
     *("interactions", "complaints", "surveys", "reviews", "texts", "dirt"),
+    "handling",
 )
 
 

@@ -6,15 +6,20 @@ import numpy as np
 import polars as pl
 
 from crmlab.data.samples.clock import DAY, END, moment_text, time_of_day
-from crmlab.data.samples.draws import Draws, Floats, pick, sometimes, weighted
+from crmlab.data.samples.draws import Draws, Floats, Ints, pick, sometimes, weighted
 from crmlab.data.samples.parameters import (
     CHANGE_DAY,
+    CLOSED_LOOP,
     COMPLAINT_SHARE,
     CSAT_CUTS,
     DRIVERS,
     HANDLING,
+    ONE_CONTACT,
+    REOPENED,
     RESOLUTION_HOURS,
     RESOLUTION_SIGMA,
+    UNSORTED,
+    WAITING,
     day_number,
 )
 from crmlab.data.samples.texts import complain, inquire
@@ -94,29 +99,97 @@ def complaint_table(
     resolved = pl.Series(done["resolved"])
     rated = pl.Series(done["closed"]) & complaints["answered"]
     compensation = pick(rng, [f"{amount}.00" for amount in lexicon["compensations"]], n)
+    steps = _steps(complaints, draws)
+    category = pl.Series([_ABOUT[driver] for driver in DRIVERS]).gather(aspect)
     return pl.DataFrame(
         {
             "complaint_id": _ids("TS", n, draws),
             "customer_id": customer_id.gather(order),
             "opened_at": moment_text(complaints["opened"].to_numpy()),
+            "acknowledged_at": steps["acknowledged"],
+            "assessed_at": steps["assessed"],
+            "investigated_at": steps["investigated"],
             "first_response_at": moment_text(complaints["response"].to_numpy(), done["response"]),
+            "decided_at": steps["decided"],
             "resolved_at": moment_text(complaints["resolved"].to_numpy(), done["resolved"]),
             "closed_at": moment_text(complaints["closed"].to_numpy(), done["closed"]),
+            "reopened_at": steps["reopened"],
+            "waiting_from_at": steps["waiting_from"],
+            "waiting_until_at": steps["waiting_until"],
+            "closed_loop_at": steps["closed_loop"],
             "stage": pl.Series(stage, dtype=pl.String),
             "channel": pick(rng, _CHANNELS, n),
-            "category": pl.Series([_ABOUT[driver] for driver in DRIVERS]).gather(aspect),
+            "category": _where(steps["sorted"], category),
             "product": product.gather(order),
             "severity": pl.Series(["一般", "重要", "紧急"]).gather(complaints["severity"]),
             "text": complain(aspect, rng),
             "solution": _where(resolved, solution.to_series()),
             "compensation": _where(resolved, compensation),
             "score": _where(rated, pl.Series(score).cast(pl.String)),
+            "root_cause": steps["cause"],
+            "action_id": steps["action"],
+            "contacts_count": _where(resolved, steps["contacts"]),
+            "reopened_count": steps["reopened_count"],
             "order_id": order_id.gather(order),
             "owner": pick(rng, lexicon["agents"], n),
             "escalated": pl.Series(escalated).replace_strict({True: "是", False: "否"}),
-            "reopened": pick(rng, {"否": 96, "是": 4}, n),
+            "reopened": steps["reopened"].is_not_null().replace_strict({True: "是", False: "否"}),
         }
     )
+
+
+def _steps(complaints: pl.DataFrame, draws: Draws) -> dict[str, pl.Series]:
+    """Draw the steps between reception and closure, and what the investigation found, as text.
+
+    They lie between the times that the complaint has already: acknowledgement before the first response,
+    assessment soon after it, then the investigation, the decision, the resolution.
+    """
+    rng = draws["handling"]
+    n = complaints.height
+    opened, response, resolved, closed = (
+        complaints[name].to_numpy() for name in ("opened", "response", "resolved", "closed")
+    )
+    after = complaints["after"].to_numpy()
+
+    def between(first: Ints, last: Ints, low: float, high: float) -> Ints:
+        return first + np.rint((last - first) * rng.uniform(low, high, n)).astype(np.int64)
+
+    assessed = between(response, resolved, 0.02, 0.15)
+    begun = between(response, resolved, 0.15, 0.3)
+    investigated = between(response, resolved, 0.6, 0.85)
+    times = {
+        "acknowledged": between(opened, response, 0.1, 0.8),
+        "assessed": assessed,
+        "investigated": investigated,
+        "decided": between(investigated, resolved, 0.2, 0.9),
+        "reopened": between(investigated, resolved, 0.3, 0.95),
+        "waiting_from": begun,
+        "waiting_until": between(begun, begun + resolved - response, 0.05, 0.3),
+        "closed_loop": closed + rng.integers(0, 14 * DAY, n),
+    }
+    waits = rng.random(n) < WAITING
+    told = rng.random(n) < np.where(after, CLOSED_LOOP["after"], CLOSED_LOOP["before"])
+    happens = {"reopened": rng.random(n) < REOPENED, "waiting_from": waits, "closed_loop": told}
+    happens["waiting_until"] = waits
+    known = {name: (time < END) & happens.get(name, True) for name, time in times.items()}
+    texts = {name: moment_text(time, known[name]) for name, time in times.items()}
+    contacts = np.where(
+        rng.random(n) < np.where(after, ONE_CONTACT["after"], ONE_CONTACT["before"]),
+        1,
+        2 + rng.poisson(1.0, n),
+    )
+    aspect = complaints["aspect"].to_numpy()
+    found = [pick(rng, grammar("zh")["causes"][driver], n) for driver in DRIVERS]
+    cause = pl.Series("cause", np.choose(aspect, [each.to_numpy() for each in found]), dtype=pl.String)
+    action = pl.Series([f"GJ{place + 1:02d}" for place in range(len(DRIVERS))]).gather(aspect)
+    return {
+        **texts,
+        "reopened_count": pl.Series(known["reopened"].astype(np.int64)).cast(pl.String),
+        "contacts": pl.Series(contacts).cast(pl.String),
+        "cause": _where(pl.Series(known["investigated"]), sometimes(rng, cause, 0.92)),
+        "action": _where(pl.Series(known["closed_loop"]), action),
+        "sorted": pl.Series(rng.random(n) >= UNSORTED),
+    }
 
 
 def interaction_table(

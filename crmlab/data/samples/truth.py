@@ -136,6 +136,7 @@ def truth_document(
         "satisfaction": _satisfaction(),
         "complaints": _complaints(),
         "campaigns": _campaigns(truth["contacts"]),
+        "improvements": _improvements(),
         "identities": _identities(truth["identities"]),
         "dirt_found": _dirt(truth["dirt"]) if dirt else [],
     }
@@ -191,6 +192,11 @@ def _complaints() -> dict[str, Any]:
         "median_resolution_hours": given.RESOLUTION_HOURS,
         "resolution_sigma": given.RESOLUTION_SIGMA,
         "mean_handling": given.HANDLING,
+        "reopened": given.REOPENED,
+        "one_contact": given.ONE_CONTACT,
+        "waiting": given.WAITING,
+        "closed_loop": given.CLOSED_LOOP,
+        "unsorted": given.UNSORTED,
         "handling_cuts": given.CSAT_CUTS,
         "service_gain": given.SERVICE_GAIN,
     }
@@ -222,6 +228,21 @@ def _campaigns(contacts: pl.LazyFrame) -> list[dict[str, Any]]:
             "effects": effects.filter(campaign_id=campaign.id).drop("campaign_id").to_dicts(),
         }
         for campaign in given.CAMPAIGNS
+    ]
+
+
+def _improvements() -> list[dict[str, Any]]:
+    """Say of each measure whether it moved its target metric."""
+    return [
+        {
+            "improvement_id": measure.id,
+            "zh": measure.zh,
+            "en": measure.en,
+            "day": f"{measure.day}",
+            "target_metric": measure.metric,
+            "effect": "better" if measure.better else "none",
+        }
+        for measure in given.IMPROVEMENTS
     ]
 
 

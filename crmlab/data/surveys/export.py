@@ -157,6 +157,9 @@ def _about_respondents(
         formats = [stated] if stated else survey.dates
         given_on = iso(known["given_on"], formats, certain=stated is not None)
         known["given_on"] = _with_zone(given_on, _zone(headers, text, about["given_on"]))
+    if "duration_seconds" in known:  # some write the unit behind it: 125秒
+        seconds = known["duration_seconds"].str.extract(r"^\s*(\d+(?:\.\d+)?)\s*(?:秒|s)?\s*$")
+        known["duration_seconds"] = seconds
     return text.select(*_origin(text), _respondents(text, about.get("respondent_id"), prefix), **known)
 
 

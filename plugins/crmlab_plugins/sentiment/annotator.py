@@ -1,152 +1,152 @@
-"""Is a text satisfied or dissatisfied: Chinese by our own weights, English by VADER."""
+"""Is a text satisfied or dissatisfied: Chinese and English by our own weights."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from crmlab.errors import MissingExtraError, ParamsError
-from crmlab.estimators import Annotator
-from crmlab.labels import Label, Scheme, Text
-from crmlab_plugins.sentiment.chinese import DATA, shipped
+from crmlab.labelling.correction import Correction
+from crmlab.labels import Text
+from crmlab_plugins.sentiment import chinese, english
+from crmlab_plugins.sentiment.base import SENTIMENTS, SentimentAnnotator
+from crmlab_plugins.sentiment.refit import recalibrated, scales_of
 from crmlab_plugins.text.languages import languages
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SENTIMENTS = Scheme(
-    id="sentiment",
-    zh="情感倾向",
-    en="Sentiment",
-    labels=(
-        Label("positive", "正面", "Positive"),
-        Label("uncertain", "不确定", "Uncertain"),
-        Label("negative", "负面", "Negative"),
-        Label("none", "无法判断", "Not judged"),
-    ),
-)
+__all__ = ["SENTIMENTS", "Sentiment", "score"]
 
-# VADER's compound value to log-odds of "positive", by logistic regression with equal class weights
-# on the 3,708 Amazon snippets rated by people that VADER's authors publish (Hutto & Gilbert 2014,
-# amazonReviewSnippets_GroundTruth), those with a mean rating within 0.5 of zero left out.
-_VADER_SLOPE = 3.70
-_VADER_INTERCEPT = -0.63
-
-# VADER's time grows with the square of the number of words; no review needs more than its beginning.
-_ENGLISH_CHARACTERS = 5_000
+_EMOJI = r"\p{Extended_Pictographic}"
 
 
-class Sentiment(Annotator):
+class Sentiment(SentimentAnnotator):
     """Adds the language of each text, the probability that it is positive, and its sentiment.
 
     A text whose probability lies within ``uncertain_within`` of one half is ``uncertain``; there is
-    no class "neutral", because nothing here was trained on neutral texts. Empty texts, texts without
-    letters (emoji only) and texts that are neither Chinese nor in Latin letters are ``none`` and
-    have no probability.
+    no class "neutral", because nothing here was trained on neutral texts. Empty texts, and texts that
+    are neither Chinese nor in Latin letters, are ``none`` and have no probability; emoji alone are
+    judged where they are known.
+
+    ``correction`` names a file that `crmlab label` made from rows labelled by hand. ``recalibrate``
+    shifts and stretches the log-odds of each channel of which at least 100 customers gave a text and a
+    score of their own, so that they fit these scores.
     """
 
     title: ClassVar[Text] = Text("情感分析", "Sentiment")
-    adds: ClassVar[tuple[str, ...]] = ("language", "positive_probability", "sentiment")
-    scheme: ClassVar[Scheme] = SENTIMENTS
 
-    uncertain_within: float = 0.1
+    correction: str | None = None
+    recalibrate: bool = False
 
     def definition(self) -> Text:
         """How a text is judged, and how often that is right on texts that were held out."""
-        card = _card()
-        held_out = card["evaluation"]["held out"]
-        low, high = 0.5 - self.uncertain_within, 0.5 + self.uncertain_within
+        zh_card, en_card = _card("zh"), _card("en")
+        chinese_out, english_out = zh_card["evaluation"]["held out"], en_card["evaluation"]["held out"]
+        vader = en_card["vader_baseline"]["held out"]
+        low, high = self._bands()
         zh = (
-            f"每条文本给出“正面”概率：高于 {high:.2f} 记为正面，低于 {low:.2f} 记为负面，"
-            "介于两者之间记为不确定；空白、只有表情或其他语言的文本不判断。汉字占字母的 20% 以上按中文处理。"
-            f"中文：基于单字和相邻两字的逻辑回归，用 {card['training_texts']:,} 条图书、酒店、电脑评论训练；"
-            f"在 {held_out['n']:,} 条未参与训练的评论上准确率 {held_out['accuracy']:.1%}"
-            f"（全猜多数类为 {held_out['majority']:.1%}），换到其他行业会有升降。"
-            "英文：VADER 词典规则；其他用拉丁字母书写的语言也会按英文处理，多半落入“不确定”。"
+            f"每条文本给出“正面”概率：高于 {high} 记为正面，低于 {low} 记为负面，"
+            "介于两者之间记为不确定；空白和其他语言的文本不判断。汉字占字母的 20% 以上按中文处理，"
+            "只有表情的文本按认识的表情判断。"
+            f"中文：基于单字和相邻两字的线性模型，用 {zh_card['training_texts']:,} 条评论训练；"
+            f"在 {chinese_out['n']:,} 条未参与训练的评论上准确率 {chinese_out['accuracy']:.1%}"
+            f"（全猜多数类为 {chinese_out['majority']:.1%}），换到其他行业会有升降。"
+            "英文：基于单词和相邻两词的线性模型加 VADER 词典规则，"
+            f"用 {en_card['training_texts']:,} 条短文训练；"
+            f"在 {english_out['n']:,} 条未参与训练的短文上准确率 {english_out['accuracy']:.1%}"
+            f"（仅用 VADER 为 {vader['accuracy']:.1%}）；其他用拉丁字母书写的语言也会按英文处理，不可靠。"
         )
         en = (
-            f"Each text gets a probability of being positive: above {high:.2f} it is positive, below "
-            f"{low:.2f} negative, between them uncertain; blank, emoji-only and other-language texts are not "
-            "judged. A text is Chinese when Han characters are at least 20% of its letters. Chinese: "
-            f"logistic regression on characters and pairs of them, trained on {card['training_texts']:,} "
-            f"reviews of books, hotels and computers; accuracy {held_out['accuracy']:.1%} on "
-            f"{held_out['n']:,} reviews kept out of training (always guessing the larger class: "
-            f"{held_out['majority']:.1%}); other trades may differ. English: the VADER word rules; other "
-            "languages in Latin letters are read as English and mostly end as uncertain."
+            f"Each text gets a probability of being positive: above {high} it is positive, below "
+            f"{low} negative, between them uncertain; blank and other-language texts are not judged. A "
+            "text is Chinese when Han characters are at least 20% of its letters; emoji alone are judged "
+            f"where they are known. Chinese: a linear model on characters and pairs of them, trained on "
+            f"{zh_card['training_texts']:,} reviews; accuracy {chinese_out['accuracy']:.1%} on "
+            f"{chinese_out['n']:,} reviews kept out of training (always guessing the larger class: "
+            f"{chinese_out['majority']:.1%}); other trades may differ. English: a linear model on words and "
+            f"pairs of them with the VADER word rules, trained on {en_card['training_texts']:,} snippets; "
+            f"accuracy {english_out['accuracy']:.1%} on {english_out['n']:,} snippets kept out of training "
+            f"(VADER alone: {vader['accuracy']:.1%}); other languages in Latin letters are read as English, "
+            "which is not reliable."
         )
-        return Text(zh, en)
+        return Text(zh, en) if not self._changed else Text(zh + self._changed.zh, f"{en} {self._changed.en}")
+
+    @property
+    def _changed(self) -> Text | None:
+        """What the customers' own scores or labels changed, in words."""
+        learned: dict[str, Any] | None = getattr(self, "correction_", None)
+        channels: dict[str, Any] = getattr(self, "scales_", {})
+        zh = f"按 {learned['labels']:,} 条人工标注校正过。" if learned else ""
+        en = f"Corrected by {learned['labels']:,} rows labelled by hand." if learned else ""
+        if channels:
+            zh += f"{len(channels)} 个渠道的概率按客户自己的评分重新校准，因此与评分的一致程度略偏乐观。"
+            en += (
+                f" The probabilities of {len(channels)} channel(s) are recalibrated to the customers' own "
+                "scores, so the agreement with these is a little too good."
+            )
+        return Text(zh, en.strip()) if zh else None
+
+    def _fit(self, feedback: pl.DataFrame) -> None:
+        self.correction_: dict[str, Any] | None = None
+        if self.correction is not None:
+            self.correction_ = Correction.read(Path(self.correction)).to_dict()
+        self.scales_: dict[str, list[float]] = {}
+        if self.recalibrate:
+            texts = feedback["text"].cast(pl.String)
+            found = pl.Series(self._probabilities(texts, languages(texts)), dtype=pl.Float64)
+            self.scales_ = scales_of(feedback, found.fill_nan(None))
 
     def _predict(self, feedback: pl.DataFrame) -> pl.DataFrame:
-        if not 0 <= self.uncertain_within < 0.5:
-            raise ParamsError(
-                f"uncertain_within is {self.uncertain_within}; it must be from 0 to below 0.5, "
-                "for example 0.1 for a band from 0.4 to 0.6."
-            )
-        texts = feedback["text"].cast(pl.String)
-        probability = pl.col("positive_probability")
-        sentiment = (
-            pl.when(probability.is_null())
-            .then(pl.lit("none"))
-            .when(probability > 0.5 + self.uncertain_within)
-            .then(pl.lit("positive"))
-            .when(probability < 0.5 - self.uncertain_within)
-            .then(pl.lit("negative"))
-            .otherwise(pl.lit("uncertain"))
-        )
-        scored = pl.Series("positive_probability", score(texts), dtype=pl.Float64).fill_nan(None)
-        return pl.DataFrame([feedback["feedback_id"], languages(texts), scored]).with_columns(
-            sentiment.alias("sentiment")
-        )
+        annotation = super()._predict(feedback)
+        if not self.scales_:
+            return annotation
+        found = recalibrated(feedback, annotation["positive_probability"], self.scales_)
+        return annotation.with_columns(found).with_columns(self._sentiment().alias("sentiment"))
+
+    def _probabilities(self, texts: pl.Series, language: pl.Series) -> NDArray[np.float64]:
+        found = score(texts, language)
+        if self.correction_ is None:
+            return found
+        given = pl.Series("positive_probability", found).fill_nan(None)
+        applied = Correction.from_dict(self.correction_).apply(texts, given)
+        return applied.fill_null(float("nan")).to_numpy()
 
 
-def score(texts: pl.Series | Sequence[str | None]) -> NDArray[np.float64]:
+def score(texts: pl.Series | Sequence[str | None], language: pl.Series | None = None) -> NDArray[np.float64]:
     """Return per text the probability that it is positive; NaN where it is not judged.
 
-    Takes whole texts or clauses. 0.5 means that nothing in the text is known to the model.
+    Takes whole texts or clauses, and their languages where they are known. 0.5 means that nothing in
+    the text is known to the model.
     """
     import numpy as np
 
     series = texts if isinstance(texts, pl.Series) else pl.Series(texts, dtype=pl.String)
-    language = languages(series)
+    language = languages(series) if language is None else language
+    emoji = language.is_null() & series.str.contains(_EMOJI).fill_null(False)
+    emoji &= ~series.str.contains(r"\p{L}").fill_null(False)
     found = np.full(len(series), np.nan)
-    for code, probabilities in (("zh", _chinese), ("en", _english)):
-        chosen = (language == code).fill_null(False)
-        if chosen.any():
-            found[chosen.to_numpy()] = probabilities(series.filter(chosen).to_list())
+    for chosen, model in (
+        (language == "zh", chinese.shipped),
+        (language == "en", english.shipped),
+        (emoji, chinese.shipped),
+    ):
+        here = chosen.fill_null(False)
+        if here.any():
+            found[here.to_numpy()] = model().probabilities(series.filter(here).to_list())
+    # Emoji alone that the model does not know say nothing.
+    found[emoji.to_numpy() & (found == 0.5)] = np.nan
     return found
 
 
-def _chinese(texts: list[str]) -> NDArray[np.float64]:
-    return shipped().probabilities(texts)
-
-
-def _english(texts: list[str]) -> NDArray[np.float64]:
-    import numpy as np
-
-    compound = np.array([_vader().polarity_scores(text[:_ENGLISH_CHARACTERS])["compound"] for text in texts])
-    probability = 1 / (1 + np.exp(-(_VADER_SLOPE * compound + _VADER_INTERCEPT)))
-    return np.where(compound == 0, 0.5, probability)
-
-
 @cache
-def _vader() -> Any:
-    try:
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-    except ImportError as error:
-        raise MissingExtraError(
-            "English texts are judged by the package vaderSentiment, which is not installed. "
-            "Run: pip install vadersentiment"
-        ) from error
-    return SentimentIntensityAnalyzer()
-
-
-@cache
-def _card() -> dict[str, Any]:
-    """Read what the training script wrote about the Chinese weights."""
-    card: dict[str, Any] = json.loads((DATA / "sentiment_zh.json").read_text(encoding="utf-8"))
+def _card(language: str) -> dict[str, Any]:
+    """Read what the training script wrote about the weights of a language."""
+    path = chinese.DATA / f"sentiment_{language}.json"
+    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return card

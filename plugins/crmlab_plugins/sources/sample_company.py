@@ -26,7 +26,7 @@ class SampleCompany(Source):
     title: ClassVar[Text] = Text("生成的零售公司", "A generated retail company")
     tables: ClassVar[tuple[str, ...]] = (
         *("customers", "orders", "order_lines", "interactions", "feedback"),
-        *("complaints", "campaigns", "contacts"),
+        *("complaints", "campaigns", "contacts", "improvements"),
     )
     customers: int = 2_000
     seed: int = 1

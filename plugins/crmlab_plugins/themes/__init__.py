@@ -1,1 +1,1 @@
-"""What texts are about, found in the texts themselves."""
+"""What texts are about when nobody has said so before: themes found in the texts themselves."""

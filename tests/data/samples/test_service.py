@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from math import sqrt
 
 import polars as pl
@@ -12,10 +13,13 @@ from crmlab.data.cleaning import clean
 from crmlab.data.samples.company import Company
 from crmlab.data.samples.parameters import (
     CHANGE_DAY,
+    CLOSED_LOOP,
     COMPLAINT_SHARE,
     HANDLING,
+    ONE_CONTACT,
     RESOLUTION_HOURS,
     RESOLUTION_SIGMA,
+    UNSORTED,
 )
 
 STAGES = ("已受理", "调查中", "已升级", "已解决", "已关闭")
@@ -71,6 +75,28 @@ def test_open_complaints_have_no_later_stage(clean_company: Company) -> None:
     for column in ("closed_at", "solution", "compensation", "score"):
         assert open_ones[column].null_count() == open_ones.height, column
     assert table.filter(stage="已关闭")["closed_at"].null_count() == 0
+
+
+def test_the_steps_of_a_complaint_follow_each_other(clean_company: Company) -> None:
+    table = clean("complaints", clean_company.tables["complaints"].lazy(), "Asia/Shanghai").table
+    assert table.height == clean_company.tables["complaints"].height  # none breaks a rule of the log
+    steps = ("opened_at", "acknowledged_at", "first_response_at", "assessed_at", "investigated_at")
+    for before, after in pairwise((*steps, "decided_at", "resolved_at", "closed_at", "closed_loop_at")):
+        assert (table[after] >= table[before]).drop_nulls().all(), after
+    assert (table["waiting_until_at"] <= table["resolved_at"]).drop_nulls().all()
+    assert table["reopened_at"].is_not_null().equals(table["reopened"])
+
+
+def test_shares_of_the_new_process(complaints: pl.DataFrame) -> None:
+    closed = complaints.filter(pl.col("closed_at").dt.date() < date(2024, 12, 15))
+    for after, period in ((False, "before"), (True, "after")):
+        rows = closed.filter(after=after)
+        for share, truth in (
+            (rows["closed_loop_at"].is_not_null(), CLOSED_LOOP[period]),
+            (rows["contacts_count"] == 1, ONE_CONTACT[period]),
+        ):
+            assert share.mean() == pytest.approx(truth, abs=4 * sqrt(truth * (1 - truth) / rows.height))
+    assert closed["category"].null_count() / closed.height == pytest.approx(UNSORTED, abs=0.03)
 
 
 def test_interactions_come_over_five_channels_from_both_sides(clean_company: Company) -> None:

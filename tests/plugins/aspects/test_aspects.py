@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmlab.errors import ParamsError
-from crmlab_plugins.aspects.annotator import SHIPPED, Aspects, read_taxonomy
+from crmlab_plugins.aspects.annotator import Aspects
+from crmlab_plugins.aspects.taxonomy import OPINIONS, shipped, taxonomy
 
 ASAP = {
     "location": (
@@ -138,7 +139,7 @@ def test_shipped_taxonomy_is_bilingual_and_described() -> None:
     definition = Aspects().definition()
     assert "服务态度" in definition.zh
     assert "Service and staff" in definition.en
-    assert all(aspect.chinese and aspect.english for aspect in read_taxonomy(SHIPPED))
+    assert all(aspect.chinese["cues"] and aspect.english["cues"] for aspect in taxonomy("general"))
 
 
 def test_another_taxonomy_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ def test_another_taxonomy_takes_the_place_of_the_shipped_one(tmp_path: Path) -> 
     [
         ("", "must hold a list"),
         ("aspects: []", "at least one aspect"),
-        ("aspects: [1]", "mine.yaml:1: a aspect has the keys"),
+        ("aspects: [1]", "mine.yaml:1: an aspect has the keys"),
         (
             "aspects:\n  - {id: A b, zh: 甲, en: A, cues: {zh: [甲]}}",
             "mine.yaml:2: the id 'A b' must be snake_case",
@@ -186,6 +187,22 @@ def test_a_bad_taxonomy_names_file_and_reason(tmp_path: Path, content: str, reas
     assert reason in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("cues: {zh: [好，吃]}", "would reach over the end of a clause"),
+        ("cues: {zh: [贵]}, good: {zh: [快]}, bad: {zh: [快]}", "'快' stands for and against the aspect"),
+        ("cues: {zh: [贵]}, good: [快]", "good must hold lists of words under zh and en"),
+    ],
+)
+def test_bad_words_are_named(tmp_path: Path, words: str, reason: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"aspects:\n  - {{id: a, zh: 甲, en: A, {words}}}\n", encoding="utf-8")
+    with pytest.raises(ParamsError, match=r"mine\.yaml:2") as error:
+        aspects("好", taxonomy=str(path))
+    assert reason in str(error.value)
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
 def test_a_taxonomy_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "gone.yaml"
@@ -195,8 +212,169 @@ def test_a_taxonomy_that_cannot_be_read(tmp_path: Path, content: bytes | None) -
         Aspects(taxonomy=str(path)).scheme  # noqa: B018
 
 
-def asap_reviews(shared_data: Path) -> pl.DataFrame:
-    parts = [pl.read_csv(path) for path in sorted((shared_data / "asap_sample").glob("*_sample.csv"))]
+@pytest.mark.parametrize("name", shipped())
+def test_each_trade_has_a_taxonomy_in_both_languages(name: str) -> None:
+    for aspect in taxonomy(name):
+        for language in (aspect.chinese, aspect.english):
+            assert language["cues"]
+            assert not set(language["cues"]) & set(language["except"]), aspect.label.id
+        chinese = [word for key in OPINIONS for word in aspect.chinese[key]]
+        assert chinese or name == "general", aspect.label.id
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "aspect", "positive"),
+    [
+        ("restaurant", "价格不贵", "price_level", True),
+        ("restaurant", "有点小贵", "price_level", False),
+        ("restaurant", "上菜很快", "serving_speed", True),
+        ("restaurant", "等了一个小时才上菜", "serving_speed", False),
+        ("restaurant", "分量很足", "portion", True),
+        ("restaurant", "分量太少了", "portion", False),
+        ("restaurant", "服务员态度不怎么热情", "staff", False),
+        ("restaurant", "The portions were tiny", "portion", False),
+        ("restaurant", "The food was not expensive", "price_level", True),
+        ("hotel", "房间隔音不好", "noise", False),
+        ("hotel", "离地铁很近，交通方便", "location", True),
+        ("hotel", "no hot water in the shower", "bathroom", False),
+        ("e_commerce", "发货很快", "delivery", True),
+        ("e_commerce", "衣服有色差，和描述不符", "description", False),
+        ("e_commerce", "It never arrived", "delivery", False),
+        ("after_sales", "问题一直没有解决", "solution", False),
+        ("after_sales", "打了三次电话都打不通", "reachability", False),
+        ("after_sales", "The refund was quick", "refund", True),
+        ("software", "经常闪退", "stability", False),
+        ("software", "界面很清爽", "interface", True),
+        ("software", "The app is easy to use", "usability", True),
+    ],
+)
+def test_words_of_an_aspect_decide_what_is_said_about_it(
+    name: str, text: str, aspect: str, positive: bool
+) -> None:
+    table = feedback(text)
+    found = Aspects(taxonomy=name).fit(table).mentions(table)
+    judged = dict(found.select("aspect", "positive_probability").iter_rows())
+    assert aspect in judged
+    assert (judged[aspect] > 0.5) == positive
+
+
+def test_one_word_may_be_good_for_one_aspect_and_bad_for_another(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "except: {zh: [高兴]}\n"
+        "aspects:\n"
+        "  - {id: price, zh: 价格, en: Price, cues: {zh: [价格]}, bad: {zh: [高]}}\n"
+        "  - {id: quality, zh: 质量, en: Quality, cues: {zh: [质量]}, good: {zh: [高]}}\n"
+        "  - {id: waiting, zh: 等候, en: Waiting, cues: {zh: [排队]}, blame: {zh: [等…久]}}\n",
+        encoding="utf-8",
+    )
+    table = feedback("价格高", "质量高", "价格不高", "等了真的好久", "等了你，好久", "高兴地看了价格")
+    found = Aspects(taxonomy=str(path)).fit(table).mentions(table)
+    judged = {
+        (row["feedback_id"], row["aspect"]): row["positive_probability"]
+        for row in found.iter_rows(named=True)
+    }
+    assert judged["f0", "price"] < 0.5 < judged["f1", "quality"]
+    assert judged["f0", "price"] < 0.5 < min(judged["f2", "price"], judged["f5", "price"])
+    assert judged["f3", "waiting"] < 0.5
+    assert ("f4", "waiting") not in judged
+
+
+def test_a_name_that_is_no_taxonomy() -> None:
+    with pytest.raises(ParamsError, match=r"There is no taxonomy 'restaurants'\. Did you mean 'restaurant'"):
+        aspects("好", taxonomy="restaurants")
+
+
+def test_unmatched_words_rank_what_no_aspect_knows() -> None:
+    texts = [f"带着宠物，狗狗{'！' * (i % 3)}" for i in range(8)] + ["服务好。宠物也欢迎13812345678"] * 4
+    table = feedback(*texts, "服务热情", None).with_columns(customer_id=pl.col("feedback_id"))
+    plugin = Aspects(taxonomy="restaurant").fit(table)
+    found = plugin.unmatched(table)
+    row = found.row(by_predicate=pl.col("word") == "宠物", named=True)
+    assert row["texts"] == 12
+    assert found["texts"].is_sorted(descending=True)
+    assert "热情" not in found["word"].to_list()
+    assert not found["example"].str.contains("138").any()
+    one = table.with_columns(customer_id=pl.lit("c"))
+    assert plugin.unmatched(one, smallest_group=2).is_empty()
+
+
+LABELLED = [
+    *[("狗狗可以进门", "pets") for _ in range(20)],
+    *[("可以带狗", "pets") for _ in range(10)],
+    *[("热狗很好吃", "food") for _ in range(20)],
+    *[("没什么可说的", "") for _ in range(20)],
+]
+PETS = (
+    "aspects:\n  - {id: pets, zh: 宠物, en: Pets, cues: {zh: [狗]}}\n"
+    "  - {id: food, zh: 餐饮, en: Food, cues: {zh: [菜]}}\n"
+)
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> tuple[str, str]:
+    """Paths of a taxonomy whose words err, and of texts with the aspects that people found."""
+    (tmp_path / "pets.yaml").write_text(PETS, encoding="utf-8")
+    rows = pl.DataFrame(LABELLED, schema=["text", "aspects"], orient="row")
+    rows.write_csv(tmp_path / "labels.csv")
+    return str(tmp_path / "pets.yaml"), str(tmp_path / "labels.csv")
+
+
+def test_labelled_texts_correct_the_words_and_show_their_gain(
+    labelled: tuple[str, str], tmp_path: Path
+) -> None:
+    table = feedback("热狗很好吃", "可以带狗", "😀", None, "没什么")
+    plugin = Aspects(taxonomy=labelled[0], labels=labelled[1]).fit(table)
+    assert Aspects(taxonomy=labelled[0]).fit(table).predict(table)["aspects"][0].to_list() == ["pets"]
+    assert plugin.predict(table)["aspects"].to_list() == [["food"], ["pets"], [], [], []]
+    mentions = plugin.mentions(table)
+    assert mentions.select("feedback_id", "aspect", "clause").rows() == [
+        ("f0", "food", "热狗很好吃"),
+        ("f1", "pets", "可以带狗"),
+    ]
+    assert plugin.evaluation is not None
+    last = plugin.evaluation.row(-1, named=True)
+    assert last["texts"] == 70
+    assert last["words_f1"] == pytest.approx(2 * 30 / (50 + 50))
+    assert last["labelled_f1"] == 1
+    assert 0 < last["gain_low"] <= 0.4 <= last["gain_high"]
+    assert "0.600" in plugin.definition().zh
+    assert "1.000" in plugin.definition().en
+    plugin.save(tmp_path / "state")
+    again = Aspects.load(tmp_path / "state")
+    assert again.predict(table).equals(plugin.predict(table))
+
+
+def test_labels_may_be_a_column_of_the_feedback(labelled: tuple[str, str]) -> None:
+    rows = pl.DataFrame(LABELLED, schema=["text", "people"], orient="row")
+    table = rows.with_row_index("n").with_columns(feedback_id=pl.format("f{}", "n"))
+    plugin = Aspects(taxonomy=labelled[0], labels="people").fit(table)
+    assert plugin.predict(table.head(1))["aspects"].to_list() == [["pets"]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "content", "reason"),
+    [
+        ("gone.csv", None, "cannot be read"),
+        ("peopel", None, "neither a CSV file nor a column"),
+        ("l.csv", "text\n好\n", "lack the column aspects"),
+        ("l.csv", "text,aspects\n好,pets\n", "has 1 labelled texts; a model needs at least 50"),
+        ("l.csv", "text,aspects\n好,cats\n", "not in the taxonomy, such as cats"),
+    ],
+)
+def test_bad_labels(
+    labelled: tuple[str, str], tmp_path: Path, labels: str, content: str | None, reason: str
+) -> None:
+    if content:
+        (tmp_path / labels).write_text(content, encoding="utf-8")
+    given = str(tmp_path / labels) if labels.endswith(".csv") else labels
+    with pytest.raises(ParamsError, match=reason):
+        Aspects(taxonomy=labelled[0], labels=given).fit(feedback("好"))
+
+
+def asap_reviews(shared_data: Path, *names: str) -> pl.DataFrame:
+    folder = shared_data / "asap_sample"
+    parts = [pl.read_csv(folder / f"{name}_sample.csv") for name in names or ("dev", "test", "train")]
     reviews = pl.concat(parts).with_row_index("number")
     return reviews.with_columns(feedback_id=pl.format("f{}", "number"), text=pl.col("reviewbody"))
 
@@ -231,3 +409,51 @@ def test_judgement_of_aspects_ranks_as_people_judge(shared_data: Path) -> None:
     table = pl.concat(judged).drop_nulls("positive_probability")
     assert table.height > 700
     assert roc_auc_score((table["verdict"] > 0).to_numpy(), table["positive_probability"].to_numpy()) >= 0.8
+
+
+RESTAURANT = {
+    "transport": "location_traffic",
+    "distance_to_centre": "location_distance_from_business_district",
+    "easy_to_find": "location_easy_to_find",
+    "queueing": "service_wait_time",
+    "staff": "service_waiters_attitude",
+    "parking": "service_parking_convenience",
+    "serving_speed": "service_serving_speed",
+    "price_level": "price_level",
+    "value_for_money": "price_cost_effective",
+    "discounts": "price_discount",
+    "decoration": "environment_decoration",
+    "noise": "environment_noise",
+    "space": "environment_space",
+    "cleanliness": "environment_cleaness",
+    "portion": "dish_portion",
+    "taste": "dish_taste",
+    "presentation": "dish_look",
+    "recommendation": "dish_recommendation",
+}
+
+
+# The words were written with the dev third alone in view; the other 200 reviews were held out.
+# Measured: F1 0.852 on the third, 0.808 held out; area under the curve 0.951 and 0.914.
+@pytest.mark.parametrize(("names", "f1", "area"), [(("dev",), 0.83, 0.92), (("test", "train"), 0.79, 0.88)])
+def test_restaurant_words_find_and_judge_what_people_found(
+    shared_data: Path, names: tuple[str, ...], f1: float, area: float
+) -> None:
+    from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+    reviews = asap_reviews(shared_data, *names)
+    plugin = Aspects(taxonomy="restaurant").fit(reviews)
+    assert set(plugin.scheme.ids) == set(RESTAURANT)
+    gold = pl.concat(
+        reviews.select("feedback_id", pl.lit(aspect).alias("aspect"), verdict=column)
+        for aspect, column in RESTAURANT.items()
+    )
+    mentions = plugin.mentions(reviews)
+    compared = gold.join(mentions, on=["feedback_id", "aspect"], how="left")
+    ours, theirs = compared["clause"].is_not_null(), compared["verdict"] != -2
+    right = int((ours & theirs).sum())
+    assert 2 * right / (int(ours.sum()) + int(theirs.sum())) >= f1
+    judged = compared.filter(ours & pl.col("verdict").is_in([-1, 1])).drop_nulls("positive_probability")
+    verdict, ranked = (judged["verdict"] > 0).to_numpy(), judged["positive_probability"].to_numpy()
+    assert roc_auc_score(verdict, ranked) >= area
+    assert balanced_accuracy_score(verdict, ranked > 0.5) >= 0.78

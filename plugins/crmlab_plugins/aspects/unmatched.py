@@ -1,0 +1,66 @@
+"""What no aspect knows: the frequent words and clauses to grow a taxonomy from."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from crmlab.data.privacy import MASKS, mask_text
+from crmlab.words import occurrences
+from crmlab_plugins.aspects.search import mentioned
+from crmlab_plugins.aspects.taxonomy import Aspect
+from crmlab_plugins.text.clauses import clauses, level
+
+_ROWS = 200
+_FEWEST_TEXTS = 5
+_SHORTEST = 2
+# The words of at most so many clauses are looked at, spread evenly over the feedback.
+_CLAUSES = 60_000
+_LONGEST_EXAMPLE = 40
+_MASK = "|".join(re.escape(mask) for text in MASKS.values() for mask in text)
+
+
+def unmatched_clauses(
+    feedback: pl.DataFrame, aspects: tuple[Aspect, ...], smallest_group: int = 1
+) -> pl.DataFrame:
+    """Return the words of clauses that mention no aspect, by the number of texts, at most 200.
+
+    Columns: ``word``; ``texts`` (with an unmatched clause that has the word); ``share`` of all unmatched
+    clauses that were looked at; ``example``, the shortest such clause, masked and cut at 40 characters.
+    Left out are single characters, what is masked, and words of fewer than five texts or of fewer than
+    ``smallest_group`` different customers. Sorted by texts descending, word.
+    """
+    pieces = clauses(feedback)
+    matched = mentioned(level(pieces["clause"]), aspects, judged=False)["row"].unique()
+    rest = pieces.with_row_index("piece").filter(~pl.col("piece").is_in(matched.implode()))
+    rest = rest.gather_every(max(1, -(-rest.height // _CLAUSES)))
+    writer = (
+        pl.coalesce("customer_id", "feedback_id")
+        if "customer_id" in feedback.columns
+        else pl.col("feedback_id")
+    )
+    writers = feedback.select(writer.alias("writer"))["writer"]
+    shown = mask_text(rest["clause"])
+    rest = rest.with_columns(writers.gather(rest["row"]), shown.alias("clause")).with_row_index("at")
+    told = (
+        occurrences(shown.str.replace_all(_MASK, " "))
+        .unique()
+        .rename({"row": "at"})
+        .filter(pl.col("word").str.len_chars() >= _SHORTEST)
+        .join(rest, on="at")
+    )
+    example = pl.col("clause").sort_by(pl.col("clause").str.len_chars(), "clause").first()
+    return (
+        told.group_by("word")
+        .agg(
+            texts=pl.col("row").n_unique().cast(pl.Int64),
+            share=pl.col("at").n_unique() / max(rest.height, 1),
+            example=example.str.slice(0, _LONGEST_EXAMPLE),
+            writers=pl.col("writer").n_unique(),
+        )
+        .filter((pl.col("texts") >= _FEWEST_TEXTS) & (pl.col("writers") >= smallest_group))
+        .drop("writers")
+        .sort("texts", "word", descending=[True, False])
+        .head(_ROWS)
+    )
