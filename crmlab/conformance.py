@@ -332,6 +332,11 @@ def baseline(plugin: Model, sample: Sample) -> None:
     assert not bare, f"no baseline for {', '.join(bare)}"
 
 
+def judges_alone(plugin: Estimator) -> bool:
+    """Say whether a row is judged without the others: all plugins but annotators that compare texts."""
+    return not (isinstance(plugin, Annotator) and plugin.compares)
+
+
 def applies_after_as_of(plugin: Estimator) -> bool:
     """Say whether the plugin sees tables, itself or through features that can be built here."""
     if isinstance(plugin, Classifier):

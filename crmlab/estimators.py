@@ -146,7 +146,7 @@ _DECLARATIONS = {
         "sureness",
     ),
     *("watch", "pipeline", "pipeline_lost", "matrix", "matrix_axes", "shows_confidence"),
-    *("scores", "adds", "tables", "optional_tables", "produces", "measures", "origin"),
+    *("scores", "adds", "compares", "tables", "optional_tables", "produces", "measures", "origin"),
 }
 
 
@@ -382,9 +382,11 @@ class Annotator(Estimator):
 
     Input is the feedback table with at least ``feedback_id`` and ``text`` (String, may be null or
     empty). ``adds`` names the columns that :meth:`predict` returns beside ``feedback_id``.
+    ``compares`` says that a text is judged by the other texts of the table, or names one of them.
     """
 
     adds: ClassVar[tuple[str, ...]] = ()
+    compares: ClassVar[bool] = False
 
     @property
     def scheme(self) -> Scheme | None:

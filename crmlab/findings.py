@@ -52,7 +52,7 @@ def segmentation_findings(lab: Lab) -> list[Finding]:
 
 
 def feedback_findings(lab: Lab) -> list[Finding]:
-    """Say how positive the feedback is, which aspect hurts most, and what marks dissatisfaction."""
+    """Say how positive feedback is, what is at risk, what satisfaction goes with, and what hurts most."""
     voice = lab.voice
     if not voice.feedback.height:
         return [Finding("no_feedback", texts()["no_feedback"])]
@@ -68,6 +68,9 @@ def feedback_findings(lab: Lab) -> list[Finding]:
             "verdict", _rated(voice.ratings[0], judged) if voice.ratings else say("sentence", text=judged)
         )
     ]
+    for name, said in (("risk", voice.risk.finding()), ("driver", voice.drivers.finding())):
+        if said is not None:
+            found.append(Finding(name, said))
     loudest, worst = voice.aspects.loudest, voice.aspects.worst
     if loudest is not None and worst is not None:
         scheme = voice.aspects.scheme

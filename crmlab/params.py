@@ -217,9 +217,13 @@ class Study(_Strict):
         return self.model_dump(mode="json")
 
     def for_report(self, name: str) -> Study:
-        """Return the study with what is different for one report applied."""
+        """Return the study with what is different for one report applied, and with that report alone.
+
+        What the others change goes with the study itself, not with the changes of this one.
+        """
         changes = _of_the_study(self.reports.get(name))
-        return check(_merged(self.settings(), changes)) if changes else self
+        alone = {**self.settings(), "reports": {name: self.reports.get(name)}}
+        return check(_merged(alone, changes)) if changes else self
 
 
 STUDY_FIELDS = tuple(Study.model_fields)

@@ -253,6 +253,6 @@ def _lines(path: Path, name: str) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ParamsError(
-            f"{name}: the file {path} cannot be read: {reason}. Give the path of a text file in UTF-8, or a "
-            "list of words."
+            f"{name}: the file {path} cannot be read: {reason}. Give the path of a text file in UTF-8, "
+            "relative to the folder of the study, or a list of words."
         ) from None

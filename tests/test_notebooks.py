@@ -191,7 +191,10 @@ def test_the_rules_are_enforced(change: str, rule: str) -> None:
 
 CASES = {
     f"{name}-{how}": (name, arguments)
-    for name in ("data-quality", "segmentation", "value", "lifecycle", "feedback")
+    for name in (
+        *("data-quality", "segmentation", "value", "lifecycle", "feedback"),
+        *("complaints", "improvement"),
+    )
     for how, arguments in (("defaults", ()), ("demo", ("-f", str(ROOT / "params" / "demo.yaml"))))
 }
 

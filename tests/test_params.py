@@ -384,3 +384,11 @@ def test_a_typo_in_a_rule_of_quality_is_told() -> None:
     quality = {"rules": {"mobile_format": {"max_shar": 0.1}}}
     with pytest.raises(ParamsError, match=r"quality\.rules\.mobile_format\.max_shar.*'max_share'\?"):
         check({"as_of": "2024-06-30", "data": [{"source": "complete-journey"}], "quality": quality})
+
+
+def test_reports_of_different_years_do_not_disturb_each_other() -> None:
+    early = {"as_of": "2017-12-31"}
+    late = {"as_of": "2024-12-31", "compare_as_of": "2024-09-30"}
+    study = check(_values(as_of="2020-12-31", reports={"feedback": early, "value": late}))
+    assert str(study.for_report("value").compare_as_of) == "2024-09-30"
+    assert str(study.for_report("feedback").as_of) == "2017-12-31"

@@ -26,6 +26,8 @@ def label(study: Path, target: Path | None, rows: int, source: Path | None, save
         raise click.UsageError("Give either --to FILE or --from FILE. 请二选一：--to 文件，或 --from 文件。")
     if save is not None and source is None:
         raise click.UsageError("--save needs --from FILE. --save 须与 --from 文件 同用。")
+    from contextlib import chdir
+
     from crmlab.lab import Lab
     from crmlab.labelling import Labelling
     from crmlab.params import read_study
@@ -33,15 +35,22 @@ def label(study: Path, target: Path | None, rows: int, source: Path | None, save
     settings, broken = read_study(study)
     for problem in broken:
         click.secho(problem, fg="yellow", err=True)
-    labelling = Labelling(Lab(settings))
-    if target is not None:
-        written = labelling.write(target, rows)
-        click.echo(f"{target}: {written.height:,} rows to label 条待标注")
-        return
-    assert source is not None
-    refit = labelling.refit(source)
-    click.echo(refit.table().plain())
+    folder = study.resolve().parent
+    to, back, kept = (path and path.resolve() for path in (target, source, save))
+    with chdir(folder):  # paths in a study are relative to its folder
+        labelling = Labelling(Lab(settings))
+        if to is not None:
+            written = labelling.write(to, rows)
+            click.echo(f"{target}: {written.height:,} rows to label 条待标注")
+            return
+        assert back is not None
+        refit = labelling.refit(back)
+    table = refit.table()
+    click.echo(table.plain())
+    for name, value, interval in table.frame.iter_rows():
+        click.echo(f"  {name}  {value}  [{interval}]")
     click.echo(refit.note().plain())
-    if save is not None:
-        refit.save(save)
-        click.echo(f"{save}: annotators: {{sentiment: {{correction: {save}}}}}")
+    if kept is not None:
+        refit.save(kept)
+        named = kept.relative_to(folder) if kept.is_relative_to(folder) else kept
+        click.echo(f"{save}: annotators: {{sentiment: {{correction: {named.as_posix()}}}}}")

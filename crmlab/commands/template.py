@@ -59,8 +59,8 @@ def template(
     forms = named_forms(names)
     if listed:
         for form in forms:
-            click.echo(f"{form.id:<10} {form.text.zh} {form.text.en}")
-            click.echo(f"{'':<10} {form.purpose.zh} {form.purpose.en}")
+            click.echo(f"{form.id:<12} {form.text.zh} {form.text.en}")
+            click.echo(f"{'':<12} {form.purpose.zh} {form.purpose.en}")
         return
     from crmlab.data.templates.examples import example_rows
     from crmlab.data.templates.write import write_workbook

@@ -169,7 +169,7 @@ class Complaints:
             said.append(self.again.repeaters())
         if self.staying.problem is None:
             said.append(self.staying.brief())
-        if self.first.problem is None:
+        if self.first.worst is not None:
             said.append(self.first.title())
         return [ended(text) for text in said if text is not None]
 

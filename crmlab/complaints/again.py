@@ -79,11 +79,15 @@ class Again(Part):
 
     @cached_property
     def same_cause(self) -> tuple[int, int]:
-        """Complaints of the last 365 days on what the same customer had complained of before; all of them."""
+        """Complaints of the last 365 days on what the same customer had complained of before; all of them.
+
+        Complaints without a category, or of one that is put together with others, are of no known kind.
+        """
         since = day_number(self.log.as_of) - YEAR
         told = self.log.frame.filter(pl.col("day") > since).drop_nulls("customer_id")
-        repeated = told.select(~pl.struct("customer_id", "category").is_first_distinct()).to_series()
-        return int(repeated.sum()), told.height
+        vague = [texts()[name].to(self.lab.language) for name in ("complaints_unsaid", "complaints_other")]
+        known = told.filter(~pl.col("category").is_in(vague)).select("customer_id", "category")
+        return known.height - known.n_unique(), told.height
 
     def share(self, measure: str) -> dict[str, Any] | None:
         """Return one row of the summary; None where the log does not tell, or counts too few."""

@@ -64,7 +64,10 @@ class Backlog(Part):
 
     @cached_property
     def months(self) -> pl.DataFrame:
-        """One row per month: ``month``, ``opened``, ``ended`` in it, ``open`` at its end."""
+        """One row per month: ``month``, ``opened``, ``ended`` in it, ``open`` at its end.
+
+        Complaints that are marked as done without a time are in none: nobody knows how long they were open.
+        """
         frame = self.log.frame.filter(~pl.col("end_unknown")).with_columns(
             end_day=local_day_number(pl.col("ended_at"), self.log.hours.time_zone)
         )
@@ -87,6 +90,11 @@ class Backlog(Part):
             start = following
         schema = {"month": pl.String, **dict.fromkeys(("opened", "ended", "open"), pl.Int64)}
         return pl.DataFrame(rows, schema=schema)
+
+    @property
+    def end_unknown(self) -> int:
+        """Complaints that are marked as done without a time."""
+        return int(self.log.frame["end_unknown"].sum())
 
     @cached_property
     def stages(self) -> pl.DataFrame:
@@ -152,6 +160,8 @@ class Backlog(Part):
         return self._shown(self._trend)
 
     def _trend(self) -> alt.LayerChart | Note:
+        if not (self.log.has("resolved_at") or self.log.has("closed_at")):
+            return Note(texts()["complaints_trend_ends_lack"], self.lab.language)
         if self.months.height < 2:
             return Note(texts()["complaints_one_month"], self.lab.language)
         words, most = (
@@ -166,7 +176,7 @@ class Backlog(Part):
                 most=count(most["open"]),
                 month=most["month"],
             ),
-            say("complaints_backlog_trend_subtitle", n=count(self.log.frame.height)),
+            say("complaints_backlog_trend_subtitle", n=count(self.log.frame.height - self.end_unknown)),
             words["complaints_open"],
             self.lab.language,
             [

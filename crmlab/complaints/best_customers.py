@@ -43,10 +43,13 @@ class BestCustomers(Part):
         ``rate``, ``rate_low``, ``rate_high``.
         """
         since = day_number(self.log.as_of) - YEAR
-        complaints = self.log.frame.filter(pl.col("day") > since).group_by("customer_id").len("complaints")
+        placed_on = self.lab.tables["orders"]["day"]
+        # Of days that the orders do not reach nobody knows what was bought.
+        reached = (pl.col("day") > since) & pl.col("day").is_between(placed_on.min(), placed_on.max())
+        complaints = self.log.frame.filter(reached).group_by("customer_id").len("complaints")
         orders = (
             self.lab.tables["orders"]
-            .filter(pl.col("amount_hundredths") > 0, pl.col("day") > since)
+            .filter(pl.col("amount_hundredths") > 0, reached)
             .group_by("customer_id")
             .len("orders")
         )
@@ -179,9 +182,8 @@ class BestCustomers(Part):
         return self.summary.with_columns(name=pl.col("group").replace_strict(names, return_dtype=pl.String))
 
     def _lacks(self) -> Text | None:
-        if "orders" not in self.lab.tables or not self.log.has("customer_id"):
-            return texts()["complaints_staying_lacks"]
-        return None
+        known = "orders" in self.lab.tables and self.log.has("customer_id")
+        return None if known and self._ranked.height else texts()["complaints_staying_lacks"]
 
 
 _SCHEMA = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from crmlab.data.convert import local_day_number
+from crmlab.data.convert import local_day_number, to_utc
 from crmlab.labels import Text
 from crmlab.view.texts import say
 
@@ -22,15 +22,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_EPOCH = date(1970, 1, 1)
-_DAY = 86_400
+_HOUR = 3.6e9
+"""Microseconds."""
 
 
 @dataclass(frozen=True)
 class BusinessHours:
     """A desk that is open from ``opens`` to ``closes`` (seconds after midnight) on working days.
 
-    Hours are those of the clock on the wall in ``time_zone``. With ``holidays`` ``"china"`` the public
+    It opens and closes by the clock on the wall in ``time_zone``; a day on which clocks change is an hour
+    longer or shorter where the desk is open then. With ``holidays`` ``"china"`` the public
     holidays of mainland China are off and the make-up workdays (调休) are worked, as announced by the State
     Council for each year and kept in the package chinese_calendar; in a year that it does not know the days
     of the week alone decide, and :meth:`unknown_years` names it.
@@ -48,11 +49,6 @@ class BusinessHours:
         opens, closes = _seconds(params.opens), _seconds(params.closes)
         return cls(opens, closes, params.workdays, params.holidays, time_zone)
 
-    @property
-    def hours_a_day(self) -> float:
-        """Hours of a working day."""
-        return (self.closes - self.opens) / 3600
-
     def is_worked(self, day: date) -> bool:
         """Say whether a day is worked."""
         official = self._official.get(day)
@@ -68,21 +64,16 @@ class BusinessHours:
         hours = np.full(len(known), np.nan)
         if not known.any():
             return hours
-        given, wall = days.filter(pl.Series(known)), moments.filter(pl.Series(known))
+        given, at = days.filter(pl.Series(known)), moments.filter(pl.Series(known))
         first = int(given.min().min_horizontal()[0])
-        opened = self._opened(first, int(given.max().max_horizontal()[0]))
+        opens, lengths = self._days(first, int(given.max().max_horizontal()[0]))
+        before = np.concatenate([[0], np.cumsum(lengths)])
         spent = []
         for name in ("begin", "end"):
             place = given[name].to_numpy() - first
-            local = pl.col(name).dt.convert_time_zone(self.time_zone)
-            since = wall.select(
-                (local.dt.hour().cast(pl.Int64) * 60 + local.dt.minute()) * 60
-                + local.dt.second()
-                + local.dt.microsecond() / 1e6
-            ).to_series()
-            today = np.clip(since.to_numpy() - self.opens, 0, self.closes - self.opens)
-            spent.append(opened[place] + today * (opened[place + 1] > opened[place]))
-        hours[known] = (spent[1] - spent[0]) / 3600
+            since = at[name].dt.epoch("us").to_numpy() - opens[place]
+            spent.append(before[place] + np.clip(since, 0, lengths[place]))
+        hours[known] = (spent[1] - spent[0]) / _HOUR
         return hours
 
     def unknown_years(self, begin: date, end: date) -> list[int]:
@@ -122,14 +113,19 @@ class BusinessHours:
 
         return dict.fromkeys(constants.holidays, False) | dict.fromkeys(constants.workdays, True)
 
-    def _opened(self, first: int, last: int) -> Ints:
-        """Return the open seconds before each day from ``first`` to the day after ``last``."""
+    def _days(self, first: int, last: int) -> tuple[Ints, Ints]:
+        """Return when the desk opens on each day from ``first`` to ``last``, and for how long, in µs."""
         import numpy as np
 
-        worked = [self.is_worked(_EPOCH + timedelta(days=day)) for day in range(first, last + 1)]
-        return np.concatenate([[0], np.cumsum(np.array(worked) * (self.closes - self.opens))]).astype(
-            np.int64
+        day = pl.int_range(first, last + 1, eager=True).cast(pl.Int32).cast(pl.Date).alias("day")
+        midnight = pl.col("day").cast(pl.Datetime("us"))
+        bounds = day.to_frame().select(
+            to_utc(midnight + pl.duration(seconds=seconds), self.time_zone).dt.epoch("us").alias(name)
+            for name, seconds in (("opens", self.opens), ("closes", self.closes))
         )
+        opens, closes = (bounds[name].to_numpy() for name in bounds.columns)
+        worked = np.array([self.is_worked(each) for each in day])
+        return opens, np.where(worked, closes - opens, 0)
 
 
 def _seconds(clock: str) -> int:

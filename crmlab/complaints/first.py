@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from crmlab.complaints.part import Part, ended
+from crmlab.complaints.part import Part, ended, listed
 from crmlab.labels import Text
 from crmlab.view.complaint_charts import interval_bars
 from crmlab.view.findings import Findings, Note
@@ -98,7 +98,7 @@ class First(Part):
         overdue = parts.promise.overdue()
         if overdue:
             said.append(say("complaints_do_overdue", n=count(overdue)))
-        top = self._worst
+        top = self.worst
         if top is not None:
             said.append(say("complaints_do_cause", cause=top["cause"], share=percent(top["waiting_share"])))
         if parts.steps.problem is None:
@@ -111,21 +111,17 @@ class First(Part):
         if parts.promise.problem is not None:
             said.append(parts.promise.problem)
         if parts.steps.problem is None and parts.steps.missing:
-            names = Text(
-                "、".join(step.zh for step in parts.steps.missing),
-                ", ".join(step.en for step in parts.steps.missing),
-            )
-            said.append(say("complaints_do_record", names=names))
+            said.append(say("complaints_do_record", names=listed(parts.steps.missing)))
         return said or [texts()["complaints_do_nothing"]]
 
     def _explain(self) -> Text:
-        return joined(self.title(), texts()["complaints_first_note"])
+        return joined(self.title(), None if self.worst is None else texts()["complaints_first_note"])
 
     def title(self) -> Text:
         """Name the cause that customers waited for longest in all."""
-        top = self._worst
+        top = self.worst
         if top is None:
-            return texts()["complaints_no_cause"]
+            return self._complaints.speed.problem or texts()["complaints_no_cause"]
         return say(
             "complaints_first_title",
             cause=top["cause"],
@@ -133,16 +129,18 @@ class First(Part):
             n=count(top["complaints"]),
         )
 
-    @property
-    def _worst(self) -> dict[str, Any] | None:
-        """The named cause with most waiting."""
+    @cached_property
+    def worst(self) -> dict[str, Any] | None:
+        """The named cause with most waiting; None where no cause has a name, or no complaint an end."""
+        if self._complaints.speed.problem is not None:
+            return None
         blank = [texts()[name].to(self.lab.language) for name in ("complaints_unsaid", "complaints_other")]
         named = self.summary.filter(~pl.col("cause").is_in(blank))
         return named.row(0, named=True) if named.height else None
 
     def _chart(self) -> alt.LayerChart | Note:
         words = texts()
-        if self.summary.is_empty():
+        if self.worst is None:
             return Note(self.title(), self.lab.language)
         return interval_bars(
             self.summary.head(_ROWS).with_columns(
@@ -163,7 +161,9 @@ class First(Part):
             shares=True,
         )
 
-    def _table(self) -> Table:
+    def _table(self) -> Table | Note:
+        if self.worst is None:
+            return Note(self.title(), self.lab.language)
         words = texts()
         return Table(
             self.summary.head(_ROWS),

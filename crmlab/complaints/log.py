@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -27,6 +27,7 @@ CLOCKS: tuple[ClockName, ...] = ("business", "calendar")
 GROUPS = ("category", "severity", "channel", "product", "root_cause")
 """The columns of words by which complaints are told apart."""
 _DONE = ("resolved", "closed")
+_MOSTLY = 0.9
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class Log:
     hours are all that the customer waited; business hours are those in which the desk was open, less pauses
     for the customer. ``age_calendar`` and ``age_business`` are the hours since it was opened, had it never
     ended, pauses taken off the latter. Groups of fewer complaints than the study's smallest group are put
-    together as "other"; a value that is missing says so. ``given`` are the canonical columns that the study
-    has, ``now`` is the end of the as-of day in UTC.
+    together as "other"; a value that is missing says so; ``severity_given`` is as it was given, for promises
+    go by it. ``given`` are the canonical columns in which the study has any value, ``now`` is the end of the
+    as-of day in UTC.
     """
 
     frame: pl.DataFrame
@@ -52,7 +54,7 @@ class Log:
     now: datetime
 
     def has(self, *columns: str) -> bool:
-        """Say whether the study's log has these columns."""
+        """Say whether the study's log has these columns, with anything in them."""
         return all(column in self.given for column in columns)
 
     @cached_property
@@ -61,6 +63,14 @@ class Log:
         first = self.frame["day"].min()
         assert isinstance(first, int)
         return date(1970, 1, 1) + timedelta(days=first), self.as_of
+
+    @cached_property
+    def has_dates_only(self) -> bool:
+        """Whether nearly all ends are at midnight: the log has days, and durations are to the day."""
+        ends = self.frame.select(
+            local=pl.col("ended_at").drop_nulls().dt.convert_time_zone(self.hours.time_zone).dt.time()
+        )
+        return ends.height > 0 and (ends["local"] == time(0)).sum() >= _MOSTLY * ends.height
 
     def explain_hours(self) -> Text:
         """Say which hours count, and in which years public holidays are not known."""
@@ -85,7 +95,7 @@ def prepared(
 ) -> Log:
     """Return the log of a canonical table that holds nothing later than ``as_of``."""
     zone = hours.time_zone
-    given = tuple(complaints.columns)
+    given = tuple(name for name in complaints.columns if complaints[name].null_count() < complaints.height)
     absent = {
         **dict.fromkeys(
             (*COMPLAINT_STEPS, "reopened_at", "waiting_from_at", "waiting_until_at", "closed_loop_at"),
@@ -100,7 +110,7 @@ def prepared(
         to_utc(pl.lit(as_of + timedelta(days=1)).cast(pl.Datetime("us")), zone) - pl.duration(microseconds=1)
     ).item()
     frame = complaints.with_columns(
-        pl.lit(None, dtype).alias(name) for name, dtype in absent.items() if name not in given
+        pl.lit(None, dtype).alias(name) for name, dtype in absent.items() if name not in complaints.columns
     ).sort("opened_at", "complaint_id")
     ended = pl.coalesce("resolved_at", "closed_at")
     ended_again = pl.when(pl.col("closed_at") >= pl.col("reopened_at")).then("closed_at")
@@ -121,7 +131,8 @@ def prepared(
         texts()[name].to("zh" if chinese else "en") for name in ("complaints_other", "complaints_unsaid")
     )
     frame = frame.with_columns(
-        merged_values(frame[name], smallest, other).fill_null(missing).alias(name) for name in GROUPS
+        pl.col("severity").alias("severity_given"),
+        *(merged_values(frame[name], smallest, other).fill_null(missing).alias(name) for name in GROUPS),
     )
     return Log(frame.drop("now"), given, hours, as_of, now)
 

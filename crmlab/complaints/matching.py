@@ -22,6 +22,9 @@ RECENCY = (3, 7, 10, 14, 30, 60, 90, 180, 365)
 """Ends of the bands of days since the last order; complaints follow orders, so the first are narrow."""
 FREQUENCY = (0, 1, 2, 3, 4, 6, 9, 13, 19)
 """Ends of the bands of orders in the window: up to high ends, for complaints come to who orders most."""
+LATELY, MANY = 10, 2
+"""Days in which orders are counted up to ``MANY``: two orders bring two chances to complain, and who buys so
+closely buys on. Without it complainers of a generated company without any effect lean by +0.4 points."""
 WINDOW = 180
 """Days up to the complaint in which orders are counted: lifelong counts would mix tenure with pace."""
 _VALUES = 3
@@ -85,10 +88,11 @@ def matched(
 
     ``customer`` (0 to ``customers`` - 1), ``day`` and ``amount`` are the paid orders; ``complainer`` and
     ``complained`` the first complaint of each complainer, whose ``days`` after it have passed. The stratum
-    is what was known at the end of the day before: days since the last order, orders in the 180 days
-    before, and the third of the mean amount of an order. Others have bought before and not complained up to
-    that day; who complains later stays in, since that was not known. What is compared is whether one bought
-    in the ``days`` days after the complaint. A complainer without two others in the stratum is unmatched.
+    is what was known at the end of the day before: days since the last order, orders in the 10 and in the 180
+    days before, and the third of the mean amount of an order. Others have bought before and not complained up
+    to that day; who complains later stays in, since that was not known. What is compared is whether one
+    bought in the ``days`` days after the complaint. A complainer without two others in the stratum is
+    unmatched.
     """
     order = np.lexsort((day, customer))
     customer, day, amount = customer[order], day[order], amount[order]
@@ -122,7 +126,11 @@ def matched(
             continue
         place = starts[known] + before[known]
         mean = (spent[place] - spent[starts[known]]) / before[known]
-        cell = _strata(today - day[place - 1], before[known] - lapsed[known], mean)
+        lately = np.bincount(
+            customer[by_day[int(np.searchsorted(sorted_days, today - LATELY, side="left")) : upto]],
+            minlength=customers,
+        )[known]
+        cell = _strata(today - day[place - 1], before[known] - lapsed[known], lately, mean)
         # Orders of the day itself belong to neither side: nobody knows whether they came first.
         on_day = np.bincount(
             customer[by_day[upto : int(np.searchsorted(sorted_days, today, side="right"))]],
@@ -157,10 +165,10 @@ def matched(
     )
 
 
-def _strata(recency: Ints, frequency: Ints, mean: Floats) -> Ints:
+def _strata(recency: Ints, frequency: Ints, lately: Ints, mean: Floats) -> Ints:
     """Number the stratum of each customer: bands of recency and frequency, thirds of the mean amount."""
     thirds = np.quantile(mean, [k / _VALUES for k in range(1, _VALUES)])
     bands = np.searchsorted(RECENCY, recency), np.searchsorted(FREQUENCY, frequency)
     value = np.searchsorted(thirds, mean)
-    numbered: Ints = (bands[0] * (len(FREQUENCY) + 1) + bands[1]) * _VALUES + value
-    return numbered
+    numbered = (bands[0] * (len(FREQUENCY) + 1) + bands[1]) * _VALUES + value
+    return numbered * (MANY + 1) + np.minimum(lately, MANY)

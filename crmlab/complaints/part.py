@@ -10,6 +10,8 @@ from crmlab.view.findings import Note
 from crmlab.view.texts import joined
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crmlab.lab import Lab
 
 
@@ -68,6 +70,11 @@ class Part:
 
     def _table(self) -> Any:
         raise NotImplementedError
+
+
+def listed(names: Sequence[Text]) -> Text:
+    """Return names one after the other."""
+    return Text("、".join(name.zh for name in names), ", ".join(name.en for name in names))
 
 
 def ended(text: Text) -> Text:

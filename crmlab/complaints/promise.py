@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from crmlab.complaints.log import MEASURES
-from crmlab.complaints.part import Part
+from crmlab.complaints.part import Part, listed
 from crmlab.complaints.settings import REST
 from crmlab.intervals import wilson
 from crmlab.labels import Text
@@ -71,14 +71,16 @@ class Promise(Part):
     def summary(self) -> pl.DataFrame:
         """One row per measure and severity, the first of each measure for all (``severity`` null).
 
-        ``promised`` hours (null for all), ``due`` complaints, ``kept``, ``late``, ``overdue``, ``not_due``,
-        ``unknown``, and the ``share`` kept of those due with ``low``, ``high`` (Wilson).
+        ``promised`` hours (null for all and for severities put together), ``due`` complaints, ``kept``,
+        ``late``, ``overdue``, ``not_due``, ``unknown``, and the ``share`` kept of those due with ``low``,
+        ``high`` (Wilson).
         """
         states = ("kept", "late", "overdue", "not_due", "unknown")
         counts = [(pl.col("state") == state).sum().cast(pl.Int64).alias(state) for state in states]
         whole = self.judged.group_by("measure", maintain_order=True).agg(*counts)
         each = self.judged.group_by("measure", "severity", maintain_order=True).agg(
-            pl.col("promised").first(), *counts
+            pl.when(pl.col("promised").n_unique() == 1).then(pl.col("promised").first()).alias("promised"),
+            *counts,
         )
         whole = whole.with_columns(severity=pl.lit(None, pl.String), promised=pl.lit(None, pl.Float64))
         frame = pl.concat([whole, each.sort("promised", "severity")], how="diagonal").with_columns(
@@ -124,6 +126,16 @@ class Promise(Part):
                     due=count(row["due"]),
                     overdue=count(row["overdue"]),
                     not_due=count(row["not_due"]),
+                )
+            )
+        named = {*self.lab.study.complaints.response_hours, *self.lab.study.complaints.resolution_hours}
+        unmet = sorted(named - {REST} - set(self.log.frame["severity_given"]))
+        if unmet:
+            said.append(
+                say(
+                    "complaints_promise_unmet",
+                    names=listed([Text(name, name) for name in unmet]),
+                    severities=self._known(),
                 )
             )
         return joined(*said)
@@ -194,14 +206,17 @@ class Promise(Part):
         params = self.lab.study.complaints
         hours = params.response_hours if measure == "response" else params.resolution_hours
         named = {severity: value for severity, value in hours.items() if severity != REST}
-        return pl.col("severity").replace_strict(named, default=hours.get(REST), return_dtype=pl.Float64)
+        given = pl.col("severity_given")
+        return given.replace_strict(named, default=hours.get(REST), return_dtype=pl.Float64)
+
+    def _known(self) -> Text:
+        return listed([Text(name, name) for name in sorted(set(self.log.frame["severity"]))])
 
     def _lacks(self) -> Text | None:
         if not self._measures:
             return say("complaints_no_promise")
         if self.judged.is_empty():
-            known = "、".join(sorted(set(self.log.frame["severity"])))
-            return say("complaints_promise_of_nothing", severities=known)
+            return say("complaints_promise_of_nothing", severities=self._known())
         return None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from crmlab.complaints.log import CLOCKS, MEASURES
-from crmlab.complaints.part import Part
+from crmlab.complaints.part import Part, listed
 from crmlab.complaints.waiting import TIMES, curve_of, drawn, hours_said, times
 from crmlab.labels import Text
 from crmlab.summary import day_number
@@ -148,7 +148,8 @@ class Speed(Part):
             first = texts()["complaints_response_unknown"]
         unknown = self.row("resolution", "calendar", "all")["unknown"]
         lost = say("complaints_end_unknown", n=count(unknown)) if unknown else None
-        return joined(self.title(), self.change(), first, lost, self.log.explain_hours())
+        days = texts()["complaints_dates_only"] if self.log.has_dates_only else None
+        return joined(self.title(), self.change(), first, lost, days, self.log.explain_hours())
 
     def _chart(self) -> alt.LayerChart | Note:
         words, language = texts(), self.lab.language
@@ -202,7 +203,8 @@ class Speed(Part):
             return Note(problem, self.lab.language)
         name = texts()[_COLUMNS[column]]
         if not self.log.has(column):
-            return Note(say("complaints_column_lacks", name=name), self.lab.language)
+            lacking = [texts()[key] for each, key in _COLUMNS.items() if not self.log.has(each)]
+            return Note(say("complaints_column_lacks", names=listed(lacking)), self.lab.language)
         return _times_table(
             self.by(column).head(15),
             [Column("name", name)],

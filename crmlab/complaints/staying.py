@@ -15,7 +15,6 @@ from crmlab.complaints.promise import Promise
 from crmlab.labels import Text
 from crmlab.retention.kaplan_meier import difference
 from crmlab.segments.separation import UNKNOWN, Estimate
-from crmlab.summary import day_number
 from crmlab.view.complaint_charts import differences
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, percent, signed
@@ -190,11 +189,11 @@ class Staying(Part):
 
     @cached_property
     def _first(self) -> pl.DataFrame:
-        """The first complaint of each known customer, where the days after it have passed."""
+        """The first complaint of each known customer, where the orders reach over the days after it."""
         known = self.log.frame.drop_nulls("customer_id").unique(
             "customer_id", keep="first", maintain_order=True
         )
-        return known.filter(pl.col("day") + self.days <= day_number(self.log.as_of))
+        return known.filter(pl.col("day") + self.days <= self.lab.tables["orders"]["day"].max())
 
     @cached_property
     def _groups(self) -> dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from crmlab.complaints.part import Part
+from crmlab.complaints.part import Part, listed
 from crmlab.complaints.waiting import curve_of, hours_said, hours_until
 from crmlab.data.canonical.service import COMPLAINT_STEPS
 from crmlab.labels import Text
@@ -88,10 +88,7 @@ class Steps(Part):
     def _explain(self) -> Text:
         lacking = None
         if self.missing:
-            names = Text(
-                "、".join(step.zh for step in self.missing), ", ".join(step.en for step in self.missing)
-            )
-            lacking = say("complaints_steps_missing", names=names)
+            lacking = say("complaints_steps_missing", names=listed(self.missing))
         return joined(self.longest() or texts()["complaints_steps_few"], lacking)
 
     def _chart(self) -> alt.LayerChart | Note:

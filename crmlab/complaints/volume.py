@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
+from math import log
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from crmlab.complaints.part import Part
+from crmlab.complaints.part import Part, listed
 from crmlab.complaints.rates import poisson_interval, rate, ratio_of_rates
 from crmlab.labels import Text
 from crmlab.summary import day_number
@@ -28,14 +29,17 @@ By = Literal["category", "product", "channel"]
 RECENT = 90
 """Days that are compared with the same number before them."""
 _ROWS = 15
+_SILENCE = log(1000)
+"""Complaints that would have come in the time since the last one, above which the log seems to break off."""
 _EPOCH = date(1970, 1, 1)
 
 
 class Volume(Part):
     """Complaints by the month they were opened, and per 1,000 paid orders placed in that month.
 
-    The rate counts from the first to the last day that both tables reach. Its interval is the exact one of a
-    Poisson count: complaints are few among many orders.
+    The rate counts from the first day that both tables reach to the last with an order; complaints of other
+    days are left out, and counted in :attr:`outside`. Its interval is the exact one of a Poisson count:
+    complaints are few among many orders.
     """
 
     @cached_property
@@ -81,7 +85,7 @@ class Volume(Part):
     @cached_property
     def change(self) -> Estimate:
         """The rate of the last 90 days as a multiple of that of the 90 before; counts without orders."""
-        last = day_number(self.log.as_of)
+        last = self._span[1]
         counts = [self._within(self._complaints, last - k * RECENT) for k in (0, 1)]
         if self._orders is None:
             return ratio_of_rates(counts[0], RECENT, counts[1], RECENT)
@@ -93,12 +97,33 @@ class Volume(Part):
         """The orders that the rate is of; None where the study has none."""
         return None if self._orders is None else self._orders.height
 
+    @property
+    def outside(self) -> int:
+        """Complaints of days that the orders do not reach; they are in no rate."""
+        return self.log.frame.height - self._complaints.height
+
+    @cached_property
+    def silent_since(self) -> date | None:
+        """The day of the last complaint, where so long a silence since is no chance; else None.
+
+        At the pace before, no complaint at all would come in one of a thousand such times (Poisson).
+        """
+        days = self._complaints["day"]
+        if len(days) < 2:
+            return None
+        first, last = int(days[0]), int(days[-1])
+        expected = len(days) / (last - first + 1) * (self._span[1] - last)
+        return _EPOCH + timedelta(days=last) if expected > _SILENCE else None
+
     def _explain(self) -> Text:
-        return joined(self.title(), self.trend())
+        outside = say("complaints_volume_outside", n=count(self.outside)) if self.outside else None
+        silent = self.silent_since
+        ends = None if silent is None else say("complaints_volume_ends", day=silent)
+        return joined(self.title(), outside, ends, self.trend())
 
     def title(self) -> Text:
         """Say how many complaints there are, and how many that is for 1,000 orders."""
-        n, (first, last) = self._complaints.height, self.log.span
+        n, (first, last) = self._complaints.height, (_EPOCH + timedelta(days=day) for day in self._span)
         if self._orders is None or not self._orders.height:
             return say("complaints_volume_counts", n=count(n), first=first, last=last)
         low, high = (decimal(value, 1) for value in self.overall[1:])
@@ -168,7 +193,7 @@ class Volume(Part):
     def _chart_by(self, column: By) -> alt.LayerChart | Note:
         frame = self.by(column).head(_ROWS).drop_nulls("rate")
         if frame.is_empty():
-            return Note(self._no_rate(column), self.lab.language)
+            return Note(self._no_rate(), self.lab.language)
         words = texts()
         ranked = frame.sort("rate", "name", descending=[True, False]).with_columns(
             value="rate",
@@ -195,7 +220,7 @@ class Volume(Part):
     def _table_by(self, column: By) -> Table | Note:
         frame = self.by(column).head(_ROWS)
         if frame.is_empty():
-            return Note(self._no_rate(column), self.lab.language)
+            return Note(self._no_rate(), self.lab.language)
         words = texts()
         return Table(
             frame.with_columns(interval=pl.concat_list("low", "high")),
@@ -229,10 +254,19 @@ class Volume(Part):
 
     @cached_property
     def _complaints(self) -> pl.DataFrame:
-        frame = self.log.frame
+        return self.log.frame.filter(pl.col("day").is_between(*self._span))
+
+    @cached_property
+    def _span(self) -> tuple[int, int]:
+        """The first and the last day that count: those of the complaints, as far as the orders reach."""
+        first, last = (day_number(day) for day in self.log.span)
         if self._orders is None or self._orders.is_empty():
-            return frame
-        return frame.filter(pl.col("day") >= self._orders["day"].min())
+            return first, last
+        placed = self.lab.tables["orders"]["day"]
+        begin, end = placed.min(), placed.max()
+        assert isinstance(begin, int)
+        assert isinstance(end, int)
+        return max(first, begin), min(last, end)
 
     @cached_property
     def _orders(self) -> pl.DataFrame | None:
@@ -266,13 +300,15 @@ class Volume(Part):
         if self._orders is None or "channel" not in self._orders.columns:
             return bare.with_columns(channel=pl.lit(None, pl.String)).clear()
         sold = self._orders.select("order_id", "channel").drop_nulls().unique("order_id", keep="first")
-        return bare.join(sold, on="order_id", how="inner", maintain_order="left")
+        found = bare.join(sold, on="order_id", how="inner", maintain_order="left")
+        return found.filter(pl.len().over("channel") >= self.fewest)
 
     def _within(self, frame: pl.DataFrame, last: int) -> int:
         return frame.filter(pl.col("day") <= last, pl.col("day") > last - RECENT).height
 
-    def _no_rate(self, column: By) -> Text:
-        return say("complaints_rate_unknown", name=texts()[_NAMES[column]])
+    def _no_rate(self) -> Text:
+        lacking = [texts()[key] for column, key in _NAMES.items() if self.by(column).is_empty()]
+        return say("complaints_rate_unknown", names=listed(lacking))
 
 
 _NAMES: dict[By, str] = {

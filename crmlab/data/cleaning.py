@@ -9,7 +9,7 @@ import polars as pl
 import polars.selectors as cs
 
 from crmlab.data import convert
-from crmlab.data.canonical.columns import SHARE
+from crmlab.data.canonical.columns import AS_THE_METRIC, SHARE
 from crmlab.data.policy import Policy, signed_currency
 from crmlab.data.schemas import BY_POLICY, DAMAGED_ID, IDS, TABLES, CanonicalColumn, columns
 from crmlab.errors import DataError, did_you_mean
@@ -81,6 +81,8 @@ def clean(
         converted = converted.with_columns(day=convert.local_day_number(pl.col("ordered_at"), time_zone))
     if name in _SALES:
         converted = _with_currency(frame, converted, currency)
+    if name == "complaints":
+        converted = _on_the_day(converted, time_zone)
     lost = _lost(frame, converted, wanted)
     reason = lost["reason"]
     if REFUSED in frame.columns:
@@ -172,7 +174,9 @@ def _typed(column: CanonicalColumn, given: pl.DataType, time_zone: str) -> pl.Ex
         return pl.when(counted == counted.round()).then(counted.cast(pl.Int64, strict=False))
     if wanted == pl.Float64:
         return (
-            convert.share(source) if column.unit == SHARE and given == pl.String else _number(source, given)
+            convert.share(source)
+            if column.unit in (SHARE, AS_THE_METRIC) and given == pl.String
+            else _number(source, given)
         )
     if wanted == pl.Boolean:
         return source if given == pl.Boolean else convert.boolean(as_text(source, given))
@@ -237,6 +241,19 @@ def _with_currency(frame: pl.DataFrame, converted: pl.DataFrame, currency: str |
     if "currency" in converted.columns:
         return converted.with_columns(pl.coalesce("currency", pl.lit(signed)))
     return converted.with_columns(signed) if (signed != (currency or "CNY")).any() else converted
+
+
+def _on_the_day(complaints: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """Take a step at midnight of the day of reception for a date without a time: it was not before.
+
+    Exports have a time of opening beside a date of closing; the quickest complaints would be refused.
+    """
+    opened = pl.col("opened_at")
+    midnight = convert.to_utc(convert.local_day(opened, time_zone).cast(pl.Datetime("us")), time_zone)
+    steps = complaints.select(cs.by_dtype(pl.Datetime("us", "UTC"))).columns
+    return complaints.with_columns(
+        pl.when(pl.col(step) == midnight).then(opened).otherwise(pl.col(step)).alias(step) for step in steps
+    )
 
 
 def _lost(frame: pl.DataFrame, converted: pl.DataFrame, wanted: list[CanonicalColumn]) -> pl.DataFrame:

@@ -92,7 +92,8 @@ class TableStore(Mapping[str, pl.DataFrame]):
                     self._rejected_folder.mkdir(parents=True, exist_ok=True)
                     cleaned.rejected.write_parquet(self._rejected_folder / f"{name}.parquet")
                 reasons = ", ".join(
-                    f"{REASONS[reason].en} {count:,}" for reason, count in cleaned.counts.items()
+                    f"{REASONS[reason].en} {count:,}{_where(cleaned, reason)}"
+                    for reason, count in cleaned.counts.items()
                 )
                 raise QualityGateError(
                     f"{cleaned.faulty:,} of {cleaned.rows_read:,} rows of the table {name!r} "
@@ -211,9 +212,15 @@ class TableStore(Mapping[str, pl.DataFrame]):
         return convert.local_day(pl.col(column), self._time_zone) > self._as_of
 
 
+def _where(cleaned: Cleaned, reason: str) -> str:
+    """Name the columns that a reason of rejection is about, where it is about any."""
+    names = cleaned.unreadable.filter(reason=reason)["column"].unique(maintain_order=True)
+    return f" (in {', '.join(names)})" if len(names) else ""
+
+
 _HANDLED = (
     *("stage", "solution", "compensation_hundredths", "score", "reopened"),
-    *("root_cause", "contacts_count", "reopened_count", "paused_hours"),
+    *("root_cause", "action_id", "contacts_count", "reopened_count", "paused_hours", "escalated"),
 )
 _LATER_DETAILS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "customers": {"updated_at": (), "last_contact_at": ()},
@@ -221,7 +228,7 @@ _LATER_DETAILS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         **dict.fromkeys(("acknowledged_at", "assessed_at", "first_response_at", "decided_at"), ()),
         **dict.fromkeys(("waiting_from_at", "waiting_until_at"), ()),
         "investigated_at": ("root_cause",),
-        "reopened_at": ("reopened", "reopened_count"),
+        "reopened_at": ("stage", "reopened", "reopened_count"),
         "closed_loop_at": ("action_id",),
         **dict.fromkeys(("resolved_at", "closed_at"), _HANDLED),
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -9,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from crmlab.data.privacy import mask_text
-from crmlab.drivers.ladders import ladder_of
 from crmlab.labels import Scheme, Text
-from crmlab.satisfaction import SCALES
+from crmlab.satisfaction import SCALES, Direction, poles
+from crmlab.surveys.wordings import cannot_judge, wording_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["ratings", "choices", "aspects"]
 RESPONDENT = ("unit", "customer_id", "score", "scale", "question", "feedback_id")
-Metric = Literal["nps", "csat"]
+Metric = Literal["nps", "csat", "binary"]
 
 FEWEST_MENTIONS = 30
 """A predictor that fewer respondents mention or tick, or all but fewer, is left out."""
@@ -29,7 +30,13 @@ FEWEST_ANSWERED = 0.5
 """A question that a smaller share of the respondents answered is left out."""
 
 _OVERALL = r"(?i)总体|整体|总的来说|综合|overall|in general|all in all"
-_CSAT = ("csat_1_5", "csat_1_7")
+_SCALES: dict[Metric, tuple[str, ...]] = {
+    "nps": ("nps_0_10",),
+    "csat": ("csat_1_5", "csat_1_7"),
+    "binary": ("binary_0_1",),
+}
+_JUDGING = ("satisfaction", "agreement", "conformity", "quality", "ease")
+"""Orders of answers that say how well something went; how often or how likely does not."""
 _JOINED, _RANKED = "┋", "→"
 
 
@@ -45,7 +52,7 @@ class LeftOut(NamedTuple):
     """What was left out, why, and how many respondents have it."""
 
     name: Text
-    why: Literal["few", "skipped", "same", "nominal"]
+    why: Literal["few", "skipped", "same", "nominal", "whole"]
     n: int
 
 
@@ -75,14 +82,11 @@ def respondents(feedback: pl.DataFrame, metric: Metric) -> pl.DataFrame:
     """Return who gave the score, one row each, and where: the columns of :data:`RESPONDENT`.
 
     The unit is the respondent, or the feedback where it came without one. NPS is the answer on its scale;
-    CSAT that to the question about the whole, or to the only question of its scale: several of one respondent
-    that do not say so are about parts.
+    CSAT, and satisfied or not (``binary``), that to the question about the whole, or to the only question of
+    its scale: several of one respondent that do not say so are about parts.
     """
-    rows = _units(feedback).drop_nulls("score")
-    if metric == "nps":
-        rows = rows.filter(pl.col("scale") == "nps_0_10")
-    else:
-        rows = rows.filter(pl.col("scale").is_in(_CSAT))
+    rows = _units(feedback).drop_nulls("score").filter(pl.col("scale").is_in(_SCALES[metric]))
+    if metric != "nps":
         whole = pl.col("question").str.contains(_OVERALL).fill_null(value=False)
         alone = pl.col("question").n_unique().over("unit") == 1
         rows = rows.filter(whole | (alone & ~whole.any().over("unit")))
@@ -93,24 +97,26 @@ def respondents(feedback: pl.DataFrame, metric: Metric) -> pl.DataFrame:
     )
 
 
-def ratings(feedback: pl.DataFrame, metric: Metric) -> Design:
-    """Return the design of closed questions with ordered answers: their places, from 1 for the worst.
+def ratings(feedback: pl.DataFrame, metric: Metric, ces_direction: Direction = "high_is_easy") -> Design:
+    """Return the design of closed questions with ordered answers: their places, the higher the better.
 
-    It went well where the answer lies above the middle.
+    It went well where the answer lies above the middle; who cannot judge a part has not answered.
     """
     who = respondents(feedback, metric)
     asked = who["question"].unique().drop_nulls()
     rows = _units(feedback).filter(pl.col("scale").is_null() | (pl.col("scale") != "nps_0_10"))
-    # Another question about the whole is the score once more, and no part of the experience.
-    rows = rows.filter(~pl.col("question").is_in(asked.implode()), ~pl.col("question").str.contains(_OVERALL))
+    # Another question about the whole is the score once more, and no part of the experience: left out below.
+    rows = rows.filter(~pl.col("question").is_in(asked.implode()))
     who, rows = _answering(who, rows.filter(pl.col("score").is_not_null() | pl.col("answer").is_not_null()))
     columns, left_out = [], []
     for question, part in _questions(rows):
-        placed = _placed(part)
+        placed = _placed(part, ces_direction)
         if placed is None:
             continue
         name = _named(question)
-        if placed.height < FEWEST_ANSWERED * who.height:
+        if re.search(_OVERALL, question):
+            left_out.append(LeftOut(name, "whole", placed.height))
+        elif placed.height < FEWEST_ANSWERED * who.height:
             left_out.append(LeftOut(name, "skipped", placed.height))
         elif placed["place"].n_unique() < 2:
             left_out.append(LeftOut(name, "same", placed.height))
@@ -259,27 +265,33 @@ def _questions(rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     return [(str(question), part) for (question,), part in once.group_by("question", maintain_order=True)]
 
 
-def _placed(part: pl.DataFrame) -> pl.DataFrame | None:
+def _placed(part: pl.DataFrame, ces_direction: Direction = "high_is_easy") -> pl.DataFrame | None:
     """Return ``unit``, ``place``, ``good``, ``known`` of one question's ordered answers; None if it has none.
 
-    Scores count by themselves, options by their place on the ladder that has all of them.
+    Scores count by themselves, an effort score turned round where a low one is the better one; answers in
+    words by their place in the order that has all of them.
     """
     scored = part.drop_nulls("score")
     if scored.height > part.height / 2 and scored["scale"].n_unique() == 1:
-        lowest, highest = SCALES[scored["scale"][0]]
-        return _with_good(scored.select("unit", place=pl.col("score").cast(pl.Float64)), lowest, highest)
-    level = pl.col("answer").str.strip_chars().str.to_lowercase()
-    given = part.select("unit", level=level).drop_nulls()
-    ladder = ladder_of(given["level"].unique().to_list())
-    if ladder is None:
+        scale = str(scored["scale"][0])
+        bad, _, good = poles(scale, ces_direction)
+        place = pl.col("score") if good.start > bad.start else sum(SCALES[scale]) - pl.col("score")
+        best = max(good.start, bad.start)
+        return _with_good(scored.select("unit", place=place.cast(pl.Float64)), best)
+    given = part.drop_nulls("answer")
+    answers = given["answer"].unique().to_list()
+    wording = wording_of(set(answers))
+    if wording is None or wording.id not in _JUDGING:
         return None
-    place = pl.col("level").replace_strict(ladder.places, return_dtype=pl.Float64)
-    return _with_good(given.select("unit", place=place), 1, ladder.points)
+    places = {answer: None if cannot_judge(answer) else wording.place(answer) for answer in answers}
+    place = pl.col("answer").replace_strict(places, return_dtype=pl.Float64)
+    levels = len(wording.levels)
+    return _with_good(given.select("unit", place=place).drop_nulls("place"), levels - levels // 2 + 1)
 
 
-def _with_good(placed: pl.DataFrame, lowest: int, highest: int) -> pl.DataFrame:
-    middle = (lowest + highest) / 2
-    return placed.with_columns(good=(pl.col("place") > middle).cast(pl.Float64), known=pl.lit(1.0))
+def _with_good(placed: pl.DataFrame, best: int) -> pl.DataFrame:
+    """Say that it went well from the place ``best`` on."""
+    return placed.with_columns(good=(pl.col("place") >= best).cast(pl.Float64), known=pl.lit(1.0))
 
 
 def _named(question: str) -> Text:

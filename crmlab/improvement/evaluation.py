@@ -28,15 +28,20 @@ Method = Literal[
     "before_after",
     "before_after_raw",
 ]
-Lack = Literal["before", "after", "rows"]
+Lack = Literal["before", "after", "rows", "noise"]
 
 
 @dataclass(frozen=True)
 class Placebo:
-    """The effect that the primary method finds for a start ``place`` periods from the true one."""
+    """What is found for a start ``place`` periods from the true one.
+
+    ``effect`` is the primary method's, ``differences`` that of difference-in-differences where there
+    are groups enough.
+    """
 
     place: int
     effect: Effect
+    differences: Effect | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +94,18 @@ class Evaluated:
         """How many placebo dates would have been called a change."""
         return sum(each.effect.p < 1 - self.fit.confidence for each in self.placebos)
 
+    @property
+    def differences_alarms(self) -> tuple[int, int]:
+        """How many placebo dates difference-in-differences would have called a change, and of how many."""
+        told = [each.differences.p for each in self.placebos if each.differences is not None]
+        return sum(p < 1 - self.fit.confidence for p in told), len(told)
+
 
 def lack(panel: Panel) -> Lack | None:
-    """Say of what there is too little for an evaluation; None where there is enough."""
+    """Say of what there is too little for an evaluation; None where there is enough.
+
+    Where no period before the start differs from another, nothing says how much periods differ by themselves.
+    """
     import numpy as np
 
     after, size = panel.after, panel.own.size
@@ -99,7 +113,10 @@ def lack(panel: Panel) -> Lack | None:
         return "before"
     if np.count_nonzero(size[after] > 0) < FEWEST_AFTER:
         return "after"
-    return "rows" if min(size[~after].sum(), size[after].sum()) < FEWEST_ROWS else None
+    if min(size[~after].sum(), size[after].sum()) < FEWEST_ROWS:
+        return "rows"
+    usual = panel.own.raw[~after & (size > 0)]
+    return "noise" if np.ptp(usual) <= 1e-9 * np.abs(usual).max() else None
 
 
 def evaluate(panel: Panel, confidence: float = 0.95, placebos: int = 20) -> Evaluated:
@@ -111,8 +128,6 @@ def evaluate(panel: Panel, confidence: float = 0.95, placebos: int = 20) -> Eval
     Unlike before and after it is fooled neither by a trend that was there already nor by a change of mix;
     unlike difference-in-differences it needs no two groups that would have moved alike.
     """
-    import numpy as np
-
     compared = _comparable(panel)
     fit = methods.segmented(panel, confidence, compared=compared)
     primary: Method = "controlled" if compared else "interrupted"
@@ -132,8 +147,9 @@ def evaluate(panel: Panel, confidence: float = 0.95, placebos: int = 20) -> Eval
     effects["before_after"] = methods.before_after(panel, confidence, adjusted=True)
     effects["before_after_raw"] = methods.before_after(panel, confidence, adjusted=False)
     after, own = panel.after, panel.own
-    window = (panel.time >= -np.count_nonzero(after)) & ~after
-    before_then, after_then = (float(own.num[part].sum() / own.den[part].sum()) for part in (window, after))
+    before_then, after_then = (
+        float(own.num[part].sum() / own.den[part].sum()) for part in (panel.window, after)
+    )
     return Evaluated(
         panel,
         primary,
@@ -190,6 +206,8 @@ def _placebos(panel: Panel, confidence: float, count: int, *, compared: bool) ->
     found = []
     for place in map(int, chosen):
         past = panel.until(place, min(place + length - 1, -1))
-        if lack(past) is None:
-            found.append(Placebo(place, methods.segmented(past, confidence, compared=compared).effect()))
+        # Groups that are compared with may be younger than the measure's.
+        if lack(past) is None and (not compared or _comparable(past)):
+            effect = methods.segmented(past, confidence, compared=compared).effect()
+            found.append(Placebo(place, effect, methods.differences(past, confidence)))
     return tuple(found)

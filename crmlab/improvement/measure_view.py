@@ -140,14 +140,23 @@ class MeasureView:
 
     @property
     def placebos(self) -> pl.DataFrame:
-        """One row per ``assumed_start``, the ``true`` one last: ``effect``, ``low``, ``high``."""
+        """One row per ``assumed_start``, the ``true`` one last: ``effect``, ``low``, ``high``.
+
+        ``differences``, with its ``_low`` and ``_high``, is what difference-in-differences says.
+        """
         found = self.judged.evaluated
         if found is None:
             return pl.DataFrame(schema=_PLACEBOS)
-        tried = [*((each.place, each.effect) for each in found.placebos), (0, found.effect)]
+        tried = [(each.place, each.effect, each.differences) for each in found.placebos]
+        tried.append((0, found.effect, found.effects.get("differences")))
         rows = [
-            (found.panel.start + timedelta(days=place * found.panel.days), *_ends(effect), place == 0)
-            for place, effect in tried
+            (
+                found.panel.start + timedelta(days=place * found.panel.days),
+                *_ends(effect),
+                *(_ends(differences) if differences else (None, None, None)),
+                place == 0,
+            )
+            for place, effect, differences in tried
         ]
         return pl.DataFrame(rows, schema=_PLACEBOS, orient="row")
 
@@ -161,6 +170,7 @@ class MeasureView:
         language, words = self.lab.language, texts()
         kinds = [words["improvement_placebo"].to(language), words["improvement_true_start"].to(language)]
         frame = self.placebos
+        alarms, tried = found.differences_alarms
         shown = frame.select(
             pl.col("assumed_start").cast(pl.String).alias("day"),
             *(pl.col(name) * metric.scale for name in ("effect", "low", "high")),
@@ -171,10 +181,13 @@ class MeasureView:
             shown,
             kinds,
             title=say("improvement_placebo_title", n=len(found.placebos), alarms=found.false_alarms),
-            subtitle=say(
-                "improvement_placebo_subtitle",
-                share=written(found.fit.confidence),
-                p=percent(found.placebo_p, 0),
+            subtitle=joined(
+                say(
+                    "improvement_placebo_subtitle",
+                    share=written(found.fit.confidence),
+                    p=percent(found.placebo_p, 0),
+                ),
+                say("improvement_placebo_differences", alarms=alarms, n=tried) if tried else None,
             ),
             x_title=words["improvement_assumed_start"],
             y_title=say("improvement_effect_unit", unit=words[f"improvement_change_{metric.unit}"]),
@@ -193,9 +206,11 @@ class MeasureView:
             assert self.judged.reason is not None
             said = joined(texts()["improvement_not_judged_because"], self.judged.reason)
             return Note(said, self.lab.language)
+        whole = measure.aspect is not None and metric.id in ("csat", "nps")
         parts = [
             say(
-                f"improvement_said_{self.judged.verdict}",
+                f"improvement_said_{self._verdict(found)}",
+                n=sum(each.evaluated is not None for each in self._all),
                 effect=metric.change(found.effect.value),
                 between=metric.between(found.effect.low, found.effect.high),
                 share=written(found.fit.confidence),
@@ -212,9 +227,15 @@ class MeasureView:
             self._pretrend(found, metric),
             self._disagreement(found, metric),
             self._alarms(found),
-            self._together_with(measure.improvement_id),
+            self._together_with(found),
+            texts()["improvement_said_all_scores"] if whole else None,
         ]
         return Note(joined(*parts), self.lab.language)
+
+    def _verdict(self, found: Evaluated) -> str:
+        """Return the verdict, and whether it is one for the number of measures alone."""
+        alone = self.judged.verdict == "no_evidence" and found.effect.p < 1 - found.fit.confidence
+        return "no_evidence_among_many" if alone else self.judged.verdict
 
     def _headline(self, found: Evaluated, metric: Metric) -> Text:
         return say(
@@ -247,7 +268,7 @@ class MeasureView:
 
     def _target(self, found: Evaluated, metric: Metric) -> Text | None:
         """Say whether the target was reached, and what it would take to see such a change."""
-        target = self.judged.measure.target_value
+        target = self.judged.measure.target
         if target is None:
             return None
         reached = (found.after - target) * metric.better >= 0
@@ -290,17 +311,22 @@ class MeasureView:
             return None
         return say("improvement_said_alarms", alarms=found.false_alarms, n=n)
 
-    def _together_with(self, own: str) -> Text | None:
-        """Warn of other measures whose effects cannot be told apart from this one's."""
-        measure, window = self.judged.measure, timedelta(days=self.lab.study.improvement.window_days)
+    def _together_with(self, found: Evaluated) -> Text | None:
+        """Warn of other measures whose effects cannot be told apart from this one's.
+
+        One for the same thing that began in the window changes the time after the start, one that began
+        earlier bends the line through the time before it.
+        """
+        measure, first = self.judged.measure, found.panel.first_days[0]
+        last = measure.started_on + timedelta(days=self.lab.study.improvement.window_days)
         others = [
             each.measure.name
             for each in self._all
-            if each.measure.improvement_id != own
+            if each.measure is not measure
             and (
                 each.measure.started_on == measure.started_on
                 or (
-                    abs(each.measure.started_on - measure.started_on) <= window
+                    first < each.measure.started_on <= last
                     and each.measure.target_metric == measure.target_metric
                     and (
                         each.measure.aspect == measure.aspect or None in (each.measure.aspect, measure.aspect)
@@ -340,6 +366,9 @@ _PLACEBOS = {
     "effect": pl.Float64,
     "low": pl.Float64,
     "high": pl.Float64,
+    "differences": pl.Float64,
+    "differences_low": pl.Float64,
+    "differences_high": pl.Float64,
     "true": pl.Boolean,
 }
 

@@ -65,10 +65,7 @@ def before_after(panel: Panel, confidence: float, *, adjusted: bool) -> Effect:
     Periods are the units of the standard error (a linearised ratio, Cochran 1977, Sampling Techniques,
     chapter 6); neither trend, season nor autocorrelation is allowed for.
     """
-    import numpy as np
-
-    after = panel.after
-    window = (panel.time >= -max(int(np.count_nonzero(after)), 1)) & ~after
+    after, window = panel.after, panel.window
     values, size = _values(panel, panel.own, adjusted=adjusted), panel.own.size
     parts = [_mean(values[chosen], size[chosen]) for chosen in (after, window)]
     value = parts[0][0] - parts[1][0]
@@ -123,10 +120,7 @@ def differences(panel: Panel, confidence: float) -> Effect | None:
 
 def _change(panel: Panel, series: Series) -> tuple[float, float] | None:
     """Return the change of a group and its relative variance; None without data on both sides."""
-    import numpy as np
-
-    after = panel.after
-    window = (panel.time >= -max(int(np.count_nonzero(after)), 1)) & ~after
+    after, window = panel.after, panel.window
     size = series.size
     if not size[after].sum() or not size[window].sum():
         return None

@@ -21,6 +21,8 @@ _CHANGES: dict[Unit, Text] = {
     "per_1000": Text(" 件/千单", " per 1,000 orders"),
     "hours": Text(" 小时", " hours"),
 }
+_DIGITS: dict[Unit, int] = {"share": 1, "points": 1, "per_1000": 2, "hours": 1}
+"""Decimals; complaints are rare."""
 _AXES: dict[Unit, Text] = {
     "share": Text("%", "%"),
     "points": Text("分", "points"),
@@ -58,7 +60,7 @@ class Metric:
             return Text(MISSING, MISSING)
         if self.unit == "share":
             return Text(percent(value), percent(value))
-        said = decimal(value, 1).replace("-", MINUS)
+        said = decimal(value, _DIGITS[self.unit]).replace("-", MINUS)
         unit = _CHANGES[self.unit]
         return Text(said + unit.zh, said + unit.en)
 
@@ -86,11 +88,18 @@ class Metric:
         return Text(f"{one} 至 {other}", f"{one} to {other}")
 
     def number(self, value: float) -> str:
-        """Write a difference with its sign, in :attr:`scale`."""
+        """Write a difference with its sign, in :attr:`scale`.
+
+        One that would be rounded to nothing has a digit more, so that no interval looks as if it ended at 0.
+        """
         if isnan(value):
             return MISSING
-        rounded = round(value * self.scale, 1) + 0.0
-        return f"{rounded:+,.1f}".replace("-", MINUS) if rounded else "0.0"
+        digits = _DIGITS[self.unit]
+        scaled = value * self.scale
+        if not round(scaled, digits):
+            digits += 1
+        rounded = round(scaled, digits) + 0.0
+        return f"{rounded:+,.{digits}f}".replace("-", MINUS) if rounded else "0.0"
 
     @property
     def axis(self) -> Text:

@@ -163,6 +163,13 @@ class Observations:
         mentions: pl.DataFrame = annotator.mentions(self.lab.tables["feedback"])
         return mentions.select("feedback_id", "aspect", "positive_probability")
 
+    def aspect_of(self, word: str) -> str | None:
+        """Return the one aspect that a text of this word would mention: 服务 may be 卖家与客服."""
+        annotator: Any = self.lab.annotate("aspects").annotator
+        told = self.lab.tables["feedback"].head(1).with_columns(text=pl.lit(word))
+        found = annotator.mentions(told)["aspect"].unique().to_list()
+        return found[0] if len(found) == 1 else None
+
     @property
     def aspects(self) -> tuple[Label, ...]:
         """The aspects that texts are searched for."""

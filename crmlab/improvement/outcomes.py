@@ -18,10 +18,11 @@ from crmlab.view.texts import say, texts
 if TYPE_CHECKING:
     from crmlab.improvement.register import Measure
     from crmlab.lab import Lab
+    from crmlab.results import Segmentation
 
 _FEWEST = 30
 """Rows below which a kind is no stratum of its own."""
-_NAMED = 8
+_NAMED = 12
 """Values that a message lists."""
 
 
@@ -112,6 +113,8 @@ class Outcomes:
                     return found
                 rows = rows.filter((pl.col(by) == found) | (pl.col("num") == 0) & (pl.col(by) == ""))
         if measure.segment:
+            if "customer_id" not in rows.columns or rows["customer_id"].is_null().all():
+                return texts()["improvement_no_customers"]
             members = self._members(measure)
             if isinstance(members, Text):
                 return members
@@ -137,8 +140,14 @@ class Outcomes:
             ]
             if len(hits) == 1:
                 return hits[0]
-        shown = list(mask_text(pl.Series([said[-1] for said in names.values()][:_NAMED], dtype=pl.String)))
-        shown_zh = [said[1] if len(said) > 1 else said[0] for said in names.values()][:_NAMED]
+        if kind == "aspect" and not hits:
+            meant = self._observations.aspect_of(given)
+            if meant in names:
+                return meant
+        # Those that look most like what was given first.
+        near = sorted(names.values(), key=lambda said: -max(len(set(wanted) & set(each)) for each in said))
+        shown = list(mask_text(pl.Series([said[-1] for said in near][:_NAMED], dtype=pl.String)))
+        shown_zh = [said[1] if len(said) > 1 else said[0] for said in near][:_NAMED]
         return say(
             "improvement_unknown_group",
             kind=texts()[f"improvement_kind_{kind}"],
@@ -171,13 +180,15 @@ class Outcomes:
                 touched.add(found)
         return touched
 
-    def _mix(self, rows: pl.DataFrame) -> tuple[str, ...]:
+    def _mix(self, rows: pl.DataFrame, measure: Measure) -> tuple[str, ...]:
         mix = self.lab.study.improvement.mix
+        if measure.target_metric == "complaint_rate":  # orders, its denominator, have no category
+            mix = tuple(name for name in mix if name != "category")
         return tuple(name for name in mix if name in rows.columns or name == "segment")
 
     def _stratified(self, rows: pl.DataFrame, measure: Measure) -> pl.DataFrame:
         """Add ``stratum``: the crossing of what the mix is adjusted for, rare kinds together."""
-        by = list(self._mix(rows))
+        by = list(self._mix(rows, measure))
         if "segment" in by:
             labels = self._labels(measure)
             if labels is None:
@@ -194,28 +205,35 @@ class Outcomes:
 
     def _labels(self, measure: Measure) -> pl.DataFrame | None:
         """Return the customers' classes in the leading scheme on the day before the measure began."""
-        from crmlab.errors import CrmlabError
+        found = self._classified(self.lab.study.schemes[0], measure)
+        return found.labels.select("customer_id", segment="label") if found else None
 
-        try:
-            found = self.lab.classify(self.lab.study.schemes[0], as_of=measure.started_on - timedelta(days=1))
-        except CrmlabError:
-            return None
-        return found.labels.select("customer_id", segment="label")
-
-    def _members(self, measure: Measure) -> pl.Series | Text:
-        """Return the customers who were in the measure's segment on the day before it began.
+    def _classified(self, scheme: str, measure: Measure) -> Segmentation | None:
+        """Return the classes of a scheme on the day before the measure began, where the data allows them.
 
         Later classes may be its doing.
         """
-        day = measure.started_on - timedelta(days=1)
+        from crmlab.errors import CrmlabError
+
+        try:
+            return self.lab.classify(scheme, as_of=measure.started_on - timedelta(days=1))
+        except CrmlabError:
+            return None
+
+    def _members(self, measure: Measure) -> pl.Series | Text:
+        """Return the customers who were in the measure's segment on the day before it began."""
         wanted = (measure.segment or "").strip().casefold()
         known: list[Text] = []
         for name in self.lab.study.schemes:
-            segmentation = self.lab.classify(name, as_of=day)
+            segmentation = self._classified(name, measure)
+            if segmentation is None:
+                continue
             for label in segmentation.scheme.labels:
                 if wanted in (label.id.casefold(), label.zh.casefold(), label.en.casefold()):
                     return segmentation.labels.filter(pl.col("label") == label.id)["customer_id"]
                 known.append(label.text)
+        if not known:
+            return say("improvement_no_segments", day=measure.started_on - timedelta(days=1))
         return say(
             "improvement_unknown_group",
             kind=texts()["improvement_kind_segment"],

@@ -82,6 +82,16 @@ class Panel:
         return self.time >= 0
 
     @property
+    def window(self) -> Flags:
+        """Which periods the figure before is that of: the last with data, as many as there are after."""
+        import numpy as np
+
+        held = np.flatnonzero(~self.after & (self.own.size > 0))
+        chosen = np.zeros(len(self.time), dtype=np.bool_)
+        chosen[held[-max(int(np.count_nonzero(self.after)), 1) :]] = True
+        return chosen
+
+    @property
     def first_days(self) -> list[date]:
         """The first day of each period."""
         return [self.start + timedelta(days=int(place) * self.days) for place in self.time]

@@ -10,6 +10,7 @@ import polars as pl
 
 from crmlab.data.privacy import mask_text
 from crmlab.errors import ParamsError
+from crmlab.improvement.metrics import METRICS
 
 if TYPE_CHECKING:
     from crmlab.lab import Lab
@@ -49,6 +50,14 @@ class Measure:
     store: str | None
     status: str | None
     note: str | None
+
+    @property
+    def target(self) -> float | None:
+        """The target in the unit of the metric: a share written as 85 is 0.85."""
+        value, metric = self.target_value, METRICS.get(self.target_metric or "")
+        if value is not None and metric and metric.unit == "share" and 1 < value <= 100:
+            return value / 100
+        return value
 
     @property
     def name(self) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 YEAR = 365.25
-CORRELATIONS = (0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.9)
+CORRELATIONS = (0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 0.97)
 """Correlations between neighbouring periods that are thought possible, besides none."""
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 """Shares of the variance that may be correlated, at a period of usual size."""

@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from crmlab.improvement.evaluation import FEWEST_AFTER
+from crmlab.improvement.panel import PERIOD_DAYS
+
 TargetMetric = Literal[
     "csat",
     "nps",
@@ -51,7 +54,7 @@ class MeasureParams(BaseModel):
     ended_on: _Day | None = None
     """The day on which it was given up. 结束日期。"""
     target_value: float | None = None
-    """What the figure was to become, in its unit; shares from 0 to 1. 目标值，占比写 0–1。"""
+    """What the figure was to become, in its unit; shares as 0.85 or 85. 目标值；占比写 0.85 或 85 均可。"""
     segment: str | None = None
     """The class of customers it was done for: a label of one of `schemes`. 实施客群。"""
     channel: str | None = None
@@ -87,3 +90,13 @@ class ImprovementParams(BaseModel):
     """What the mix of before and after is adjusted for. 结构调整所用的维度。"""
     measures: tuple[MeasureParams, ...] = ()
     """Measures besides those of the table `improvements`. 在此补充登记的改进措施。"""
+
+    @model_validator(mode="after")
+    def _window_holds_periods(self) -> ImprovementParams:
+        least = FEWEST_AFTER * PERIOD_DAYS[self.period]
+        if self.window_days < least:
+            raise ValueError(
+                f"window_days ({self.window_days}) is too short: an evaluation needs {FEWEST_AFTER} periods "
+                f"of a {self.period}, that is {least} days or more"
+            )
+        return self

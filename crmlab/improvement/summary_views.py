@@ -9,8 +9,10 @@ import polars as pl
 
 from crmlab.data.masking import mask_values
 from crmlab.data.privacy import mask_text
+from crmlab.data.schemas import REASONS
 from crmlab.improvement.measure_view import MeasureView
 from crmlab.improvement.metrics import written, written_p
+from crmlab.improvement.register import TABLE
 from crmlab.improvement.verdicts import VERDICTS, Judged
 from crmlab.labels import Text
 from crmlab.view import improvement_charts as charts
@@ -22,6 +24,7 @@ from crmlab.view.texts import joined, say, texts
 
 if TYPE_CHECKING:
     from crmlab.improvement import Improvement
+    from crmlab.lab import Lab
 
 _COLOURS = {
     "improved": theme.GOOD,
@@ -100,7 +103,7 @@ def register_table(improvement: Improvement) -> Table:
     for each in improvement.judged:
         measure, metric = each.measure, each.metric
         places = [place for place in (measure.segment, measure.channel, measure.store) if place]
-        target = metric.value(measure.target_value) if metric and measure.target_value is not None else None
+        target = metric.value(measure.target) if metric and measure.target is not None else None
         rows.append(
             {
                 "id": measure.improvement_id,
@@ -148,9 +151,24 @@ def register_table(improvement: Improvement) -> Table:
         frame,
         [shown[name] for name in filled],
         caption=say("improvement_register_caption", n=frame.height),
-        note=words["improvement_register_note"],
+        note=joined(words["improvement_register_note"], *_left_out(improvement.lab)),
         language=language,
     )
+
+
+def _left_out(lab: Lab) -> list[Text]:
+    """Say how many rows of the table are not in the register, and why."""
+    said: list[Text] = []
+    if TABLE not in lab.tables:
+        return said
+    counted = lab.tables.count(TABLE)
+    if counted.rejected:
+        reasons = [REASONS[reason] for reason in counted.reasons]
+        listed = Text("、".join(each.zh for each in reasons), ", ".join(each.en for each in reasons))
+        said.append(say("improvement_register_rejected", n=count(counted.rejected), reasons=listed))
+    if counted.later:
+        said.append(say("improvement_register_later", n=count(counted.later)))
+    return said
 
 
 def timeline(improvement: Improvement) -> Any:
@@ -220,7 +238,7 @@ def table(improvement: Improvement) -> Table:
             Column("measure", words["improvement_measure"]),
             Column("verdict", words["improvement_verdict"]),
             Column("effect", words["improvement_effect"]),
-            Column("between", say("improvement_interval", share=f"{confidence:.0%}")),
+            Column("between", say("improvement_interval", share=written(confidence))),
             Column("metric", words["improvement_metric"]),
             Column("change", words["improvement_change"]),
             Column("p", words["improvement_adjusted_p"]),

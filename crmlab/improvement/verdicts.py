@@ -95,15 +95,24 @@ def _judged(lab: Lab, outcomes: Outcomes, measure: Measure, register: Sequence[M
     if lacking is None:
         return Judged(measure, metric, outcome, evaluate(made, params.confidence, params.placebos))
     own = outcome.rows.filter(group=outcome.own)
-    later = CAP_DAYS if metric.id in ("resolution_hours", "handling_satisfaction") else 0
+    later = CAP_DAYS if metric.table == "complaints" and metric.id != "complaint_rate" else 0
+    enough = measure.started_on + timedelta(days=FEWEST_AFTER * days + later)
+    why: str = lacking
+    if lacking == "after" and measure.ended_on and last == measure.ended_on:
+        why = "while_it_ran"
+    elif lacking == "after" and enough <= as_of:
+        why = "later_records"
     reason = say(
-        f"improvement_lacks_{lacking}",
+        f"improvement_lacks_{why}",
         first=own["day"].min() or "–",
+        final=own["day"].max() or "–",
         start=measure.started_on,
+        end=measure.ended_on or "–",
         before=FEWEST_BEFORE,
         after=FEWEST_AFTER,
         period=texts()[f"improvement_{params.period}s"],
-        day=measure.started_on + timedelta(days=FEWEST_AFTER * days + later),
+        day=enough,
+        metric=metric.text,
         n=count(min(float(part) for part in _sizes(made.own.size, made.after))),
     )
     return Judged(measure, metric, outcome, reason=reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +29,8 @@ _WRITTEN = {
 }
 _TEXT_ID = r"^T-[0-9a-f]{12}$"
 _MOST_NAMED = 10
+_REPEATED = re.compile(r" \(\d+\)$")
+"""How the reader tells equal headers apart."""
 
 
 def write_sheet(rows: pl.DataFrame, path: Path, language: Language = "zh", mask: bool = True) -> None:
@@ -115,13 +118,17 @@ def _found(columns: list[str], path: Path) -> dict[str, str]:
     """Return header in the file → column."""
     found = {}
     for name in _NEEDED:
-        names = [
-            given for given in columns if given.strip().casefold() in (HEADERS[name].zh, HEADERS[name].en)
-        ]
+        written = (HEADERS[name].zh, HEADERS[name].en)
+        names = [given for given in columns if _REPEATED.sub("", given).strip().casefold() in written]
         if not names:
             raise DataError(
                 f"{path.name} has no column {HEADERS[name].zh} ({HEADERS[name].en}). It has: "
                 f"{', '.join(columns[1:][:_MOST_NAMED])}. Use the file of `crmlab label STUDY --to FILE`."
+            )
+        if len(names) > 1:
+            raise DataError(
+                f"{path.name} has {len(names)} columns for {HEADERS[name].zh} ({HEADERS[name].en}): "
+                f"{', '.join(names)}. Keep one of them."
             )
         found[names[0]] = name
     return found

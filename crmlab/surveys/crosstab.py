@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 """Adjusted p-values below it are called a difference."""
+_LEVELS = (0.001, 0.01, LEVEL, 0.1, 1.0)
+_LARGE = 1_000
+"""Among so many answers one more or less in a cell does not change V in its second decimal."""
 _LARGEST = 12
 """So many rows and columns are shown; the smallest beyond are "other"."""
 
@@ -77,7 +80,8 @@ class Crosstab:
         """One row per test: ``row`` (null for the whole table), ``test``, ``statistic``, ``freedom``, ``n``.
 
         ``p_value``, ``p_adjusted`` (Holm over the options of a multiple choice), ``v`` with ``v_low``,
-        ``v_high``.
+        ``v_high``. Where cells are hidden there is no statistic, p-values are the next larger of 0.001, 0.01,
+        0.05, 0.1 and 1, and V is rounded: from exact ones the hidden counts could be solved for.
         """
         if not self.is_multiple:
             found: list[tuple[str | None, Association]] = [(None, self.test)]
@@ -85,19 +89,15 @@ class Crosstab:
             found = [(row, association([line, rest])) for row, line, rest in self._per_option]
         known = [each.p_value for _, each in found if not isnan(each.p_value)]
         adjusted = iter(holm(known))
-        rows = [
-            (
-                row,
-                each.test,
-                each.statistic,
-                each.freedom,
-                each.n,
-                each.p_value,
-                float("nan") if isnan(each.p_value) else next(adjusted),
-                *each.v,
-            )
-            for row, each in found
-        ]
+        rows = []
+        for place, (row, each) in enumerate(found):
+            figures = (each.p_value, float("nan") if isnan(each.p_value) else next(adjusted))
+            if any(self._hidden[place]) if self.is_multiple else self.has_hidden:
+                decimals = 1 if each.n < _LARGE else 2
+                v = [round(end, decimals) for end in each.v]
+                rows.append((row, each.test, None, each.freedom, each.n, *map(_coarse, figures), *v))
+            else:
+                rows.append((row, each.test, each.statistic, each.freedom, each.n, *figures, *each.v))
         return pl.DataFrame(rows, schema=_TESTS, orient="row")
 
     @cached_property
@@ -209,6 +209,10 @@ class Crosstab:
         else:
             residuals = np.array([adjusted_residuals([line, rest])[0] for _, line, rest in self._per_option])
         return residuals, residual_p_values(residuals)
+
+
+def _coarse(p_value: float) -> float:
+    return next((level for level in _LEVELS if p_value <= level), p_value)
 
 
 def _merged(both: pl.DataFrame, side: str, other: str, least: int) -> pl.DataFrame:

@@ -111,7 +111,7 @@ def test_table(crosstab: Crosstab) -> Table | Note:
             Column("n", words["survey_respondents"], "integer"),
         ],
         caption=_title(crosstab),
-        note=words["survey_test_note"],
+        note=joined(words["survey_test_note"], words["survey_test_coarse"] if crosstab.has_hidden else None),
         language=language,
     )
 
@@ -128,18 +128,18 @@ def note(crosstab: Crosstab) -> Note:
 def _said(crosstab: Crosstab) -> Text:
     language_names = {"question": crosstab.asked.title, "by": crosstab.by_title, "n": count(crosstab.n)}
     if crosstab.is_multiple:
-        found = crosstab.tests.filter(pl.col("p_adjusted") < LEVEL).height
+        found = crosstab.tests.filter(pl.col("p_adjusted") <= LEVEL).height
         return say("survey_crosstab_options", found=found, of=crosstab.tests.height, **language_names)
-    test = crosstab.test
-    if test.test == "none":
+    test = crosstab.tests.row(0, named=True)
+    if test["test"] == "none":
         return say("survey_crosstab_one", **language_names)
     return say(
-        "survey_crosstab_linked" if test.p_value < LEVEL else "survey_crosstab_unlinked",
-        test=texts()[f"survey_test_{test.test}"],
-        p=_p(test.p_value),
-        v=decimal(test.v.value),
-        low=decimal(test.v.low),
-        high=decimal(test.v.high),
+        "survey_crosstab_linked" if test["p_value"] <= LEVEL else "survey_crosstab_unlinked",
+        test=texts()[f"survey_test_{test['test']}"],
+        p=_p(test["p_value"], coarse=crosstab.has_hidden),
+        v=decimal(test["v"]),
+        low=decimal(test["v_low"]),
+        high=decimal(test["v_high"]),
         **language_names,
     )
 
@@ -174,6 +174,9 @@ def _too_few(crosstab: Crosstab) -> Note:
     return Note(say("survey_question_too_few", question=crosstab.asked.title, k=k), crosstab.lab.language)
 
 
-def _p(value: float) -> Text:
-    shown = "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+def _p(value: float, *, coarse: bool) -> Text:
+    if coarse:
+        shown = "p > 0.1" if value > 0.1 else f"p ≤ {value:g}"
+    else:
+        shown = "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
     return Text(shown, shown)

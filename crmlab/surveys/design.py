@@ -6,18 +6,15 @@ is filled in by hand or exported by that tool comes back as feedback on the scal
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import polars as pl
 
-from crmlab.data.surveys.export import check_asked
-from crmlab.errors import DataError
+from crmlab.errors import ParamsError
 from crmlab.labels import Language, Text
-from crmlab.surveys.question_bank import BankQuestion, chosen_questions
+from crmlab.surveys.question_bank import BankQuestion, chosen_questions, topics
 
 SHEET, TIME, CUSTOMER = "序号", "提交答卷时间", "客户编号"
 """The headers by which a table of answers is recognised; they are the same in both languages."""
@@ -41,7 +38,9 @@ class SurveyDesign:
 
     @classmethod
     def of(cls, names: Sequence[str], language: Language = "zh") -> SurveyDesign:
-        """Return a survey of topics and questions of the bank; raise ParamsError for an unknown name."""
+        """Return a survey of topics and questions of the bank; ParamsError for none or an unknown one."""
+        if not names:
+            raise ParamsError(f"A survey needs a question. Topics of the bank: {', '.join(topics())}.")
         return cls(tuple(chosen_questions(names)), language)
 
     @cached_property
@@ -125,27 +124,6 @@ class SurveyDesign:
         return " / ".join(answers)
 
 
-def read_codebook(path: Path) -> dict[str, str]:
-    """Return number → scale or kind from a codebook, to be given as ``questions`` of a file of answers.
-
-    Raises DataError where the file is none, or names a scale that does not exist.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The codebook {path} cannot be read: {error}. Give a CSV file in UTF-8.") from None
-    if not rows or not {"number", "scale"} <= set(rows[0]):
-        raise DataError(
-            f"{path} is no codebook: it needs the columns number and scale, "
-            "as `crmlab survey design` writes them."
-        )
-    asked = {row["number"]: row["scale"] for row in rows}
-    if problems := check_asked(asked):
-        raise DataError(f"The codebook {path} is wrong:\n" + "\n".join(f"  {line}" for line in problems))
-    return asked
-
-
 def _told(question: BankQuestion) -> str:
     return question.scale or question.kind
 
@@ -156,7 +134,8 @@ def _form(question: BankQuestion, language: Language) -> str:
         return "______________________________"
     answers = question.answers(language)
     if question.rows:
-        cells = " | ".join(answers)
+        low, high = question.ends.to(language) if question.ends else ("", "")
+        cells = " | ".join([f"{answers[0]} {low}".strip(), *answers[1:-1], f"{answers[-1]} {high}".strip()])
         head = [f"| | {cells} |", f"|---|{'---|' * len(answers)}"]
         return "\n".join(
             [*head, *(f"| {row} |{' ○ |' * len(answers)}" for row in question.rows.to(language))]

@@ -40,24 +40,13 @@ def answer_groups(lab: Lab, asked: Asked) -> pl.DataFrame:
     Ratings are grouped as bad, neither and good, answers in words by their level; a multiple choice has a
     row per chosen option.
     """
-    words, language = texts(), lab.language
+    language = lab.language
     frame = asked.frame.select("respondent_id", "person", "answer", "score")
     if asked.kind == "rating":
         parts = poles(str(asked.scale), lab.study.surveys.ces_direction)
         places = {float(each): place for place, pole in enumerate(parts) for each in pole}
-        named = {
-            0: words["survey_pole_bad"],
-            1: words["survey_pole_neither"],
-            2: words["survey_pole_good"],
-        }
-        if asked.scale == "nps_0_10":
-            named = {
-                0: words["survey_detractors"],
-                1: words["survey_passives"],
-                2: words["survey_promoters"],
-            }
         found = frame.with_columns(place=pl.col("score").replace_strict(places, return_dtype=pl.Int64))
-        names = {place: text.to(language) for place, text in named.items()}
+        names = {place: text.to(language) for place, text in enumerate(pole_names(str(asked.scale)))}
         found = found.with_columns(group=pl.col("place").replace_strict(names, return_dtype=pl.String))
     elif asked.kind == "labelled":
         found = frame.with_columns(place=pl.col("score").cast(pl.Int64)).with_columns(
@@ -71,6 +60,14 @@ def answer_groups(lab: Lab, asked: Asked) -> pl.DataFrame:
             ["respondent_id", "group"], keep="first", maintain_order=True
         )
     return found.select("respondent_id", "person", "group", pl.col("place").cast(pl.Int64))
+
+
+def pole_names(scale: str) -> list[Text]:
+    """Return what bad, neither and good answers of a scale are called."""
+    words = texts()
+    if scale == "nps_0_10":
+        return [words["survey_detractors"], words["survey_passives"], words["survey_promoters"]]
+    return [words["survey_pole_bad"], words["survey_pole_neither"], words["survey_pole_good"]]
 
 
 def groups_by(lab: Lab, sheets: Sheets, by: str) -> tuple[Text, pl.DataFrame]:

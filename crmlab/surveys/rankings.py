@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from crmlab.data.privacy import mask_text
+from crmlab.data.suppression import hidden
 from crmlab.data.surveys.answers import RANKED
 from crmlab.intervals import wilson
 from crmlab.labels import Text
@@ -51,7 +52,8 @@ class RankingQuestion:
 
         ``option``, ``mean_rank`` with its t interval (``low``, ``high``), ``first`` (respondents who put it
         first), ``first_share`` with its Wilson interval, ``ranked`` (how many placed it at all). Without
-        rows where fewer people than ``privacy.smallest_group`` ranked; first places of fewer are missing.
+        rows where fewer people than ``privacy.smallest_group`` ranked; first places of fewer are missing,
+        with others from which they could be computed.
         """
         least = max(self.lab.study.privacy.smallest_group, 1)
         people = self.asked.frame["person"].to_list()
@@ -60,6 +62,11 @@ class RankingQuestion:
         orders = [self._order(answer) for answer in mask_text(self.asked.frame["answer"]).to_list()]
         options = sorted({option for order in orders for option in order})
         firsts = [next(iter(order), None) for order in orders]
+        firsts_of = {option: set[str]() for option in options}
+        for person, first_option in zip(people, firsts, strict=True):
+            if first_option is not None:
+                firsts_of[first_option].add(person)
+        few = dict(zip(options, hidden([len(firsts_of[option]) for option in options], least), strict=True))
         rows = []
         for option in options:
             left = [(len(order) + 1 + len(options)) / 2 for order in orders]
@@ -69,13 +76,12 @@ class RankingQuestion:
             ]
             mean, ends = mean_interval(ranks)
             first = sum(each == option for each in firsts)
-            who = {person for person, each in zip(people, firsts, strict=True) if each == option}
             row: dict[str, Any] = {"option": option, "mean_rank": mean}
             row |= {"low": max(ends.low, 1.0), "high": min(ends.high, float(len(options)))}
             if len({p for p, order in zip(people, orders, strict=True) if option in order}) < least:
                 continue  # an option that hardly anybody named is what a few people wrote
             row["ranked"] = sum(option in order for order in orders)
-            if not 0 < len(who) < least:
+            if not few[option]:
                 below, above = wilson(first, self.n)
                 row |= {"first": first, "first_share": first / self.n}
                 row |= {"first_low": below, "first_high": above}

@@ -36,13 +36,18 @@ def for_share(
     n₀ = z² p (1 − p) / margin², and n = n₀ / (1 + (n₀ − 1) / N) in a population of N (Cochran 1977, Sampling
     Techniques, 4.4). ``share`` 0.5 is the worst case. Raises ParamsError for figures that are none.
     """
-    _within(margin=margin, share=share)
+    if not 0 < margin < 1:
+        raise ParamsError(
+            f"margin is {margin:g}; for a share it must lie between 0 and 1: 0.05 is 5 percentage points."
+        )
+    _within(share=share)
     needed = z_value(_confidence(confidence)) ** 2 * share * (1 - share) / margin**2
     answers = _finite(needed, population)
     said = Text(
-        f"一个占比（预计 {share:.0%}）在 {confidence:.0%} 置信度下误差不超过 ±{100 * margin:g} 个百分点",
-        f"a share (about {share:.0%}) to within ±{100 * margin:g} percentage points "
-        f"at {confidence:.0%} confidence",
+        f"一个占比（预计 {_percent(share)}）在 {_percent(confidence)} 置信度下"
+        f"误差不超过 ±{100 * margin:g} 个百分点",
+        f"a share (about {_percent(share)}) to within ±{100 * margin:g} percentage points "
+        f"at {_percent(confidence)} confidence",
     )
     return _sized(answers, population, response_rate, said)
 
@@ -61,7 +66,9 @@ def for_nps(
     case, in which an NPS needs four times the answers of a share. The three answers that the adjusted Wald
     interval adds (Rocks 2016, The American Statistician 70:365–372) are taken off.
     """
-    _within(margin=margin / 200, promoters=promoters, detractors=detractors)
+    if not 0 < margin < 200:
+        raise ParamsError(f"margin is {margin:g}; for an NPS it is in points, above 0 and below 200.")
+    _within(promoters=promoters, detractors=detractors)
     if promoters + detractors > 1 + 1e-9:
         raise ParamsError(
             f"promoters is {promoters:g} and detractors {detractors:g}; together they can be at most 1."
@@ -69,10 +76,10 @@ def for_nps(
     spread = promoters + detractors - (promoters - detractors) ** 2
     needed = z_value(_confidence(confidence)) ** 2 * spread / (margin / 100) ** 2 - 3
     said = Text(
-        f"NPS 在 {confidence:.0%} 置信度下误差不超过 ±{margin:g} 分"
-        f"（推荐者 {promoters:.0%}、贬损者 {detractors:.0%}）",
-        f"an NPS to within ±{margin:g} points at {confidence:.0%} confidence ({promoters:.0%} promoters, "
-        f"{detractors:.0%} detractors)",
+        f"NPS 在 {_percent(confidence)} 置信度下误差不超过 ±{margin:g} 分"
+        f"（推荐者 {_percent(promoters)}、贬损者 {_percent(detractors)}）",
+        f"an NPS to within ±{margin:g} points at {_percent(confidence)} confidence "
+        f"({_percent(promoters)} promoters, {_percent(detractors)} detractors)",
     )
     return _sized(_finite(max(needed, 1.0), population), population, response_rate, said)
 
@@ -95,9 +102,10 @@ def for_difference(
         )
     arms = size_for_rates(share, other - share, power=power, confidence=_confidence(confidence))
     said = Text(
-        f"以 {power:.0%} 的把握、{confidence:.0%} 的置信度看出 {share:.0%} 与 {other:.0%} 的差别，每组",
-        f"a difference of {share:.0%} and {other:.0%} with a power of {power:.0%} "
-        f"at {confidence:.0%} confidence, in each group",
+        f"以 {_percent(power)} 的把握、{_percent(confidence)} 的置信度"
+        f"看出 {_percent(share)} 与 {_percent(other)} 的差别，每组",
+        f"a difference of {_percent(share)} and {_percent(other)} with a power of {_percent(power)} "
+        f"at {_percent(confidence)} confidence, in each group",
     )
     return _sized(arms.treated, None, response_rate, said, per_group=True)
 
@@ -124,6 +132,11 @@ def _finite(needed: float, population: int | None) -> int:
     if population < 1:
         raise ParamsError(f"population is {population}; it must be at least 1.")
     return min(population, ceil(needed / (1 + (needed - 1) / population) - 1e-9))
+
+
+def _percent(share: float) -> str:
+    """Write a share as it was given: 1.5% must not become 2%."""
+    return f"{100 * share:.6g}%"
 
 
 def _confidence(confidence: float) -> float:

@@ -13,6 +13,7 @@ from crmlab.data.suppression import hidden
 from crmlab.intervals import wilson
 from crmlab.labels import Text
 from crmlab.satisfaction import SCALES, direction_doubt, mean_interval, poles
+from crmlab.surveys.groups import pole_names
 from crmlab.surveys.sheets import KINDS, Asked
 from crmlab.view.findings import Note
 from crmlab.view.numbers import count, decimal, percent
@@ -105,7 +106,7 @@ class ScaleQuestion:
         too_many = len(names) > _MOST_LEVELS
         if too_many or any(frame["hidden"].any() for frame in counted.values()):
             singles = [list(pole) for pole in self._poles]
-            names = [texts()[f"survey_pole_{pole}"].to(self.lab.language) for pole in POLES]
+            names = [text.to(self.lab.language) for text in pole_names(self.scale)]
             counted = {each.key: self._counted(each, singles) for each in self.asked}
         of_pole = {place: name for name, pole in zip(POLES, self._poles, strict=True) for place in pole}
         for each in self.asked:

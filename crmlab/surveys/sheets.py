@@ -81,7 +81,7 @@ class Sheets:
             question=pl.col("question").str.strip_chars(),
             person=pl.coalesce("customer_id", pl.lit("sheet ") + pl.col("respondent_id")),
         )
-        answers = given.unique(["respondent_id", "question", "scale"], keep="first", maintain_order=True)
+        answers = without_repeats(given)
         self.repeated = given.height - answers.height
         known = [name for name in ("given_on", "order_id", "channel", DURATION) if name in answers.columns]
         self.respondents = (
@@ -100,6 +100,13 @@ class Sheets:
     def people(self) -> int:
         """How many people filled them in, as far as one knows."""
         return self.respondents["person"].n_unique()
+
+
+def without_repeats(feedback: pl.DataFrame) -> pl.DataFrame:
+    """Leave out what a sheet answers to a question that it had answered before; keep what is of no sheet."""
+    asked = pl.struct("respondent_id", pl.col("question").str.strip_chars(), "scale")
+    of_sheet = pl.col("respondent_id").is_not_null() & pl.col("question").is_not_null()
+    return feedback.filter(~of_sheet | asked.is_first_distinct())
 
 
 def _questions(answers: pl.DataFrame) -> list[Asked]:

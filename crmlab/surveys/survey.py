@@ -15,7 +15,7 @@ from crmlab.surveys.questions import ClosedQuestion, batteries, closed_questions
 from crmlab.surveys.reliability import reliability
 from crmlab.surveys.response import Response
 from crmlab.surveys.scales import ScaleQuestion
-from crmlab.surveys.sheets import KINDS, Sheets
+from crmlab.surveys.sheets import KINDS, Sheets, without_repeats
 from crmlab.surveys.waves import Waves
 from crmlab.surveys.weighting import Weighting
 from crmlab.view.findings import Note, Sections, together
@@ -54,7 +54,7 @@ class Surveys:
     @cached_property
     def ratings(self) -> list[Rating]:
         """One figure per question and scale, of surveys and of reviews."""
-        found = question_ratings(self._feedback, self._lab.study.surveys.ces_direction)
+        found = question_ratings(without_repeats(self._feedback), self._lab.study.surveys.ces_direction)
         return [rating for rating in found if rating.n >= self._lab.study.privacy.smallest_group]
 
     @cached_property

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from crmlab.labels import Text
 from crmlab.satisfaction import rated
 from crmlab.segments.separation import Estimate
 from crmlab.surveys.association import difference_test, holm
 from crmlab.view.findings import Heading, Note, Sections
-from crmlab.view.numbers import count, percent, signed
+from crmlab.view.numbers import count, decimal, percent, signed
 from crmlab.view.survey_charts import wave_lines
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import joined, say, texts
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import altair as alt
 
     from crmlab.lab import Lab
-    from crmlab.labels import Text
     from crmlab.surveys.sheets import Asked, Sheets
 
 _LEVEL = 0.05
@@ -70,7 +70,7 @@ class Waves:
         title = say(
             "survey_waves_differ" if apart.height else "survey_waves_same",
             figure=texts()[f"survey_metric_{row['metric']}"],
-            waves="、".join(apart["wave"].to_list()),
+            waves=Text("、".join(apart["wave"].to_list()), ", ".join(apart["wave"].to_list())),
         )
         return wave_lines(
             drawn.with_columns(pl.col("differs").fill_null(value=False)),
@@ -143,7 +143,7 @@ class Waves:
                 "survey_wave_up" if row["change"] > 0 else "survey_wave_down",
                 question=row["question"],
                 wave=row["wave"],
-                change=_change(row["change"], row["unit"]),
+                change=_by(abs(row["change"]), row["unit"]),
                 interval=_both(row["change_low"], row["change_high"], row["unit"], change=True),
             )
             for row in apart.iter_rows(named=True)
@@ -217,6 +217,14 @@ def _change(value: float | None, unit: str) -> str | None:
     if value is None or isnan(value):
         return None
     return signed(100 * value if unit == "share" else value, 1)
+
+
+def _by(change: float, unit: str) -> Text:
+    """Write a change with its unit."""
+    number = decimal(100 * change if unit == "share" else change, 1)
+    if unit == "share":
+        return Text(f"{number} 个百分点", f"{number} percentage points")
+    return Text(f"{number} 分", f"{number} points")
 
 
 def _both(low: float | None, high: float | None, unit: str, *, change: bool = False) -> str | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import nan
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from crmlab.data.suppression import hidden
+from crmlab.errors import ParamsError, did_you_mean
 from crmlab.intervals import wilson
+from crmlab.labels import Text
 from crmlab.satisfaction import nps_interval, poles, rated
 from crmlab.surveys.frame import Frame, dimension, group_names
 from crmlab.surveys.groups import customer_groups
@@ -25,19 +27,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from crmlab.lab import Lab
-    from crmlab.labels import Text
     from crmlab.surveys.sheets import Sheets
+
+_NAMED = 8
+"""So many groups are named in an error."""
 
 
 @dataclass(frozen=True, eq=False)
 class Margin:
-    """One trait with known shares, and the place of each sheet among them (−1: unknown)."""
+    """One trait with known shares, and the place of each sheet among them (−1: unknown).
+
+    ``hidden`` says whose shares must not be shown, because few people of the group answered.
+    """
 
     title: Text
     groups: list[str]
     targets: NDArray[np.float64]
     codes: NDArray[np.int64]
     left_out: list[str]
+    hidden: list[bool]
 
 
 class Weighting:
@@ -115,7 +123,10 @@ class Weighting:
 
     @cached_property
     def shares(self) -> pl.DataFrame:
-        """One row per trait and group: ``trait``, ``group``, ``target``, ``unweighted``, ``weighted``."""
+        """One row per trait and group: ``trait``, ``group``, ``target``, ``unweighted``, ``weighted``.
+
+        Shares of groups of few people are null, and others from which they could be computed.
+        """
         import numpy as np
 
         rows = []
@@ -124,12 +135,14 @@ class Weighting:
             before = np.bincount(margin.codes[known], minlength=len(margin.groups))
             after = np.bincount(margin.codes[known], self.raked.weights[known], minlength=len(margin.groups))
             for place, group in enumerate(margin.groups):
-                rows.append(
-                    (
-                        *(margin.title.to(self.lab.language), group, float(margin.targets[place])),
-                        *(float(before[place] / before.sum()), float(after[place] / after.sum())),
-                    )
+                shares = (
+                    float(margin.targets[place]),
+                    before[place] / before.sum(),
+                    after[place] / after.sum(),
                 )
+                few = margin.hidden[place]
+                told = (None if few else float(share) for share in shares)
+                rows.append((margin.title.to(self.lab.language), group, *told))
         return pl.DataFrame(rows, schema=_SHARES, orient="row")
 
     def table(self) -> Table | Note:
@@ -178,7 +191,7 @@ class Weighting:
             return Note(texts()["survey_no_weights"], self.lab.language)
         words = texts()
         return Table(
-            self._shown_shares(),
+            self.shares,
             [
                 Column("trait", words["survey_dimension"]),
                 Column("group", words["survey_group"]),
@@ -209,41 +222,48 @@ class Weighting:
                 n=count(len(raked.weights)),
                 effective=count(raked.effective),
             ),
-            words["survey_converged"]
-            if raked.converged
-            else say("survey_not_converged", gap=percent(raked.gap, 2)),
+            words["survey_converged"] if raked.converged and not raked.trimmed else None,
+            None if raked.converged else say("survey_not_converged", gap=percent(raked.gap, 2)),
             say("survey_trimmed", n=count(raked.trimmed), most=f"{MOST:g}", gap=percent(raked.gap, 2))
             if raked.trimmed
             else None,
-            say("survey_unmet", groups="、".join(left_out)) if left_out else None,
+            say("survey_unmet", groups=Text("、".join(left_out), ", ".join(left_out))) if left_out else None,
         )
-
-    def _shown_shares(self) -> pl.DataFrame:
-        """Leave out the shares of groups in which few sheets are."""
-        least = self.lab.study.privacy.smallest_group
-        few = (pl.col("unweighted") * self._sheets.n < least) & (pl.col("unweighted") > 0)
-        hidden = [pl.when(~few).then(name).alias(name) for name in ("unweighted", "weighted")]
-        return self.shares.with_columns(hidden)
 
     def _margin(self, name: str, shares: dict[str, float] | None) -> Margin:
         import numpy as np
 
         title, of_sheets = self._groups(name)
-        if shares is None:
+        names = group_names(self.lab, name)
+        if shares is not None:
+            unknown = [group for group in shares if names and group not in (*names, *names.values())]
+            if unknown:
+                raise ParamsError(
+                    f"surveys.targets.{name} names {unknown[0]!r}, and there is no such group."
+                    f"{did_you_mean(unknown[0], names)} Allowed: {', '.join(names)}."
+                )
+        else:
             assert self._frame is not None
             _, of_units = dimension(self.lab, self._frame, name)
             sizes = of_units.group_by("group").agg(pl.col("place").min(), pl.len().alias("n"))
             ordered = sizes.sort("place", -pl.col("n").cast(pl.Int64), "group")
             shares = dict(ordered.select("group", "n").iter_rows())
-        names = group_names(self.lab, name)
         shares = {names.get(group, group): share for group, share in shares.items()}
         present = set(of_sheets["group"].drop_nulls().to_list())
         kept = [group for group in shares if group in present]
+        if not kept:
+            raise ParamsError(
+                f"surveys.targets.{name}: nobody who answered is in one of {', '.join(shares)}. "
+                f"Those who answered are in: {', '.join(sorted(present)[:_NAMED]) or 'none that is known'}."
+            )
         places = {group: place for place, group in enumerate(kept)}
         codes = of_sheets["group"].replace_strict(places, default=-1, return_dtype=pl.Int64).fill_null(-1)
         targets = np.array([float(shares[group]) for group in kept])
         left_out = [group for group in shares if group not in present]
-        return Margin(title, kept, targets / (targets.sum() or nan), codes.to_numpy(), left_out)
+        people = self._sheets.respondents.select("person", group=of_sheets["group"])
+        answered = [people.filter(group=group)["person"].n_unique() for group in kept]
+        few = hidden(answered, self.lab.study.privacy.smallest_group)
+        return Margin(title, kept, targets / targets.sum(), codes.to_numpy(), left_out, few)
 
     def _groups(self, name: str) -> tuple[Text, pl.DataFrame]:
         """Return the group of each sheet, in the order of the respondents."""

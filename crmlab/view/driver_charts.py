@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from crmlab.labels import Language, Text
 
 
+_NAMED = 8
+"""Drivers that have their name beside the dot, the most important; names of more would cover each other."""
+
+
 def importance_performance(
     frame: pl.DataFrame, cuts: tuple[float, float], title: Text, subtitle: Text, language: Language
 ) -> alt.LayerChart:
@@ -83,9 +87,10 @@ def importance_performance(
             alt.Tooltip("meaning:N", title=words["drivers_quadrant"]),
         ],
     )
+    named = alt.Chart(drawable(frame.sort("share", "name", descending=[True, False]).head(_NAMED)))
     for halo in (True, False):
         outline: dict[str, Any] = {"stroke": "#ffffff", "strokeWidth": 3} if halo else {}
-        layers += base.mark_text(dy=-12, fontSize=12, **outline).encode(
+        layers += named.mark_text(dy=-12, fontSize=12, **outline).encode(
             x="performance:Q", y="share:Q", text="name:N"
         )
     chart: alt.LayerChart = finished(layers, title, subtitle, language, height=340)

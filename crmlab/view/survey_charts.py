@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _SMALLEST_LABEL = 0.06
 """A part of a bar that is smaller carries no number: it would not fit."""
+_LEGEND_LETTERS = 46
+"""So many letters fit beside each other in the legend on a phone, marks and gaps (four) among them."""
+_WIDE = 0x2E80
 _LABEL = 170
 """Pixels that the names of bars may take; on a phone more would leave no room for the bars."""
 
@@ -119,9 +122,9 @@ def diverging_levels(
         .then(pl.col("share").map_elements(lambda share: percent(share, 0), return_dtype=pl.String))
         .otherwise(pl.lit("")),
     )
-    base = alt.Chart(drawable(placed)).encode(
-        y=_names(questions, texts()["survey_question"], language, "question")
-    )
+    # The title names a single question already, and its name would take half a phone.
+    y = _names(questions, texts()["survey_question"], language, "question", labels=len(questions) > 1)
+    base = alt.Chart(drawable(placed)).encode(y=y)
     bars = base.mark_bar(size=24, cornerRadius=0).encode(
         x=alt.X(
             "start:Q",
@@ -134,7 +137,7 @@ def diverging_levels(
             sort=levels,
             title=None,
             scale=alt.Scale(domain=levels, range=colours),
-            legend=alt.Legend(orient="top", columns=min(len(levels), 6)),
+            legend=alt.Legend(orient="top", columns=_legend_columns(levels)),
         ),
         tooltip=[
             alt.Tooltip("question:N", title=words["survey_question"]),
@@ -197,15 +200,23 @@ def wave_lines(
     return chart
 
 
-def _names(names: list[str], title: Text, language: Language, field: str = "name") -> alt.Y:
+def _names(
+    names: list[str], title: Text, language: Language, field: str = "name", *, labels: bool = True
+) -> alt.Y:
     import altair as alt
 
     return alt.Y(
         f"{field}:N",
         sort=names,
         title=title.to(language),
-        axis=alt.Axis(labelLimit=_LABEL),
+        axis=alt.Axis(labelLimit=_LABEL, labels=labels),
     )
+
+
+def _legend_columns(levels: list[str]) -> int:
+    """Return how many entries stand side by side on a phone; a Chinese sign is two letters wide."""
+    widest = max(sum(2 if ord(sign) > _WIDE else 1 for sign in level) for level in levels)
+    return max(min(len(levels), _LEGEND_LETTERS // (widest + 4)), 1)
 
 
 def _level_colours(poles: list[str]) -> list[str]:

@@ -11,9 +11,10 @@ from crmlab.data.privacy import mask_text
 from crmlab.labels import Text
 from crmlab.satisfaction import Rating
 from crmlab.view import charts, theme
+from crmlab.view.findings import Heading, Note, together
 from crmlab.view.numbers import count, percent, signed
 from crmlab.view.tables import Column, Table
-from crmlab.view.texts import say, texts
+from crmlab.view.texts import joined, say, texts
 from crmlab.voice.aspects import AspectMentions
 from crmlab.voice.contrast import Contrast
 from crmlab.voice.coverage import Coverage
@@ -133,18 +134,40 @@ class Voice:
         groups: Groups = self._kept(Groups, by)
         return groups
 
-    def group_parts(self, by: str) -> list[object]:
-        """Return what to show of a grouping: figures and telling words; only a remark where it has none."""
-        groups, marks = self.groups(by), self.segment_contrast(by)
-        if groups.missing:
-            return [groups.note()]
-        return [groups.note(), groups.chart(), groups.table(), marks.note(), marks.chart()]
+    def group_parts(self, *groupings: str) -> list[object]:
+        """Return figures and telling words of groupings; what is missing last, in one remark."""
+        parts: list[object] = []
+        missing: list[Text] = []
+        for by in dict.fromkeys(groupings):
+            groups = self.groups(by)
+            if groups.missing:
+                missing.append(groups.missing)
+            else:
+                marks = self.segment_contrast(self._lab.schemes.main.name if by == "segment" else by)
+                parts += [Heading(groups.name, self._language, 4), groups.note(), groups.chart()]
+                parts += [groups.table(), marks.note(), marks.chart()]
+        if missing:
+            parts.append(Note(joined(*dict.fromkeys(missing)), self._language))
+        return parts
+
+    def customer_parts(self) -> list[object]:
+        """Return how satisfied customers are and who is silent; one remark where feedback names nobody."""
+        customers, silent = self.customers, self.silent
+        if customers.missing and silent.missing:
+            return [customers.note()]
+        return [
+            *(customers.note(), customers.chart(), customers.table(), customers.cross_tables()),
+            Heading(texts()["silent_heading"], self._language),
+            *(silent.note(), silent.chart(), silent.table(), silent.segments_table()),
+        ]
+
+    def if_surveyed(self, *parts: object) -> tuple[object, ...]:
+        """Return the parts where the study has a survey; the report says in one place that it has none."""
+        return parts if self._lab.surveys.sheets.n else ()
 
     @staticmethod
     def together(*parts: object) -> Sections:
         """Show parts one below the other; a remark that several of them make is made once."""
-        from crmlab.view.findings import together
-
         return together(*parts)
 
     def segment_contrast(self, by: str) -> SegmentContrast:
@@ -293,4 +316,5 @@ def _titled(rating: Rating) -> Text:
     """Return the name of a rating, with the question that it answers where it is known."""
     if rating.question is None:
         return rating.name
-    return Text(f"{rating.name.zh}：{rating.question}", f"{rating.name.en}: {rating.question}")
+    question = mask_text(pl.Series([rating.question]))[0]
+    return Text(f"{rating.name.zh}：{question}", f"{rating.name.en}: {question}")

@@ -33,7 +33,8 @@ class AspectMentions:
     def __init__(self, lab: Lab, feedback: pl.DataFrame) -> None:
         self._lab = lab
         self._language = lab.language
-        self._texts = feedback.height
+        # An answer without words can mention nothing.
+        self._texts = int(feedback["text"].str.contains(r"\w").sum())
         self._annotation = lab.annotate("aspects")
         self._annotator: Any = self._annotation.annotator
 

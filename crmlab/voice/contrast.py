@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from crmlab.contrast import contrast, contrast_groups
-from crmlab.data.privacy import MASKS, mask_text
+from crmlab.data.privacy import mask_text, without_contacts
 from crmlab.labels import Language, Text
 from crmlab.view import aspect_charts, charts
 from crmlab.view.findings import Note
@@ -28,7 +27,6 @@ _DISCOVERIES = 0.01
 _MIN_TEXTS = 20
 _GROUPS = 8
 _WORDS_PER_GROUP = 6
-_MASKED = "|".join(re.escape(mask) for text in MASKS.values() for mask in text)
 
 
 class Contrast:
@@ -45,7 +43,7 @@ class Contrast:
         self.by_score = min(int((own == side).sum()) for side in (True, False)) >= _MIN_TEXTS
         judged = pl.when(pl.col("sentiment").is_in(POLES)).then(pl.col("sentiment") == "positive")
         self.satisfied = own if self.by_score else worded.select(judged).to_series()
-        self._texts = _without_contacts(worded["text"])
+        self._texts = without_contacts(worded["text"])
         self._writers = _writers(worded)
         self._smallest_group = smallest_group
 
@@ -128,7 +126,7 @@ class SegmentContrast:
         study's ``privacy.smallest_group`` wrote. Groups are in order of size.
         """
         found = contrast_groups(
-            _without_contacts(self._rows["text"]),
+            without_contacts(self._rows["text"]),
             self._rows["group"],
             self._rows["by"],
             min_texts=_MIN_TEXTS,
@@ -195,7 +193,11 @@ class SegmentContrast:
 
     def _groups(self, worded: pl.DataFrame) -> pl.Series:
         if self.by in ("channel", "category"):
-            return mask_text(worded[self.by])
+            named = {
+                value: texts().get(f"subject_{value}") for value in worded[self.by].drop_nulls().unique()
+            }
+            known = {value: name.to(self._language) for value, name in named.items() if name}
+            return mask_text(worded[self.by].replace(known))
         if self.by == "period":
             day = worded["given_on"]
             quarters = day.dt.year().cast(pl.String) + "Q" + day.dt.quarter().cast(pl.String)
@@ -206,11 +208,6 @@ class SegmentContrast:
         return worded.select("customer_id").join(label, on="customer_id", how="left", maintain_order="left")[
             "group"
         ]
-
-
-def _without_contacts(worded: pl.Series) -> pl.Series:
-    """Take out what is masked: a mask would count as a word."""
-    return mask_text(worded).str.replace_all(_MASKED, " ")
 
 
 def _writers(worded: pl.DataFrame) -> pl.Series:

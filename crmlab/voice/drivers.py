@@ -14,7 +14,7 @@ from crmlab.drivers.key_drivers import FEWEST, KeyDrivers
 from crmlab.labels import Text
 from crmlab.view.driver_charts import importance_performance
 from crmlab.view.findings import Note
-from crmlab.view.numbers import count, decimal, percent
+from crmlab.view.numbers import count, decimal, interval, percent
 from crmlab.view.scheme_view_charts import dots
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import joined, say, texts
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crmlab.lab import Lab
 
 _ORDER: tuple[Kind, ...] = ("ratings", "aspects", "choices")
-_METRICS: tuple[Metric, ...] = ("nps", "csat")
+_METRICS: tuple[Metric, ...] = ("nps", "csat", "binary")
 _DRAWN = 20
 _LISTED = 8
 _UNEVEN = 0.05
@@ -36,10 +36,10 @@ class Drivers:
     """What goes with the scores that customers gave: answers about parts, choices, or aspects of texts.
 
     ``feedback`` is the table of the study or a part of it. ``kind`` is what is held against the score and
-    ``metric`` the score: unless given, the first of ratings, aspects and choices, and of NPS and CSAT, for
-    which there are enough respondents. ``reliability`` is the share of the predictors' variance that is no
-    error of measurement, where it is known: of answers from asking twice, of aspects from texts that
-    people judged.
+    ``metric`` the score: unless given, the first of ratings, aspects and choices, and of NPS, CSAT and
+    satisfied or not, for which there are enough respondents. ``reliability`` is the share of the
+    predictors' variance that is no error of measurement, where it is known: of answers from asking twice,
+    of aspects from texts that people judged.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Drivers:
             customers=_written(frame["n"], lambda n: say("drivers_n", n=count(n)).to(language)),
             value="share",
             label=_written(frame["share"], lambda share: percent(share, 0)),
-            side=_written(frame["slope"], lambda slope: words[_direction(slope)].to(language)),
+            side=_written(frame["slope"], lambda slope: _direction(fit.design, slope).to(language)),
         )
         top = frame.row(0, named=True)
         return dots(
@@ -132,7 +132,7 @@ class Drivers:
         words, language = texts(), self._lab.language
         frame = self._named(fit)
         frame = frame.with_columns(
-            side=_written(frame["slope"], lambda slope: words[_direction(slope)].to(language)),
+            side=_written(frame["slope"], lambda slope: _direction(fit.design, slope).to(language)),
             interval=pl.concat_list("low", "high"),
             performance_interval=pl.concat_list("performance_low", "performance_high"),
         )
@@ -247,6 +247,23 @@ class Drivers:
         names = [self._name_of(fit, name) for name in chosen["predictor"]]
         return say("drivers_first_sure" if sure.height else "drivers_first_likely", names=_listed(names))
 
+    def finding(self) -> Text | None:
+        """Say in a sentence or two what matters most and what to fix first; None where that is not known."""
+        fit = self.fitted
+        if fit is None:
+            return None
+        top = fit.summary.row(0, named=True)
+        said = say(
+            "finding_driver",
+            score=_score(fit.design),
+            top=self._name_of(fit, top["predictor"]),
+            share=percent(top["share"]),
+            interval=interval(top["low"], top["high"]),
+        )
+        if not (fit.summary["quadrant"] == "concentrate").any():
+            return said
+        return say("finding_driver_first", said=said, first=self.first())
+
     def explain(self) -> Text:
         """Say what was held against what, what it explains, what was left out, and what it does not say."""
         fit = self.fitted
@@ -288,7 +305,7 @@ class Drivers:
 
     def _design(self, kind: Kind, metric: Metric) -> Design:
         if kind == "ratings":
-            return designs.ratings(self._feedback, metric)
+            return designs.ratings(self._feedback, metric, self._lab.study.surveys.ces_direction)
         if kind == "choices":
             return designs.choices(self._feedback, metric)
         annotator, mentions = self._mentioned
@@ -328,6 +345,7 @@ class Drivers:
             "skipped": "drivers_left_skipped",
             "same": "drivers_left_same",
             "nominal": "drivers_left_ranked",
+            "whole": "drivers_left_whole",
         }
         said = []
         for why, key in keys.items():
@@ -341,7 +359,9 @@ class Drivers:
                 )
         return said
 
-    def _proportional(self, fit: KeyDrivers) -> Text:
+    def _proportional(self, fit: KeyDrivers) -> Text | None:
+        if fit.design.metric == "binary":  # a single cut, along which nothing can differ
+            return None
         p = fit.proportional
         if p != p:
             return texts()["drivers_odds_untested"]
@@ -367,8 +387,10 @@ def _written(values: pl.Series, write: Callable[[Any], str]) -> pl.Series:
     return pl.Series(values.name, [write(value) for value in values.to_list()], dtype=pl.String)
 
 
-def _direction(slope: float) -> str:
-    return "drivers_up" if slope >= 0 else "drivers_down"
+def _direction(design: Design, slope: float) -> Text:
+    if design.kind == "choices":
+        return texts()["drivers_ticked_up" if slope >= 0 else "drivers_ticked_down"]
+    return texts()["drivers_up" if slope >= 0 else "drivers_down"]
 
 
 def _score(design: Design) -> Text:

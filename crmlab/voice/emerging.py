@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from crmlab.contrast import false_discovery_rates
-from crmlab.data.privacy import MASKS, mask_text
+from crmlab.data.privacy import without_contacts
 from crmlab.labels import Text
 from crmlab.targeting.effects import difference_of_rates
 from crmlab.view import theme_charts
@@ -220,7 +220,7 @@ class Emerging:
 
     def _word_mentions(self) -> pl.DataFrame:
         """The words that at least the smallest group of different customers use; contacts are none."""
-        plain = mask_text(self._dated["text"]).str.replace_many(_MASKS, [" "] * len(_MASKS))
+        plain = without_contacts(self._dated["text"])
         rows = self._dated.select("period", "writer").with_row_index("row")
         said = occurrences(plain).unique().join(rows, on="row")
         enough = pl.col("writer").n_unique() >= self._lab.study.privacy.smallest_group
@@ -257,6 +257,3 @@ def _smoothed(with_it: str, of: str) -> tuple[pl.Expr, pl.Expr]:
 
 def _listed(names: list[Any]) -> Text:
     return Text("；".join(names), "; ".join(names))
-
-
-_MASKS = [mask for text in MASKS.values() for mask in text]

@@ -74,13 +74,13 @@ class Groups:
         ``group``, ``metric``, ``n`` (scores or judged texts), ``value`` with ``low`` and ``high``;
         ``difference`` to all others with a group, ``difference_low``, ``difference_high``, and ``q``, the
         smallest false discovery rate at which it counts as found. NPS is in points, the others are shares.
-        Groups without such answers have no row; groups below the study's smallest, and what would give them
-        away, have no figures.
+        Groups without such answers have no row; groups of fewer people than the study's smallest, and what
+        would give them away, have no figures.
         """
         rows: list[dict[str, Any]] = []
         for metric in self.metrics:
             counts = self._counts(metric)
-            few = hidden(counts["n"].to_list(), self._lab.study.privacy.smallest_group)
+            few = hidden(counts["people"].to_list(), self._lab.study.privacy.smallest_group)
             totals = [int(counts[name].sum()) for name in ("n", "good", "bad")]
             for line, away in zip(counts.iter_rows(named=True), few, strict=True):
                 row: dict[str, Any] = {"group": line["group"], "metric": metric}
@@ -103,10 +103,14 @@ class Groups:
         return pl.DataFrame(rows, schema=_SUMMARY)
 
     def chart(self, metric: Metric | None = None) -> alt.LayerChart | Note:
-        """Draw one figure per group with its interval, and a line at that of all; the first unless named."""
+        """Draw one figure per group with its interval, and a line at that of all.
+
+        Unless named, the first figure that several groups have.
+        """
         if self.missing:
             return self.note()
-        chosen = metric or self.metrics[0]
+        several: list[Metric] = [each for each in self.metrics if self._compared(each)]
+        chosen = metric or [*several, *self.metrics][0]
         words, language = texts(), self._lab.language
         shown = self.summary.filter(pl.col("metric") == chosen).drop_nulls("value")
         if shown.is_empty():
@@ -237,7 +241,7 @@ class Groups:
         return frame.with_columns(name=pl.col("group").replace_strict(self._names, return_dtype=pl.String))
 
     def _counts(self, metric: Metric) -> pl.DataFrame:
-        """Return ``group``, ``n``, ``good`` and ``bad`` in the order of the groups, without others."""
+        """Return ``group``, ``n`` answers of ``people``, ``good`` and ``bad``, in the order of the groups."""
         if metric == "positive":
             if "sentiment" not in self.rows.columns:
                 judged = self.rows.clear().with_columns(good=pl.lit(1), bad=pl.lit(0))
@@ -247,7 +251,7 @@ class Groups:
                 )
         else:
             scored = respondents(self._feedback, metric).select("feedback_id", "score", "scale")
-            judged = self.rows.select("feedback_id", "group").join(
+            judged = self.rows.select("feedback_id", "customer_id", "group").join(
                 scored, on="feedback_id", maintain_order="left"
             )
             middle = pl.col("scale").replace_strict(_MIDDLES, return_dtype=pl.Float64)
@@ -258,6 +262,7 @@ class Groups:
             .group_by("group")
             .agg(
                 n=pl.len().cast(pl.Int64),
+                people=pl.coalesce("customer_id", "feedback_id").n_unique().cast(pl.Int64),
                 good=pl.col("good").sum().cast(pl.Int64),
                 bad=pl.col("bad").sum().cast(pl.Int64),
             )
@@ -276,7 +281,14 @@ class Groups:
         key = "groups_title_low" if row["difference"] < 0 else "groups_title_high"
         return say(key, metric=metric_name, name=row["name"], value=written(metric, row["value"]))
 
+    def _compared(self, metric: Metric) -> bool:
+        """Whether there are two groups to compare."""
+        known = self.summary.filter(pl.col("metric") == metric).drop_nulls("value")
+        return known.height > 1
+
     def _found(self, metric: Metric) -> Text:
+        if not self._compared(metric):
+            return say("groups_single", metric=texts()[_NAMES[metric]])
         found = self._named(self.summary.filter(pl.col("metric") == metric, pl.col("q") <= _SURE))
         if found.is_empty():
             return say("groups_none_differ", metric=texts()[_NAMES[metric]])

@@ -12,12 +12,13 @@ from crmlab.intervals import share_of_total
 from crmlab.labels import UNCLASSIFIED, Text
 from crmlab.segments.separation import Estimate
 from crmlab.view.findings import KeyFigures, Note
-from crmlab.view.numbers import count, money, percent, signed
+from crmlab.view.numbers import count, decimal, money, percent, signed
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import joined, say, texts
 from crmlab.view.worth_charts import amounts
 from crmlab.voice.call_list import listed, table_of
 from crmlab.voice.customers import SCHEME, missing_of
+from crmlab.voice.group_figures import apart, between
 from crmlab.voice.leaving import Leaving, leaving
 from crmlab.voice.worth import Worth, of_everybody, worth_of
 
@@ -207,22 +208,22 @@ class Risk:
             return Note(self.missing or texts()["risk_leaving_unknown"], self.lab.language)
         words, language = texts(), self.lab.language
         names = (words["risk_the_dissatisfied"], words["risk_the_others"], words["risk_difference"])
-        rows = [
-            (name.to(language), n, estimate.value, [estimate.low, estimate.high])
-            for name, n, estimate in zip(
-                names,
-                (found.dissatisfied, found.others, None),
-                (found.rate, found.other_rate, found.difference),
-                strict=True,
+        rows: list[tuple[str, int | None, str | None, str | None]] = [
+            (name.to(language), n, percent(rate.value), f"{percent(rate.low)} – {percent(rate.high)}")
+            for name, n, rate in zip(
+                names[:2], (found.dissatisfied, found.others), (found.rate, found.other_rate), strict=True
             )
         ]
+        gap = found.difference
+        ends = between("share", gap.low, gap.high, of_difference=True)
+        rows.append((names[2].to(language), None, apart("share", gap.value), ends))
         return Table(
-            pl.DataFrame(rows, schema=["name", "n", "rate", "interval"], orient="row"),
+            pl.DataFrame(rows, schema=_RETURNED, orient="row"),
             [
                 Column("name", words["group"]),
                 Column("n", words["customers"], "integer"),
-                Column("rate", say("risk_returned", days=found.days), "percent"),
-                Column("interval", words["interval_95"], "interval", of="percent"),
+                Column("rate", say("risk_returned", days=found.days)),
+                Column("interval", words["interval_95"]),
             ],
             caption=say("risk_leaving_caption", day=found.day, days=found.days),
             note=say("risk_leaving_note", given=count(found.given), n=count(found.dissatisfied)),
@@ -253,6 +254,26 @@ class Risk:
             self.worth.definition(),
             say("risk_known", share=percent(float(known["value"].sum()) / whole)) if whole else None,
             self._of_leaving(),
+        )
+
+    def finding(self) -> Text | None:
+        """Say in a sentence how much stands at risk, and whether it is lost; None where that is not known."""
+        if self.missing or self._few:
+            return None
+        assert self.worth is not None
+        tail, found = Text("", ""), self.leaving
+        if found is not None:
+            points = decimal(-100 * found.difference.value, 1)
+            tail = say("finding_risk_shown", points=points) if found.shown else say("finding_risk_not_shown")
+        return say(
+            "finding_risk",
+            n=count(self._of(DISSATISFIED).height),
+            name=texts()["worth_short_clv" if self.worth.basis == "clv" else "worth_short_spend"],
+            value=self._money(self.total.value),
+            low=self._money(self.total.low),
+            high=self._money(self.total.high),
+            share=percent(self.share.value),
+            tail=tail,
         )
 
     def note(self) -> Note:
@@ -307,6 +328,7 @@ class Risk:
         )
 
 
+_RETURNED = {"name": pl.String, "n": pl.Int64, "rate": pl.String, "interval": pl.String}
 _SUMMARY = {
     "label": pl.String,
     "customers": pl.Int64,

@@ -15,8 +15,8 @@ SENTIMENTS = ("positive", "uncertain", "negative")
 _SATISFIED = {
     "nps_0_10": (6, 9),
     "csat_1_5": (2, 4),
-    "csat_1_7": (3, 6),
-    "ces_1_7": (3, 6),
+    "csat_1_7": (3, 5),
+    "ces_1_7": (3, 5),
     "binary_0_1": (0, 1),
 }
 """Scale → highest score of the dissatisfied, lowest of the satisfied; who is between says neither."""
@@ -39,7 +39,7 @@ def sentiment_shares(feedback: pl.DataFrame) -> pl.DataFrame:
 def satisfied(feedback: pl.DataFrame) -> pl.Series:
     """Return whether the customer's own score says satisfied; null in the middle or without a score.
 
-    NPS 9–10 against 0–6; five points 4–5 against 1–2; seven points 6–7 against 1–3; yes or no.
+    NPS 9–10 against 0–6; five points 4–5 against 1–2; seven points 5–7 against 1–3; yes or no.
     """
     score, scale = pl.col("score"), pl.col("scale")
     cases = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from crmlab.contrast import false_discovery_rates
-from crmlab.data.suppression import hidden
+from crmlab.data.suppression import hidden, hidden_cells
 from crmlab.intervals import wilson
 from crmlab.labels import Text
 from crmlab.targeting.effects import difference_of_rates
@@ -19,6 +19,7 @@ from crmlab.view.scheme_view_charts import dots
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import joined, say, texts
 from crmlab.voice.customers import value_bands
+from crmlab.voice.group_figures import apart, between
 from crmlab.voice.worth import Worth, of_everybody, worth_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 BEST = 0.2
 """The share of customers, by value, that counts as valuable."""
 _SURE = 0.05
+_SHARE = "share"
 
 
 class Silent:
@@ -101,12 +103,15 @@ class Silent:
         labels = [label.id for label in self.segmentation.scheme if label.id in found]
         smallest = self.lab.study.privacy.smallest_group
         few = hidden([found[label][0] for label in labels], smallest)
+        # Two who spoke in a group of twenty are a group of two.
+        matrix = [[found[label][1], found[label][0] - found[label][1]] for label in labels]
+        cells = hidden_cells(matrix, smallest, few)
         total, spoke_all = self.customers.height, int(self.customers["spoke"].sum())
         rows: list[dict[str, Any]] = []
-        for label, away in zip(labels, few, strict=True):
-            row: dict[str, Any] = {"label": label}
-            if not away:
-                n, spoke = found[label]
+        for label, away, gone in zip(labels, few, cells, strict=True):
+            n, spoke = found[label]
+            row: dict[str, Any] = {"label": label, "customers": None if away else n}
+            if not any(gone):
                 row |= _rate(spoke, n)
                 difference = difference_of_rates(spoke, n, spoke_all - spoke, total - n)
                 row |= {"difference": difference.value, "difference_low": difference.low}
@@ -134,7 +139,7 @@ class Silent:
         if self.missing:
             return self.note()
         language, words = self.lab.language, texts()
-        frame = self.summary.drop_nulls(["label", "customers"])
+        frame = self.summary.drop_nulls(["label", "share"])
         if frame.is_empty():
             return Note(say("cust_all_few", k=self.lab.study.privacy.smallest_group), language)
         names = self.segmentation.scheme.names(language)
@@ -202,10 +207,18 @@ class Silent:
             return self.note()
         language, words = self.lab.language, texts()
         names = {**self.segmentation.scheme.names(language), "": words["silent_everybody"].to(language)}
-        frame = self.summary.with_columns(
+        frame = self.summary
+        frame = frame.with_columns(
             name=pl.col("label").fill_null("").replace_strict(names, return_dtype=pl.String),
             interval=pl.concat_list("low", "high"),
-            difference_interval=pl.concat_list("difference_low", "difference_high"),
+            apart=pl.Series([apart(_SHARE, value) for value in frame["difference"]], dtype=pl.String),
+            apart_interval=pl.Series(
+                [
+                    between(_SHARE, low, high, of_difference=True)
+                    for low, high in frame.select("difference_low", "difference_high").iter_rows()
+                ],
+                dtype=pl.String,
+            ),
             certain=pl.when(pl.col("q").is_null())
             .then(None)
             .when(pl.col("q") <= _SURE)
@@ -220,15 +233,15 @@ class Silent:
                 Column("spoke", words["silent_spoke"], "integer"),
                 Column("share", words["silent_share"], "percent", bar=True),
                 Column("interval", words["interval_95"], "interval", of="percent"),
-                Column("difference", words["groups_difference"], "percent"),
-                Column("difference_interval", words["interval_95"], "interval", of="percent"),
+                Column("apart", words["groups_difference"]),
+                Column("apart_interval", words["interval_95"]),
                 Column("certain", words["groups_verdict"]),
             ],
             caption=say("silent_caption", scheme=self.segmentation.scheme.text, day=self.lab.study.as_of),
             note=joined(
                 words["silent_note"],
                 say("privacy_rows", k=self.lab.study.privacy.smallest_group)
-                if self.summary["customers"].has_nulls()
+                if self.summary["share"].has_nulls()
                 else None,
             ),
             language=language,

@@ -417,6 +417,19 @@ def test_a_date_that_stands_for_never_is_not_the_day_of_the_study(tmp_path: Path
     assert "as_of 2024-05-01" in result.output
 
 
+def test_a_planned_improvement_is_not_the_day_of_the_study_and_a_register_asks_for_its_report(
+    tmp_path: Path,
+) -> None:
+    orders = [["订单号", "客户编号", "下单时间", "金额"], ["d1", "a", "2024-05-01", "10"]]
+    register = [["改进编号", "改进措施", "开始日期", "目标指标"], ["A1", "新包装", "2025-03-01", "投诉率"]]
+    paths = [write(tmp_path / "o.csv", orders), write(tmp_path / "r.csv", register)]
+    study = tmp_path / "s.yaml"
+    assert run("import", *paths, "--to", study).exit_code == 0
+    given = yaml.safe_load(study.read_text(encoding="utf-8"))
+    assert given["as_of"] == date(2024, 5, 1)
+    assert "improvement" in given["reports"]
+
+
 def test_a_blank_workbook_of_forms_is_told(tmp_path: Path) -> None:
     book = tmp_path / "forms.xlsx"
     assert run("template", "--to", book).exit_code == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,28 @@ def test_from_rows_to_a_correction_that_a_study_uses(study: Path) -> None:
     feedback = Lab(read_study(study)[0]).annotate("sentiment").feedback
     assert ((feedback["sentiment"] == "positive") == feedback["text"].str.contains("gronk")).all()
     assert run(study, "--from", "rows.csv") == said.partition("correction.json")[0]
+
+
+def test_a_study_in_another_folder(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = yaml.safe_load(study.read_text(encoding="utf-8"))
+    settings["data"][0]["files"]["feedback"]["path"] = "feedback.csv"  # beside the study
+    study.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    (tmp_path / "shell").mkdir()
+    monkeypatch.chdir(tmp_path / "shell")
+    run("../study.yaml", "--to", "rows.csv", "-n", "80")
+    fill(Path("rows.csv"), "正面", "0")
+    said = run("../study.yaml", "--from", "rows.csv", "--save", "correction.json")
+    assert Path("correction.json").is_file()
+    # The study looks for it from its own folder.
+    assert said.endswith("correction.json: annotators: {sentiment: {correction: shell/correction.json}}\n")
+
+
+def test_the_figures_are_printed_with_their_intervals(study: Path) -> None:
+    run(study, "--to", "rows.csv", "-n", "80")
+    fill(Path("rows.csv"), "正面", "0")
+    said = run(study, "--from", "rows.csv")
+    assert re.search(r"校正后的准确率（%）  100\.0  \[\d+\.\d – 100\.0\]", said)
+    assert re.search(r"准确率变化（百分点）  \+\d+\.\d  \[\+\d+\.\d – \+\d+\.\d\]", said)
 
 
 def test_a_filled_file_is_not_written_over(study: Path) -> None:

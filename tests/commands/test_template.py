@@ -70,6 +70,7 @@ def test_it_lists_the_forms() -> None:
         ["journey", "客户人生旅途表"],
         ["purchases", "客户消费记录表"],
         ["overview", "客户情况管理表"],
+        ["improvements", "改进登记表"],
     ]
 
 

@@ -56,6 +56,17 @@ def test_a_desk_that_never_closes_counts_every_hour() -> None:
     assert hours("2024-02-09 17:00", "2024-02-18 10:30", desk) == pytest.approx(8 * 24 + 17.5)
 
 
+@pytest.mark.parametrize(
+    ("begin", "end", "expected"),
+    [("2024-03-09 12:00", "2024-03-11 12:00", 47), ("2024-11-02 12:00", "2024-11-04 12:00", 49)],
+)
+def test_a_day_on_which_clocks_change_is_shorter_or_longer(begin: str, end: str, expected: float) -> None:
+    never = ComplaintParams(opens="00:00", closes="24:00", workdays=(1, 2, 3, 4, 5, 6, 7), holidays="none")
+    assert hours(begin, end, BusinessHours.of(never, "America/New_York")) == pytest.approx(expected)
+    daily = ComplaintParams(workdays=(1, 2, 3, 4, 5, 6, 7), holidays="none")
+    assert hours(begin, end, BusinessHours.of(daily, "America/New_York")) == pytest.approx(18)
+
+
 def test_a_null_has_no_hours() -> None:
     moments = pl.Series([None, datetime(2024, 5, 20, tzinfo=UTC)], dtype=pl.Datetime("us", "UTC"))
     found = DESK.between(moments, moments)

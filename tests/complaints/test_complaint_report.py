@@ -68,6 +68,22 @@ def test_promises_are_judged_when_their_time_is_up(few: Callable[..., Complaints
     assert complaints.promise.overdue() == 1
 
 
+def test_a_rare_severity_keeps_its_promise(make_lab: Open, shop: Mapping[str, str]) -> None:
+    # Two urgent ones are too few to be shown by themselves; what was promised for them holds.
+    rows = [
+        f"{n},2024-06-0{n % 5 + 3} 10:00,2024-06-0{n % 5 + 3} 16:00,{'急' if n < 2 else '一般'}"
+        for n in range(20)
+    ]
+    log = "complaint_id,opened_at,resolved_at,severity\n" + "\n".join(rows) + "\n"
+    settings = {"resolution_hours": {"急": 4, "特急": 2, "*": 24}}
+    lab = make_lab({**shop, "complaints": log}, privacy={"smallest_group": 5}, complaints=settings)
+    promise = lab.complaints.promise
+    late = promise.judged.filter(state="late")["complaint_id"].to_list()
+    assert late == ["0", "1"]
+    assert "特急" in promise.note().plain()
+    assert "急" not in promise.note().plain().replace("特急", "")
+
+
 def test_on_the_calendar_clock(few: Callable[..., Complaints]) -> None:
     judged = few(resolution_hours={"*": 26}, promised_in="calendar").promise.judged.sort("complaint_id")
     assert judged["state"].to_list() == ["kept", "kept", "late", "kept", "overdue", "not_due"]
@@ -102,6 +118,59 @@ def test_what_comes_back(few: Callable[..., Complaints]) -> None:
         "repeat_complaints": (4, 5),
     }
     assert few().again.same_cause == (2, 5)
+    # One contact and opened again is not solved at the first.
+    reopened = few(LOG.replace("2,3,是", "2,1,是")).again.summary.filter(measure="first_contact")
+    assert reopened.select("successes", "n").row(0) == (2, 4)
+
+
+def test_unsorted_complaints_are_of_no_same_kind(few: Callable[..., Complaints]) -> None:
+    blank = LOG.replace("已关闭,质量", "已关闭,")
+    assert few(blank).again.same_cause == (1, 5)
+
+
+def test_a_backlog_over_time_needs_times(few: Callable[..., Complaints]) -> None:
+    log = "complaint_id,opened_at,closed_at,stage\n" + "".join(
+        f"{n},2024-0{n % 5 + 1}-03 10:00,,{'已关闭' if n % 3 else '调查中'}\n" for n in range(30)
+    )
+    backlog = few(log).backlog
+    assert backlog.open.height == 10
+    chart = backlog.trend_chart()
+    assert isinstance(chart, Note)
+    assert "不画积压走势" in chart.plain()
+    # Of ended ones nobody knows how long they waited: the open ones alone name no cause to begin with.
+    causes = few(
+        log.replace(",stage", ",stage,category")
+        .replace("已关闭", "已关闭,质量")
+        .replace("调查中", "调查中,物流")
+    )
+    assert causes.first.worst is None
+    assert "解决时间" in causes.first.note().plain()
+
+
+def test_an_empty_column_is_as_good_as_none(few: Callable[..., Complaints]) -> None:
+    lines = LOG.splitlines()
+    empty = [lines[0]] + [",".join([*line.split(",")[:6], "", "", "", "", "", ""]) for line in lines[1:]]
+    complaints = few("\n".join(empty) + "\n")
+    for name in ("causes", "severity", "closed_loop", "handling", "suggestions"):
+        assert getattr(complaints, name).problem is not None, name
+    assert complaints.again.summary["measure"].to_list() == ["repeat_customers", "repeat_complaints"]
+    assert complaints.findings()[-1] != complaints.first.explain()
+
+
+def test_the_old_columns_give_few_remarks(few: Callable[..., Complaints]) -> None:
+    old = "complaint_id,customer_id,opened_at,resolved_at\n" + "".join(
+        f"{n},ann,2024-0{n % 6 + 1}-03,2024-0{n % 6 + 1}-04\n" for n in range(30)
+    )
+    complaints = few(old)
+    assert complaints.speed.row("resolution", "calendar", "all")["median"] == 24
+    assert "时长只能准到天" in complaints.speed.note().plain()
+    assert "时长只能准到天" not in few().speed.note().plain()
+    tables = [complaints.speed.table_by(column).plain() for column in ("severity", "category", "channel")]
+    assert len(set(tables)) == 1  # one remark, which `together` shows once
+    rates = [complaints.volume.table_by(column).plain() for column in ("category", "product", "channel")]
+    assert len(set(rates)) == 1
+    assert isinstance(complaints.first.chart(), Note)
+    assert isinstance(complaints.first.table(), Note)
 
 
 def test_causes_severity_and_the_loop(few: Callable[..., Complaints]) -> None:
@@ -129,11 +198,50 @@ def test_scores_off_their_scale_are_refused(few: Callable[..., Complaints]) -> N
 
 
 def test_rates_are_of_orders_of_the_same_time(few: Callable[..., Complaints]) -> None:
-    # Of the paid orders one was placed since the first complaint, on 20 June; that day and since there are
-    # two complaints.
+    # The first complaint is of 3 June, the last order known then of 20 June: four complaints and one paid
+    # order in these days. What comes after the orders end says nothing of a rate.
     volume = few().volume
-    assert volume.summary.select("month", "complaints", "orders").rows() == [("2024-06", 2, 1)]
-    assert volume.overall == rate(2, 1)
+    assert volume.summary.select("month", "complaints", "orders").rows() == [("2024-06", 4, 1)]
+    assert volume.overall == rate(4, 1)
+    assert volume.outside == 2
+    assert "2024-06-20 共 4 件" in volume.note().plain()
+    assert "另有 2 件" in volume.note().plain()
+
+
+def test_orders_that_end_early_do_not_raise_the_rate(make_lab: Open) -> None:
+    days = pl.date_range(pl.date(2023, 7, 1), pl.date(2024, 6, 30), eager=True)
+    orders = "".join(f"{place},c{place % 9},{day},10\n" for place, day in enumerate(days[:200]))
+    complaints = "".join(f"{place},c{place % 9},{day} 10:00\n" for place, day in enumerate(days))
+    lab = make_lab(
+        {
+            "orders": "order_id,customer_id,ordered_at,amount\n" + orders,
+            "complaints": "complaint_id,customer_id,opened_at\n" + complaints,
+        }
+    )
+    volume = lab.complaints.volume
+    assert volume.overall.value == 1000
+    assert volume.change.value == 1
+    best = lab.complaints.best_customers.summary
+    assert best["rate"].to_list() == [1000, 1000]
+
+
+def test_a_log_that_breaks_off_is_named(make_lab: Open) -> None:
+    days = pl.date_range(pl.date(2023, 7, 1), pl.date(2024, 6, 30), eager=True)
+    orders = "".join(f"{place},c{place % 9},{day},10\n" for place, day in enumerate(days))
+
+    def said(last: int) -> str:
+        complaints = "".join(f"{day} 10:00\n" for day in days[:last:2])
+        lab = make_lab(
+            {
+                "orders": "order_id,customer_id,ordered_at,amount\n" + orders,
+                "complaints": "opened_at\n" + complaints,
+            },
+            study=f"s{last}",
+        )
+        return lab.complaints.volume.note().plain()
+
+    assert "2024-01-15 之后再无投诉" in said(200)
+    assert "之后再无投诉" not in said(360)
 
 
 @pytest.mark.parametrize("events", [0, 1, 7, 250])

@@ -105,11 +105,11 @@ def test_hours_on_both_clocks_with_pauses(log_of: Callable[..., Log]) -> None:
         {"resolved_at": 24, "waiting_from_at": 2, "waiting_until_at": 5},  # 3 of the 9 hours
         {"resolved_at": 24, "waiting_from_at": 2},  # waited for the customer until it was resolved
         {"resolved_at": 24, "waiting_from_at": 2, "waiting_until_at": 90},  # no longer than that
-        {"resolved_at": 24, "paused_hours": 12.0},  # half of the time, nobody says when
+        {"resolved_at": 24, "paused_hours": 18.0},  # three quarters of the time, nobody says when
         {},  # open: 14 hours to midnight, 48 more until the as-of day is over
     ).frame
     assert log["resolution_calendar"].to_list() == pytest.approx([24.0] * 5 + [62.0])
-    assert log["resolution_business"].to_list() == pytest.approx([9, 6, 2, 2, 4.5, 26])
+    assert log["resolution_business"].to_list() == pytest.approx([9, 6, 2, 2, 2.25, 26])
     assert log["resolution_seen"].to_list() == [True] * 5 + [False]
 
 

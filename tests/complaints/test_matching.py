@@ -83,6 +83,25 @@ def test_others_are_those_of_the_same_stratum_who_had_not_complained() -> None:
     assert found.others[here] == pytest.approx(1 / 3)  # 1, 2 and 5
 
 
+def test_others_who_stand_for_several_widen_the_interval() -> None:
+    # 0 and 1 share the others 2, who buys, and 3, who does not. Both differ by -0.5, so they vary by nothing;
+    # the others count ±sqrt(1/2) each, over two complainers: a variance of 1/4.
+    found = _of(*((who, 10) for who in range(4)), (2, 20), complaints={0: 12, 1: 12}, customers=4)
+    assert found.difference() == pytest.approx((-0.5, -0.5 - 1.96 * 0.5, -0.5 + 1.96 * 0.5), abs=1e-4)
+
+
+def test_who_bought_twice_lately_is_compared_with_such() -> None:
+    # 0 and 1 bought twice in the ten days before, 2 and 3 once then and once before that: all four twice in
+    # the 180 days, five days ago. Only who bought twice buys on.
+    orders = [
+        *((who, 10) for who in range(6)),
+        *((who, 7) for who in (0, 1, 4)),
+        *((who, 2) for who in (2, 3, 5)),
+    ]
+    found = _of(*orders, *((who, 20) for who in (0, 1, 4)), complaints={0: 15}, customers=6)
+    assert (found.bought.tolist(), found.others.tolist()) == ([True], [1.0])
+
+
 def test_orders_of_the_day_itself_count_on_neither_side() -> None:
     same_day: Any = _of((0, 10), (1, 10), (2, 10), (0, 12), (1, 12), complaints={0: 12}, customers=3)
     assert (same_day.bought.tolist(), same_day.others.tolist()) == ([False], [0.0])

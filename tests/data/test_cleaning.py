@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -299,3 +299,17 @@ def test_rows_read_are_used_or_rejected(name: str, data: st.DataObject) -> None:
     assert cleaned.rejected.drop("row", "reason", "rejected_column").equals(
         raw.collect()[cleaned.rejected["row"].to_list()]
     )
+
+
+def test_a_date_of_closing_on_the_day_of_opening_is_not_before_it() -> None:
+    raw = {
+        "complaint_id": ["1", "2", "3"],
+        "opened_at": ["2024-06-03 10:00"] * 3,
+        "resolved_at": ["", "", "2024-06-03 09:00"],
+        "closed_at": ["2024-06-03", "2024-06-02", ""],
+    }
+    cleaned = clean("complaints", pl.LazyFrame(raw), "Asia/Shanghai")
+    assert cleaned.table.select("complaint_id", waited=pl.col("closed_at") - pl.col("opened_at")).rows() == [
+        ("1", timedelta(0))
+    ]
+    assert cleaned.counts == {"ordered_stages": 2}

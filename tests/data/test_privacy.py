@@ -67,6 +67,19 @@ def masked(text: str | None) -> str | None:
         ("阳光小区5号楼2单元301", "[住址]"),
         ("张杨路500弄12号302室", "[住址]"),
         ("手机　１３８　１２３４　５６７８", "手机　[电话]"),
+        ("身份证号：110105491231002，身份证110105194912310021", "身份证号：[身份证号]，身份证[身份证号]"),
+        ("护照号码 EA1234567，港澳通行证C12345678", "护照号码 [证件号]，港澳通行证[证件号]"),
+        ("passport no. E12345678", "passport no. [document number]"),
+        ("信用卡4111111111111112被盗刷", "信用卡[银行卡号]被盗刷"),  # mistyped
+        ("打0086 10 12345678，0086(21)6234 5678", "打[电话]，[电话]"),
+        ("住西里二区203号楼4单元502", "[住址]"),
+        ("文三路100号阳光花园三号楼二单元四零二", "[住址]"),
+        ("5栋2单元301，碧水湾12-3-402", "[住址]，[住址]"),
+        ("Q Q：12345678，q号12345678", "Q Q：[社交账号]，q号[社交账号]"),
+        ("➕V zhang888，V❤️zhang888，薇：zhang_san", "➕V [社交账号]，V❤️[社交账号]，薇：[社交账号]"),
+        ("抖音号abc12345，支付宝账号：zhang_san", "抖音号[社交账号]，支付宝账号：[社交账号]"),
+        ("https://example.com/?m=zhang%2Esan%40example%2Ecom", "https://example.com/?m=[e-mail]"),
+        ("t=138%200013%208000 a [at] example [dot] com", "t=[phone] [e-mail]"),
     ],
 )
 def test_personal_data_is_replaced_by_what_it_is(text: str, expected: str) -> None:
@@ -77,13 +90,16 @@ def test_personal_data_is_replaced_by_what_it_is(text: str, expected: str) -> No
     "text",
     [
         "4999买的，2007年4月14日到货，3天降了500",
-        "身份证110105194912310021",  # wrong check digit
+        "流水110105194912310021",  # wrong check digit
         "订单号20240315123456789",
         "卡号4111111111111112",  # wrong check digit
         "订单号6222021234567890128，快递单号：4111111111111111",  # the check digit fits by chance
         "朝阳区建国路88号二楼",  # a shop
         "1栋楼里有3部电梯，住5号楼302房",
         "京东的A12345型号",
+        "人民路店302室有蟑螂，8号楼1203房间没有窗，二七路3栋很吵",
+        "100-200-3000元，100 200 3000，A@B.C 12@2.5",
+        "支付宝付了20000元，微博上看到的，护照2024年到期，身份证照片传了3次",
         "微信支付 payment 失败",
         "QQ空间很好用",
         "@所有人 太棒了",
@@ -176,7 +192,14 @@ def test_any_text_is_masked_once_and_for_all(text: str) -> None:
 
 def test_hostile_texts_end() -> None:
     hostile = ["a" * 200_000 + "@", "1 " * 100_000, "+1" * 100_000, "微信" * 50_000 + "12345", "(1" * 100_000]
+    hostile += [f"{word}{' ' * 20_000}x@" for word in ("电话", "qq", "微信", "护照")]
+    hostile += ["路" * 20_000 + "3栋", "园1" * 10_000 + "3栋"]
     assert mask_text(pl.Series(hostile)).len() == len(hostile)
+
+
+def test_many_contacts_in_one_text_are_all_masked() -> None:
+    text = "房间很大，13800138000，服务" * 20_000
+    assert masked(text) == text.replace("13800138000", "[电话]")
 
 
 def test_ordinary_reviews_are_left_alone(shared_data: Path) -> None:

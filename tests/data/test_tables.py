@@ -111,8 +111,9 @@ def test_the_quality_gate() -> None:
     with pytest.raises(QualityGateError) as error:
         _store(Made().having(orders=orders), limit=0.49)["orders"]
     assert str(error.value) == (
-        "2 of 4 rows of the table 'orders' (50.0%) are rejected: unreadable value 2. The study allows 49.0% "
-        "(quality.max_rejected_share). Correct the data, its column mapping, or the limit."
+        "2 of 4 rows of the table 'orders' (50.0%) are rejected: unreadable value 2 (in amount, "
+        "ordered_at). The study allows 49.0% (quality.max_rejected_share). Correct the data, its column "
+        "mapping, or the limit."
     )
 
 
@@ -203,6 +204,21 @@ def test_nothing_later_than_the_day_is_known() -> None:
     ]
     assert store["complaints"]["resolved_at"].is_null().to_list() == [False, True]
     assert store["complaints"]["first_response_at"].is_null().to_list() == [False, True]
+    again = {
+        "complaint_id": ["1", "2"],
+        "opened_at": ["2024-06-01"] * 2,
+        "resolved_at": ["2024-06-10", "2024-07-10"],
+        "reopened_at": ["2024-07-02", ""],
+        "stage": ["investigating", "closed"],
+        "action_id": ["m1", "m2"],
+        "reopened": ["yes", "no"],
+        "escalated": ["no", "yes"],
+    }
+    later = _store(Made().having(complaints=again))["complaints"]
+    assert later.select("stage", "action_id", "reopened", "escalated").rows() == [
+        (None, "m1", None, False),
+        (None, None, None, None),
+    ]
     assert store["contacts"]["responded_at"].is_null().to_list() == [False, True]
     assert store["customers"]["customer_id"].to_list() == ["a", "c"]
     assert store["customers"]["last_contact_at"].is_null().to_list() == [True, False]

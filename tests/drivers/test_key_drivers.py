@@ -9,7 +9,6 @@ import pytest
 from crmlab.data.canonical.service import Feedback
 from crmlab.drivers import design
 from crmlab.drivers.key_drivers import FEWEST, KeyDrivers
-from crmlab.drivers.ladders import LADDERS, ladder_of
 from crmlab.labels import Label, Scheme
 
 LEVELS = ("非常不满意", "不满意", "一般", "满意", "非常满意")
@@ -46,15 +45,63 @@ def _table(rows: list[dict[str, object]]) -> pl.DataFrame:
     return pl.DataFrame(made, schema=schema)
 
 
-def test_ordered_answers_are_known_by_their_ladder() -> None:
-    assert ladder_of(["满意", "一般"]) == LADDERS[0]
-    ladder = ladder_of(["strongly agree", "disagree"])
-    assert ladder is not None
-    assert (ladder.places["strongly agree"], ladder.places["disagree"], ladder.points) == (5, 2, 5)
-    assert ladder_of(["满意", "店里"]) is None
-    assert ladder_of([]) is None
-    for each in LADDERS:
-        assert set(each.places.values()) == set(range(1, each.points + 1))
+def _answered(question: str, answers: list[str]) -> pl.DataFrame:
+    """Return NPS of 0, 1, 2 … and an answer to a question of as many respondents."""
+    rows: list[dict[str, object]] = []
+    for i, answer in enumerate(answers):
+        rows.append({"respondent_id": f"r{i:03}", "question": "推荐", "score": i % 11, "scale": "nps_0_10"})
+        rows.append({"respondent_id": f"r{i:03}", "question": question, "answer": answer})
+    return _table(rows)
+
+
+def test_who_cannot_judge_a_part_has_not_answered() -> None:
+    found = design.ratings(_answered("菜品", ["满意", "不适用", "Dissatisfied ", "十分满意"]), "nps")
+    assert [each.id for each in found.predictors] == ["菜品"]
+    assert found.x[:, 0].tolist() == [4, 2, 5]
+    assert found.good[:, 0].tolist() == [1, 0, 1]
+    assert (found.scored, found.predictors[0].n) == (4, 3)
+
+
+@pytest.mark.parametrize("answers", [["经常", "从不"], ["是", "否"], ["重要", "一般"], ["满意", "店里"]])
+def test_answers_that_do_not_say_how_well_it_went_are_choices(answers: list[str]) -> None:
+    feedback = _answered("多久一次", answers * 40)
+    assert not design.ratings(feedback, "nps").predictors
+    assert len(design.choices(feedback, "nps").predictors) == 1
+
+
+def test_questions_about_the_whole_are_named_among_what_is_left_out() -> None:
+    found = design.ratings(_answered("整体环境", ["满意", "一般"]), "nps")
+    assert [(each.name.zh, each.why) for each in found.left_out] == [("整体环境", "whole")]
+    assert not found.predictors
+
+
+def test_a_low_effort_is_the_better_one_where_the_study_says_so() -> None:
+    rows: list[dict[str, object]] = [
+        {"respondent_id": f"r{i:02}", "question": question, "score": 1 + i % 7, "scale": scale}
+        for i in range(14)
+        for question, scale in (("推荐", "nps_0_10"), ("省力吗", "ces_1_7"))
+    ]
+    high, low = (design.ratings(_table(rows), "nps", each) for each in ("high_is_easy", "low_is_easy"))
+    assert (high.x + low.x == 8).all()
+    assert high.good[:7, 0].tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert low.good[:7, 0].tolist() == [1, 1, 1, 0, 0, 0, 0]
+
+
+def test_satisfied_or_not_is_a_score() -> None:
+    rows: list[dict[str, object]] = [
+        {"question": None, "score": i % 2, "scale": "binary_0_1", "text": "话"} for i in range(120)
+    ]
+    mentions = pl.DataFrame(
+        {
+            "feedback_id": [f"f{i:05}" for i in range(120)] * 2,
+            "aspect": ["food"] * 120 + ["wait"] * 120,
+            "positive_probability": [(0.1, 0.9)[(i // 3 + i) % 2] for i in range(240)],
+        }
+    )
+    fit = KeyDrivers(design.aspects(_table(rows), mentions, SCHEME, 0.1, "binary"))
+    assert fit.enough
+    assert set(fit.design.scores) == {0, 1}
+    assert design.respondents(_table(rows), "csat").is_empty()
 
 
 def test_ratings_are_places_and_the_whole_is_no_part() -> None:
@@ -89,7 +136,8 @@ def test_rows_with_a_score_beside_the_answer_and_skipped_questions() -> None:
     found = design.ratings(feedback, "nps")
     assert {each.id for each in found.predictors} == {"菜品", "服务"}
     assert (found.scored, len(found.scores)) == (300, 298)
-    assert [(each.name.zh, each.why, each.n) for each in found.left_out] == [("装修", "skipped", 100)]
+    left_out = [(each.name.zh, each.why, each.n) for each in found.left_out]
+    assert left_out == [("总体满意吗", "whole", 300), ("装修", "skipped", 100)]
 
 
 def test_options_are_ticked_or_not() -> None:

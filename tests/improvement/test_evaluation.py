@@ -29,6 +29,14 @@ def test_too_little_data_is_refused(world: World, said: str | None) -> None:
     assert lack(drawn(world)) == said
 
 
+def test_a_figure_that_never_changes_before_the_start_says_nothing_of_chance() -> None:
+    same, nearly = drawn(World()), drawn(World())
+    same.own.num[:65] = nearly.own.num[:65] = 0.0
+    assert lack(same) == "noise"
+    nearly.own.num[3, 0] = 1.0
+    assert lack(nearly) is None
+
+
 def test_the_primary_method_depends_on_what_there_is_to_compare_with_alone() -> None:
     alone, compared = drawn(World()), drawn(World(groups=4))
     assert evaluate(alone, placebos=0).primary == "interrupted"
@@ -69,6 +77,31 @@ def test_what_came_before_and_after_is_what_was_observed() -> None:
     window = (panel.time >= -25) & ~after
     assert found.before == pytest.approx(own.num[window].sum() / own.den[window].sum())
     assert sum(found.rows) == own.den.sum()
+
+
+def test_a_young_group_to_compare_with_is_no_crash_and_a_gap_before_the_start_no_missing_figure() -> None:
+    panel = drawn(World(groups=1, before=65))
+    young = panel.others["group 0"]
+    young.num[:45], young.den[:45] = 0, 0
+    young.num[45:] *= 6
+    young.den[45:] *= 6
+    found = evaluate(panel)
+    assert found.primary == "controlled"
+    assert all(each.place >= -65 + 45 + FEWEST_BEFORE for each in found.placebos)
+    panel = drawn(World(before=65))
+    panel.own.num[35:65], panel.own.den[35:65] = 0, 0
+    found = evaluate(panel)
+    assert np.isfinite(found.before)
+    assert np.flatnonzero(panel.window).tolist() == list(range(10, 35))
+    assert np.isfinite(found.effects["before_after_raw"].low)
+
+
+def test_placebo_dates_are_tried_with_differences_too() -> None:
+    found = evaluate(drawn(World(groups=4)))
+    alarms, tried = found.differences_alarms
+    assert tried == len(found.placebos) == 20
+    assert 0 <= alarms <= 4
+    assert evaluate(drawn(World(groups=4, effect=0.3)), placebos=0).differences_alarms == (0, 0)
 
 
 def test_power_by_hand() -> None:

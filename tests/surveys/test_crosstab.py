@@ -3,10 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import polars as pl
 import pytest
 
 from crmlab.errors import ParamsError
 from crmlab.lab import Lab
+from crmlab.surveys.association import association
 from crmlab.surveys.crosstab import Crosstab
 from crmlab.view.findings import Note
 from crmlab.view.tables import Table
@@ -52,6 +54,32 @@ def test_cells_of_few_people_are_hidden_with_others_beside_them(make_lab: Make, 
     assert table.summary["share"].null_count() == 4
     assert isinstance(table.note(), Note)
     assert isinstance(table.table(), Note)
+
+
+def test_the_test_does_not_give_hidden_cells_away(make_lab: Make, sheets_csv: Any) -> None:
+    counts = {**COUNTS, ("女", "乙"): 2, ("女", "丙"): 30, ("男", "丙"): 30}
+    table = make_lab({"feedback": sheets_csv(sheets_of(counts))}).surveys.crosstab("哪个", "性别")
+    assert isinstance(table, Crosstab)
+    shown = dict(table.summary.select(pl.concat_str("column", "row"), "count").iter_rows())
+    assert {name for name, n in shown.items() if n is None} == {"女甲", "男甲", "女乙", "男乙"}
+    told = table.tests.row(0, named=True)
+    assert told["statistic"] is None
+    fitting = []
+    for n in range(28):  # the totals of rows and columns leave one number free
+        other = association([[32 - n, 13 + n], [n, 27 - n], [30, 30]])
+        if told["p_value"] == 0.001 and other.p_value <= 0.001 and round(other.v.value, 1) == told["v"]:
+            fitting.append(n)
+    assert 2 in fitting
+    assert len(fitting) > 1
+    assert "p ≤ 0.001" in table.note().plain()
+
+
+def test_an_answer_that_is_hidden_does_not_show_who_did_not_give_it(make_lab: Make, sheets_csv: Any) -> None:
+    # Two women answered 丙, so it is hidden, also where it says that no man did.
+    counts = {("男", "甲"): 20, ("女", "甲"): 2, ("男", "乙"): 3, ("女", "乙"): 2, ("女", "丙"): 2}
+    table = make_lab({"feedback": sheets_csv(sheets_of(counts))}).surveys.crosstab("哪个", "性别")
+    assert isinstance(table, Crosstab)
+    assert table.summary.filter(row="丙")["count"].to_list() == [None, None]
 
 
 def test_groups_of_few_people_are_put_together(make_lab: Make, sheets_csv: Any) -> None:

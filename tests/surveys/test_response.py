@@ -63,6 +63,18 @@ def test_groups_of_few_respondents_have_no_figures(make_lab: Make, sheets_csv: A
     assert rates["rate"].is_null().all()
 
 
+def test_many_orders_of_one_customer_are_still_one_person(make_lab: Make, sheets_csv: Any) -> None:
+    # Thirty orders by telephone, ten of them answered about, all of the same customer.
+    telephone = "".join(f"t{i},c0,2024-05-{1 + i % 28:02d},10,电话\n" for i in range(30))
+    sheets = [
+        {"推荐": (9, "nps_0_10"), "customer_id": f"c{i}", "order_id": f"o{i}"} for i in range(0, 200, 2)
+    ]
+    sheets += [{"推荐": (9, "nps_0_10"), "customer_id": "c0", "order_id": f"t{i}"} for i in range(10)]
+    lab = make_lab({"orders": orders_csv(200) + telephone, "feedback": sheets_csv(sheets)})
+    rates = dict(lab.surveys.response.summary.filter(dimension="channel").select("group", "rate").iter_rows())
+    assert rates["电话"] is None
+
+
 def test_without_orders_or_customers_nobody_is_missing(make_lab: Make, sheets_csv: Any) -> None:
     sheets = [{"推荐": (9, "nps_0_10")}] * 20
     lab = make_lab({"orders": orders_csv(20), "feedback": sheets_csv(sheets)})
@@ -123,3 +135,37 @@ def test_targets_name_labels_and_thirds_by_their_ids(make_lab: Make, sheets_csv:
     shares = lab.surveys.weighting.shares
     assert shares["target"].to_list() == pytest.approx([1.0, 0.2, 0.3, 0.5])
     assert shares["weighted"].to_list() == pytest.approx([1.0, 0.2, 0.3, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        ({"value": {"lowest": 0.5, "high": 0.5}}, "names 'lowest'.*Did you mean 'low'"),
+        ({"status": {"activ": 1.0}}, "names 'activ'.*Did you mean 'active'"),
+        ({"channel": {"shop": 1.0}}, "nobody who answered is in one of shop.*店, 网"),
+    ],
+)
+def test_targets_for_groups_that_are_not_there_are_an_error(
+    make_lab: Make, sheets_csv: Any, targets: dict[str, Any], said: str
+) -> None:
+    from crmlab.errors import ParamsError
+
+    answered = [*range(0, 100, 2), *range(100, 200, 5)]
+    sheets = [{"推荐": (i % 11, "nps_0_10"), "customer_id": f"c{i}", "order_id": f"o{i}"} for i in answered]
+    lab = make_lab({"orders": orders_csv(200), "feedback": sheets_csv(sheets)}, surveys={"targets": targets})
+    with pytest.raises(ParamsError, match=said):
+        lab.surveys.weighted_table()
+
+
+def test_shares_of_few_sheets_cannot_be_computed_from_the_rest(make_lab: Make, sheets_csv: Any) -> None:
+    # Two sheets of the web only: their share is one less that of the store, so both are hidden.
+    answered = [*range(0, 100, 2), 100, 101]
+    sheets = [{"推荐": (i % 11, "nps_0_10"), "customer_id": f"c{i}", "order_id": f"o{i}"} for i in answered]
+    lab = make_lab(
+        {"orders": orders_csv(200), "feedback": sheets_csv(sheets)},
+        surveys={"targets": {"channel": {"店": 0.5, "网": 0.5}}},
+    )
+    shares = lab.surveys.weighting.shares
+    assert shares.select("target", "unweighted", "weighted").null_count().row(0) == (2, 2, 2)
+    said = lab.surveys.weighting.note().plain()
+    assert ("已收敛" in said, "权重截至" in said) == (False, True)

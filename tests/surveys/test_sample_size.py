@@ -53,6 +53,19 @@ def test_invitations_follow_from_the_response_rate() -> None:
     assert "not enough" in found.text.en
 
 
+def test_shares_are_written_as_they_were_given() -> None:
+    assert "1.5% and 2%" in for_difference(0.015, 0.02).text.en
+    assert "12.5%" in for_share(0.05, share=0.125).text.zh
+    assert "99.9%" in for_share(0.05, confidence=0.999).text.zh
+
+
+def test_a_margin_is_refused_in_its_own_unit() -> None:
+    with pytest.raises(ParamsError, match=r"margin is 5; .* 0\.05 is 5 percentage points"):
+        for_share(5)
+    with pytest.raises(ParamsError, match=r"margin is 300; .*points"):
+        for_nps(300)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -9,7 +9,7 @@ import yaml
 
 import crmlab
 from crmlab.errors import DataError, ParamsError
-from crmlab.surveys.design import SurveyDesign, read_codebook
+from crmlab.surveys.design import SurveyDesign
 from crmlab.surveys.design_files import design_files
 from crmlab.surveys.question_bank import BankQuestion, question_bank, topics
 
@@ -49,7 +49,9 @@ def test_what_is_designed_comes_back_as_what_was_asked(
     assert list(blank.row(0)) == design.headers
     study = yaml.safe_load((tmp_path / "study.yaml").read_text(encoding="utf-8"))
     file = study["data"][0]["files"]["feedback"]
-    assert file["questions"] == read_codebook(tmp_path / "codebook.csv") == design.asked
+    assert file["questions"] == design.asked
+    book = pl.read_csv(tmp_path / "codebook.csv", infer_schema=False)
+    assert dict(book.select("number", "scale").iter_rows()) == design.asked
     filled(design, 60).write_excel(tmp_path / "answers.xlsx", autofit=False)
     file["path"] = str(tmp_path / "answers.xlsx")
     lab = crmlab.open(data=study["data"], surveys=study["surveys"], as_of="2024-06-30", language=language)
@@ -89,24 +91,21 @@ def test_existing_files_are_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"codebook\.csv"):
         design_files(design, tmp_path)
     design_files(SurveyDesign.of(["csat"]), tmp_path, force=True)
-    assert read_codebook(tmp_path / "codebook.csv") == {"1": "csat_1_5", "2": "open"}
+    book = pl.read_csv(tmp_path / "codebook.csv")
+    assert book["scale"].to_list() == ["csat_1_5", "open"]
 
 
-def test_a_codebook_that_is_none_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "codebook.csv"
-    path.write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(DataError, match="no codebook"):
-        read_codebook(path)
-    path.write_text("number,scale\n1,nps_1_10\n", encoding="utf-8")
-    with pytest.raises(DataError, match="Did you mean 'nps_0_10'"):
-        read_codebook(path)
-    with pytest.raises(DataError, match="cannot be read"):
-        read_codebook(tmp_path / "nowhere.csv")
+def test_a_table_of_ratings_says_which_end_is_good() -> None:
+    design = SurveyDesign.of(["experience"])
+    assert "| 1 非常不满意 | 2 | 3 | 4 | 5 非常满意 |" in design.questionnaire("zh")
+    assert "| 1 Very dissatisfied | 2 | 3 | 4 | 5 Very satisfied |" in design.questionnaire("en")
 
 
 def test_unknown_topics_are_an_error_with_a_suggestion() -> None:
     with pytest.raises(ParamsError, match="Did you mean 'csat'"):
         SurveyDesign.of(["csta"])
+    with pytest.raises(ParamsError, match=r"needs a question.*nps, csat, ces"):
+        SurveyDesign.of([])
     assert [question.id for question in SurveyDesign.of(["csat", "nps", "csat"]).questions] == [
         *("csat", "csat_reason", "nps", "nps_reason")
     ]
@@ -131,3 +130,18 @@ def test_every_question_is_whole_in_both_languages(question: BankQuestion) -> No
     assert not any(re.search("[\u3400-\u9fff，。；：（）]", text) for text in texts_en)
     assert all("NPS" in text or not re.search(r"[,;?]", text) for text in texts_zh)
     assert len(set(question.answers("zh"))) == len(question.answers("zh"))
+
+
+def test_answers_saved_by_a_chinese_excel_as_csv_are_read(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("CRMLAB_KEY_FOLDER", str(tmp_path / "key"))
+    design = SurveyDesign.of(["nps", "reasons", "experience"])
+    text = filled(design, 20).write_csv(line_terminator="\r\n")
+    (tmp_path / "答卷.csv").write_bytes(text.encode("gbk"))
+    design_files(design, tmp_path)
+    study = yaml.safe_load((tmp_path / "study.yaml").read_text(encoding="utf-8"))
+    study["data"][0]["files"]["feedback"]["path"] = str(tmp_path / "答卷.csv")
+    sheets = crmlab.open(data=study["data"], as_of="2024-06-30").surveys.sheets
+    assert sheets.n == 20
+    nps = next(asked for asked in sheets.questions if asked.scale == "nps_0_10")
+    assert nps.title == "您有多大可能把我们推荐给亲友或同事？"
+    assert sorted(nps.frame["score"].to_list()) == sorted(sheet * 7 % 11 for sheet in range(20))

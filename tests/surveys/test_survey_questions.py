@@ -129,6 +129,14 @@ def test_a_ranking_gives_the_places_left_to_what_was_not_ranked(make_lab: Make, 
     assert sum(row["mean_rank"] for row in found.values()) == pytest.approx(1 + 2 + 3)
 
 
+def test_first_places_of_few_cannot_be_computed_from_the_rest(make_lab: Make, sheets_csv: Any) -> None:
+    answers = ["甲→乙→丙"] * 20 + ["乙→甲→丙"] * 15 + ["丙→甲→乙"] * 2
+    (question,) = survey(make_lab, sheets_csv([{"排序": answer} for answer in answers])).questions
+    assert isinstance(question, RankingQuestion)
+    firsts = dict(question.summary.select("option", "first_share").iter_rows())
+    assert firsts == {"甲": pytest.approx(20 / 37), "乙": None, "丙": None}
+
+
 def test_every_question_can_be_shown_in_both_languages(
     make_lab: Make, sheets_csv: Any, check_chart: Any
 ) -> None:
@@ -229,3 +237,23 @@ def test_a_score_that_the_scale_does_not_have_is_refused() -> None:
     frame = pl.DataFrame([{**row, "score": 11.0, "scale": "nps_0_10"}])
     with pytest.raises(DataError, match="from 0 to 10"):
         Sheets(frame.with_columns(pl.col("customer_id", "answer").cast(pl.String)))
+
+
+def test_a_question_answered_twice_on_a_sheet_counts_once_everywhere(make_lab: Make, sheets_csv: Any) -> None:
+    sheets = [{"推荐？": (place % 11, "nps_0_10"), "respondent_id": f"r{place}"} for place in range(40)]
+    sheets += [{"推荐？ ": (10, "nps_0_10"), "respondent_id": f"r{place}"} for place in range(6)]
+    reviews = "".join(f"v{place},,2024-06-01,,5,csat_1_5,,,,,\n" for place in range(6))
+    surveys = survey(make_lab, sheets_csv(sheets) + reviews)
+    assert surveys.sheets.repeated == 6
+    assert [(rating.scale, rating.n) for rating in surveys.ratings] == [("nps_0_10", 40), ("csat_1_5", 6)]
+    (question,) = surveys.questions
+    assert question.n == 40
+
+
+def test_the_groups_of_the_nps_go_by_their_names(make_lab: Make, sheets_csv: Any, check_chart: Any) -> None:
+    (question,) = survey(
+        make_lab, sheets_csv([{"推荐？": (place % 11, "nps_0_10")} for place in range(110)])
+    ).questions
+    assert isinstance(question, ScaleQuestion)
+    assert question.levels["level"].to_list() == ["贬损者", "中立者", "推荐者"]
+    check_chart(question.chart(), "zh")

@@ -35,7 +35,8 @@ def test_each_wave_is_compared_with_the_one_before(make_lab: Make, sheets_csv: A
     assert (second["change"], second["change_low"], second["change_high"]) == pytest.approx(tuple(expected))
     assert found["differs"].to_list() == [None, True, False]
     assert second["p_adjusted"] == pytest.approx(2 * second["p_value"])
-    assert "2024-02" in lab.surveys.waves.note().plain()
+    said = lab.surveys.waves.note()
+    assert "在 2024-02 上升 30.0 个百分点" in said.plain()
     check_chart(lab.surveys.waves.chart(), "zh")
     assert isinstance(lab.surveys.waves.table(), Table)
 
@@ -77,3 +78,23 @@ def test_changes_of_the_nps_cover_the_truth_and_raise_few_false_alarms(
     assert 0.935 <= np.mean(covered) <= 0.98
     assert np.mean(alarms) <= 0.065
     assert np.mean(alarms) == pytest.approx(1 - np.mean(covered))
+
+
+def test_waves_are_named_in_the_language_of_the_report(make_lab: Make, sheets_csv: Any) -> None:
+    sheets = [
+        sheet
+        for month, good in (("01", 90), ("02", 20), ("03", 90))
+        for sheet in sheets_of(f"2024-{month}-15", good, 100 - good)
+    ]
+    waves = make_lab({"feedback": sheets_csv(sheets)}, surveys={"wave": "month"}, language="en").surveys.waves
+    assert "2024-02, 2024-03" in str(waves.chart().to_dict()["title"])  # type: ignore[union-attr]
+    assert "fell by 70.0 percentage points in 2024-02" in waves.note().plain()
+
+
+def test_the_nps_comes_first_and_rows_of_a_matrix_last(make_lab: Make, sheets_csv: Any) -> None:
+    sheets = [
+        {"各方面：质量": (4, "csat_1_5"), "满意吗": (4, "csat_1_5"), "推荐吗": (9, "nps_0_10")}
+        for _ in range(9)
+    ]
+    waves = make_lab({"feedback": sheets_csv(sheets)}).surveys.waves
+    assert [asked.title for asked in waves.rated] == ["推荐吗", "满意吗", "各方面：质量"]

@@ -38,7 +38,7 @@ COMPUTED = {
     "drivers_performance_": r"ratings|choices|aspects",
     "drivers_step_": r"ratings|choices|aspects",
     "drivers_quadrant_": r"concentrate|keep|low|overkill",
-    "drivers_score_": r"nps|csat",
+    "drivers_score_": r"nps|csat|binary",
     "survey_": r"(asked|axis|by|dimension|direction|frame|metric|pole|rate|rate_said)_.*"
     r"|(sign|test|third|weighted_to)_.*",
     "improvement_": r"(kind|verdict|status|lacks|change|method|said|finding|term|target)_.*"

@@ -12,7 +12,9 @@ import pytest
 import crmlab
 from crmlab.intervals import wilson
 from crmlab.lab import Lab
+from crmlab.labels import Text
 from crmlab.satisfaction import nps_interval
+from crmlab.view.driver_charts import importance_performance
 from crmlab.view.findings import Note
 from crmlab.view.tables import Table
 from crmlab.voice.customers import VALUE, Customers, value_bands
@@ -107,6 +109,7 @@ def test_value_holds_the_probability_of_being_alive_once(lab: Lab) -> None:
     assert row["if_alive"] == pytest.approx(alone)
     assert row["if_alive"] * row["alive"] == pytest.approx(row["value"])
     assert risk.total.low < risk.total.value < risk.total.high
+    assert risk.total.value == pytest.approx(row["value"])
     assert risk.share.value == pytest.approx(row["share"])
     assert risk.summary["share"].sum() == pytest.approx(1)
 
@@ -319,3 +322,93 @@ def test_what_comes_after_the_day_changes_nothing(make_lab: MakeLab) -> None:
     before, after = (make_lab(each, "feedback") for each in (tables, late))
     assert Risk(before).summary.equals(Risk(after).summary)
     assert Silent(before).summary.equals(Silent(after).summary)
+
+
+def test_few_who_spoke_in_a_large_group_are_a_small_group(make_lab: MakeLab) -> None:
+    orders = [f"{i},c{i},2024-06-{1 + i % 28:02},{1000 if i < 30 else 1}" for i in range(60)]
+    feedback = [f"f{i},c{i},很好" for i in (*range(20), 40, 41)]
+    tables = {
+        "orders": "\n".join(["order_id,customer_id,ordered_at,amount", *orders]) + "\n",
+        "feedback": "\n".join(["feedback_id,customer_id,text", *feedback]) + "\n",
+    }
+    silent = Silent(make_lab(tables, "feedback"), "abc")
+    parts = silent.summary.head(-1)
+    assert parts["customers"].sum() == 60
+    assert 2 not in parts["spoke"].to_list()
+    assert parts["share"].null_count() == parts["difference"].null_count() >= 2
+
+
+def test_answers_of_one_person_are_no_group(make_lab: MakeLab) -> None:
+    rows = [f"f{i},{'one' if i < 9 else f'c{i}'},9,nps_0_10,{'电话' if i < 9 else '网站'}" for i in range(80)]
+    lab = make_lab({"feedback": "\n".join(["feedback_id,customer_id,score,scale,channel", *rows]) + "\n"})
+    groups = Groups(lab, lab.tables["feedback"], "channel")
+    assert groups.summary["value"].null_count() == groups.summary.height
+
+
+def test_a_single_group_is_not_compared(make_lab: MakeLab) -> None:
+    rows = [f"f{i},{i % 11},nps_0_10,问卷" for i in range(60)]
+    rows += [f"g{i},{1 + i % 5},csat_1_5,{('门店', '网站')[i % 2]}" for i in range(60)]
+    lab = make_lab({"feedback": "\n".join(["feedback_id,score,scale,channel", *rows]) + "\n"})
+    groups = Groups(lab, lab.tables["feedback"], "channel")
+    assert "净推荐值（NPS）只有一组" in groups.explain().zh
+    chart = groups.chart()
+    assert not isinstance(chart, Note)
+    assert "CSAT" in json.dumps(chart.to_dict(), ensure_ascii=False)
+
+
+def test_findings_tell_what_is_at_risk_and_what_satisfaction_goes_with(lab: Lab) -> None:
+    said = {finding.id: finding.text.to(lab.language) for finding in lab._findings}
+    assert list(said)[:3] == ["verdict", "risk", "driver"]
+    assert f"{lab.voice.risk.share.value:.1%}" in said["risk"]
+    assert ("没有显示" if lab.language == "zh" else "does not show") in said["risk"]
+    assert "商品质量" in said["driver"]
+    assert f"{lab.voice.drivers.summary['share'][0]:.1%}" in said["driver"]
+
+
+def test_a_page_of_reviews_alone_says_what_is_missing_once(make_lab: MakeLab) -> None:
+    voice = make_lab({"feedback": "feedback_id,text\nf1,很好\nf2,太差\n"}, "feedback").voice
+    assert voice.if_surveyed("table") == ()
+    for parts in (voice.customer_parts(), voice.group_parts("channel", "category", "segment")):
+        assert [type(part) for part in voice.together(*parts).parts] == [Note]
+
+
+def test_groups_of_customers_go_by_the_main_scheme(make_lab: MakeLab) -> None:
+    parts = make_lab(_shop(), "feedback", schemes=["abc"]).voice.group_parts("segment", "channel")
+    tables = [part for part in parts if isinstance(part, Table)]
+    assert ["ABC" in part.payload()["caption"] for part in tables] == [True, False]
+
+
+def test_names_of_many_drivers_do_not_cover_each_other() -> None:
+    frame = pl.DataFrame(
+        {
+            "name": [f"driver {i:02}" for i in range(12)],
+            "share": [i / 66 for i in range(12)],
+            "performance": [0.5] * 12,
+            "meaning": ["keep"] * 12,
+            "first": [False] * 12,
+            **{name: [0.1] * 12 for name in ("low", "high", "performance_low", "performance_high")},
+        }
+    )
+    spec = importance_performance(frame, (0.5, 1 / 12), Text("甲", "a"), Text("乙", "b"), "en").to_dict()
+    written = [
+        each for each in spec["layer"] if each.get("encoding", {}).get("text", {}).get("field") == "name"
+    ]
+    named = [{row["name"] for row in spec["datasets"][each["data"]["name"]]} for each in written]
+    assert named == [{f"driver {i:02}" for i in range(4, 12)}] * 2
+
+
+def test_who_came_back_by_hand(make_lab: MakeLab) -> None:
+    """Classes are those of 90 days ago, and only orders since then are coming back."""
+    orders = [f"a{i},c{i:02},2024-03-{1 + i % 20:02},{10 + i}" for i in range(80)]
+    orders += [f"b{i},c{i:02},2024-05-15,5" for i in range(80) if i % 2]
+    feedback = [f"f{i},c{i:02},2024-03-25,{10 if i % 2 else 2},nps_0_10" for i in range(80)]
+    feedback += [f"g{i},c{i:02},2024-06-01,{2 if i % 2 else 10},nps_0_10" for i in range(80)]
+    tables = {
+        "orders": "\n".join(["order_id,customer_id,ordered_at,amount", *orders]) + "\n",
+        "feedback": "\n".join(["feedback_id,customer_id,given_on,score,scale", *feedback]) + "\n",
+    }
+    found = Risk(make_lab(tables, "feedback")).leaving
+    assert found is not None
+    assert (found.given, found.others) == (40, 40)
+    assert (found.rate.value, found.other_rate.value) == pytest.approx((0, 1))
+    assert found.shown

@@ -58,6 +58,9 @@ def named(
 
 MONEY = Text("币种单位的百分之一", "hundredths of the currency unit")
 SHARE = Text("占比（0–1，可写成百分数）", "share (0–1, may be written as a percentage)")
+AS_THE_METRIC = Text(
+    "同目标指标；占比写 0.85、85 或 85%", "that of the target metric; a share as 0.85, 85 or 85%"
+)
 MINUTES = Text("分钟", "minutes")
 SECONDS = Text("秒", "seconds")
 HOURS = Text("小时", "hours")

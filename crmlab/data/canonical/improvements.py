@@ -4,7 +4,7 @@
 import dataframely as dy
 import polars as pl
 
-from crmlab.data.canonical.columns import Table, is_plausible, named
+from crmlab.data.canonical.columns import AS_THE_METRIC, Table, is_plausible, named
 
 TARGET_METRICS = {
     "csat": ("满意度", "CSAT", "customer satisfaction", "客户满意度"),
@@ -49,7 +49,7 @@ class Improvements(Table):
         metadata=named("目标指标", "Target metric", "衡量指标", "指标", "Metric", codes=TARGET_METRICS),
     )
     target_value = dy.Float64(
-        nullable=True, metadata=named("目标值", "Target value", "Target")
+        nullable=True, metadata=named("目标值", "Target value", "Target", unit=AS_THE_METRIC)
     )  # fmt: skip
     segment = dy.String(nullable=True, metadata=named("实施客群", "Segment", "客群", "适用客群"))
     channel = dy.String(nullable=True, metadata=named("实施渠道", "Channel", "渠道"))

@@ -9,20 +9,30 @@ from crmlab.labels import Text
 from crmlab.satisfaction import SCALES
 
 COMPLAINT_STAGES = {
-    "received": ("已受理", "受理", "新建", "待处理", "received", "new", "open", "submitted"),
+    "received": (
+        *("已受理", "受理", "新建", "待处理", "未处理", "待受理", "待分配"),
+        *("received", "new", "open", "submitted"),
+    ),
     "acknowledged": ("已告知受理", "已确认", "acknowledged"),
-    "assessed": ("已评审", "已分级", "assessed", "triaged"),
+    "assessed": ("已评审", "已分级", "已分配", "已派单", "assessed", "triaged", "assigned"),
     "investigating": ("调查中", "处理中", "跟进中", "investigating", "working", "in progress", "pending"),
-    "waiting": ("等待客户", "待客户回复", "挂起", "已挂起", "waiting", "waiting on customer", "on hold"),
+    "waiting": (
+        *("等待客户", "待客户回复", "待客户确认", "挂起", "已挂起"),
+        *("waiting", "waiting on customer", "waiting for customer", "on hold"),
+    ),
     "escalated": ("已升级", "升级", "escalated"),
     "responded": ("已答复", "已响应", "responded", "answered"),
     "decided": ("已决定", "已告知决定", "decided"),
-    "resolved": ("已解决", "已处理", "解决", "resolved", "solved"),
-    "closed": ("已关闭", "关闭", "已完结", "已完成", "closed"),
+    "resolved": ("已解决", "已处理", "处理完成", "解决", "resolved", "solved"),
+    "closed": (
+        *("已关闭", "关闭", "已完结", "已完成", "已结案", "已取消", "已撤销"),
+        *("closed", "cancelled", "canceled", "duplicate", "merged"),
+    ),
 }
 """Stage of a complaint, in the order of ISO 10002:2018 clause 8 → the words that mean it.
 
 Waiting for the customer and escalation are no steps of the standard; a complaint may be there at any of them.
+What was withdrawn or put together with another is closed: nobody waits for it.
 """
 
 COMPLAINT_STEPS = {
@@ -162,7 +172,10 @@ class Feedback(Table):
 
 
 class Complaints(Table):
-    """One row per complaint, with the times of its steps after ISO 10002:2018 clause 8."""
+    """One row per complaint, with the times of its steps after ISO 10002:2018 clause 8.
+
+    A step that has a date alone, the day of reception, counts as at reception.
+    """
 
     complaint_id = dy.String(
         nullable=False,

@@ -150,14 +150,14 @@ def as_delivered(name: str, cleaned: pl.DataFrame, delivered: Iterable[str] | No
 
 
 def latest_day(tables: Mapping[str, pl.DataFrame], time_zone: str) -> date:
-    """Return the latest day on which a row came about; orders not completed do not count.
+    """Return the latest day on which a row came about; orders not completed and measures do not count.
 
     Raises DataError where no table has a date.
     """
     days: list[date] = []
     for name, table in tables.items():
         column = ARRIVALS[name]
-        if column not in table.columns:
+        if column not in table.columns or name == "improvements":  # which may be planned
             continue
         if "status" in table.columns and name in ("orders", "order_lines"):
             table = table.filter(pl.col("status").is_null() | (pl.col("status") == "completed"))
@@ -188,6 +188,8 @@ def report_names(
         names.append("segmentation")
     if "feedback" in cleaned:
         names.append("feedback")
+    if "improvements" in cleaned:
+        names.append("improvement")
     return tuple(names)
 
 

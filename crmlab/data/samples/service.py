@@ -14,6 +14,7 @@ from crmlab.data.samples.parameters import (
     CSAT_CUTS,
     DRIVERS,
     HANDLING,
+    IMPROVEMENTS,
     ONE_CONTACT,
     REOPENED,
     RESOLUTION_HOURS,
@@ -181,7 +182,7 @@ def _steps(complaints: pl.DataFrame, draws: Draws) -> dict[str, pl.Series]:
     aspect = complaints["aspect"].to_numpy()
     found = [pick(rng, grammar("zh")["causes"][driver], n) for driver in DRIVERS]
     cause = pl.Series("cause", np.choose(aspect, [each.to_numpy() for each in found]), dtype=pl.String)
-    action = pl.Series([f"GJ{place + 1:02d}" for place in range(len(DRIVERS))]).gather(aspect)
+    action = pl.Series([_measure_of(_ABOUT[driver]) for driver in DRIVERS]).gather(aspect)
     return {
         **texts,
         "reopened_count": pl.Series(known["reopened"].astype(np.int64)).cast(pl.String),
@@ -190,6 +191,12 @@ def _steps(complaints: pl.DataFrame, draws: Draws) -> dict[str, pl.Series]:
         "action": _where(pl.Series(known["closed_loop"]), action),
         "sorted": pl.Series(rng.random(n) >= UNSORTED),
     }
+
+
+def _measure_of(category: str) -> str:
+    """Return the improvement that complaints of a category lead to; the one of no aspect for the others."""
+    found = [each.id for each in IMPROVEMENTS if each.aspect and each.aspect in category]
+    return found[0] if found else next(each.id for each in IMPROVEMENTS if each.aspect is None)
 
 
 def interaction_table(

@@ -28,7 +28,7 @@ TRUTH = "truth"
 """The folder of the tables of the truth."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_REPORTS = ("segmentation", "feedback", "data-quality")
+_REPORTS = ("segmentation", "feedback", "complaints", "improvement", "data-quality")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,12 @@ from crmlab.errors import DataError, ParamsError, did_you_mean
 from crmlab.labels import Text
 from crmlab.satisfaction import SCALES
 
+_WITH_UNITS = (
+    r"^(?:(?<h>\d+)\s*(?:小时|时|h))?\s*(?:(?<m>\d+)\s*(?:分钟|分|min|m))?\s*"
+    r"(?:(?<s>\d+(?:\.\d+)?)\s*(?:秒|sec|s)?)?$"
+)
+_WITH_COLONS = r"^(?:(?<h>\d+):)?(?<m>\d{1,2}):(?<s>\d\d)$"
+
 
 @dataclass(frozen=True)
 class AskedQuestion:
@@ -87,6 +93,10 @@ def read_survey(
     data = text.select(names)
     about = _about(survey, headers, names, columns or {})
     base = _about_respondents(survey, headers, text, about, dates or {}, prefix)
+    untimed = 0
+    if "duration_seconds" in about:
+        written = text.select(convert.text(pl.col(about["duration_seconds"]))).to_series()
+        untimed = int((written.is_not_null() & base["duration_seconds"].is_null()).sum())
     # What the study takes for a column is no question any more.
     mapped = {about[column] for column in columns or {}}
     found = [_without(question, mapped) for question in questions(survey, headers, data)]
@@ -132,7 +142,7 @@ def read_survey(
         left_out,
         base.height,
         dropped,
-        _notes(understood, left_out, dropped),
+        _notes(understood, left_out, dropped, untimed),
     )
 
 
@@ -157,10 +167,20 @@ def _about_respondents(
         formats = [stated] if stated else survey.dates
         given_on = iso(known["given_on"], formats, certain=stated is not None)
         known["given_on"] = _with_zone(given_on, _zone(headers, text, about["given_on"]))
-    if "duration_seconds" in known:  # some write the unit behind it: 125秒
-        seconds = known["duration_seconds"].str.extract(r"^\s*(\d+(?:\.\d+)?)\s*(?:秒|s)?\s*$")
-        known["duration_seconds"] = seconds
+    if "duration_seconds" in known:
+        known["duration_seconds"] = _seconds(known["duration_seconds"])
     return text.select(*_origin(text), _respondents(text, about.get("respondent_id"), prefix), **known)
+
+
+def _seconds(took: pl.Expr) -> pl.Expr:
+    """Read how long a sheet took: a number of seconds, or with units as 125秒, 2分5秒, 0:02:05."""
+    by_unit, by_colon = took.str.extract_groups(_WITH_UNITS), took.str.extract_groups(_WITH_COLONS)
+    parts = [
+        (pl.coalesce(by_unit.struct.field(unit), by_colon.struct.field(unit)).cast(pl.Float64) * seconds)
+        for unit, seconds in (("h", 3600), ("m", 60), ("s", 1))
+    ]
+    known = pl.any_horizontal(part.is_not_null() for part in parts)
+    return pl.when(known).then(pl.sum_horizontal(parts)).cast(pl.String)
 
 
 def _zone(headers: Sequence[Sequence[str]], text: pl.DataFrame, name: str) -> str | None:
@@ -264,7 +284,9 @@ def _said(question: Question, asked: Mapping[str, str]) -> str | None:
     )
 
 
-def _notes(understood: Sequence[AskedQuestion], left_out: Sequence[str], dropped: int) -> tuple[Text, ...]:
+def _notes(
+    understood: Sequence[AskedQuestion], left_out: Sequence[str], dropped: int, untimed: int
+) -> tuple[Text, ...]:
     notes = []
     if dropped:
         notes.append(
@@ -276,6 +298,14 @@ def _notes(understood: Sequence[AskedQuestion], left_out: Sequence[str], dropped
             Text(
                 f"不是题目的列，不进入反馈表：{names[0]}。",
                 f"Columns that are no questions and stay out of the feedback: {names[1]}.",
+            )
+        )
+    if untimed:
+        notes.append(
+            Text(
+                f"{untimed} 份答卷的用时读不出来，按未知处理；请写成秒数，例如 125 或 125秒。",
+                f"How long {untimed} sheets took cannot be read and counts as unknown; "
+                "write seconds, for example 125.",
             )
         )
     personal = [question.number for question in understood if question.kind == "personal"]

@@ -72,7 +72,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Form:
-    """One of the four forms; ``purpose`` says in a sentence what a row of it is."""
+    """One of the forms; ``purpose`` says in a sentence what a row of it is."""
 
     id: str
     text: Text

@@ -1,4 +1,4 @@
-"""The four forms, read from ``forms.yaml``."""
+"""The forms, read from ``forms.yaml``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from crmlab.data.canonical.columns import AS_THE_METRIC
 from crmlab.data.schemas import CanonicalColumn, columns
 from crmlab.data.templates.definitions import CodeList, Field, Form, Kind, Sheet
 from crmlab.errors import ParamsError, did_you_mean
@@ -103,6 +104,8 @@ def _kind(column: CanonicalColumn | None) -> Kind:
     assert column is not None, "a field is a canonical column, or has a code list, or is computed"
     if column.column.endswith("_hundredths"):
         return "amount"
+    if column.unit == AS_THE_METRIC:
+        return "text"
     return _KINDS.get(type(column.dtype).__name__, "text")
 
 

@@ -107,8 +107,9 @@ def read_filled(path: Path) -> Filled:
     names = {sheet.id: name for name, sheet in found}
     tables = _customers(frames, names, problems) | _orders(frames, names, problems)
     tables |= _cases(frames, names, problems)
-    if "contact_log" in frames:
-        tables["interactions"] = frames["contact_log"]
+    for sheet_id, table in (("contact_log", "interactions"), ("improvements", "improvements")):
+        if sheet_id in frames:
+            tables[table] = frames[sheet_id]
     told = pl.concat([pl.DataFrame(schema=_PROBLEMS), *problems])
     return Filled(
         {name: tables[name].lazy() for name in TABLES if name in tables},

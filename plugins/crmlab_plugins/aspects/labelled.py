@@ -227,8 +227,8 @@ def _read_csv(path: str) -> pl.DataFrame:
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise ParamsError(
-            f"The labels {path} cannot be read: {reason}. Give a CSV file in UTF-8 with the columns text and "
-            "aspects (ids separated by ┋ or ;)."
+            f"The labels {path} cannot be read: {reason}. Give a CSV file in UTF-8, relative to the "
+            "folder of the study, with the columns text and aspects (ids separated by ┋ or ;)."
         ) from None
     missing = [name for name in ("text", "aspects") if name not in table.columns]
     if missing:

@@ -64,12 +64,13 @@ def taxonomy(given: str) -> tuple[Aspect, ...]:
 def read_taxonomy(path: Path) -> tuple[Aspect, ...]:
     """Read a table of aspects; raise ParamsError that lists every problem with file and line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ParamsError(
-            f"The taxonomy {path} cannot be read: {reason}. Give the path of a YAML file in UTF-8 such as "
-            f"crmlab_plugins/data/aspects/general.yaml, or one of the names {', '.join(shipped())}."
+            f"The taxonomy {path} cannot be read: {reason}. Give the path of a YAML file in UTF-8, "
+            "relative to the folder of the study, in the form of crmlab_plugins/data/aspects/general.yaml, "
+            f"or one of the names {', '.join(shipped())}."
         ) from None
     return _read(text, path.name)
 

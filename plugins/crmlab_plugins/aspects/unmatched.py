@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import polars as pl
 
-from crmlab.data.privacy import MASKS, mask_text
+from crmlab.data.privacy import mask_text, without_contacts
 from crmlab.words import occurrences
 from crmlab_plugins.aspects.search import mentioned
 from crmlab_plugins.aspects.taxonomy import Aspect
@@ -17,8 +15,7 @@ _FEWEST_TEXTS = 5
 _SHORTEST = 2
 # The words of at most so many clauses are looked at, spread evenly over the feedback.
 _CLAUSES = 60_000
-_LONGEST_EXAMPLE = 40
-_MASK = "|".join(re.escape(mask) for text in MASKS.values() for mask in text)
+_LONGEST_EXAMPLE = 60
 
 
 def unmatched_clauses(
@@ -27,7 +24,7 @@ def unmatched_clauses(
     """Return the words of clauses that mention no aspect, by the number of texts, at most 200.
 
     Columns: ``word``; ``texts`` (with an unmatched clause that has the word); ``share`` of all unmatched
-    clauses that were looked at; ``example``, the shortest such clause, masked and cut at 40 characters.
+    clauses that were looked at; ``example``, the shortest such clause, masked and cut after 60 characters.
     Left out are single characters, what is masked, and words of fewer than five texts or of fewer than
     ``smallest_group`` different customers. Sorted by texts descending, word.
     """
@@ -44,19 +41,20 @@ def unmatched_clauses(
     shown = mask_text(rest["clause"])
     rest = rest.with_columns(writers.gather(rest["row"]), shown.alias("clause")).with_row_index("at")
     told = (
-        occurrences(shown.str.replace_all(_MASK, " "))
+        occurrences(without_contacts(shown))
         .unique()
         .rename({"row": "at"})
         .filter(pl.col("word").str.len_chars() >= _SHORTEST)
         .join(rest, on="at")
     )
-    example = pl.col("clause").sort_by(pl.col("clause").str.len_chars(), "clause").first()
+    shortest = pl.col("clause").sort_by(pl.col("clause").str.len_chars(), "clause").first()
+    cut = pl.when(shortest.str.len_chars() > _LONGEST_EXAMPLE).then(pl.lit("…")).otherwise(pl.lit(""))
     return (
         told.group_by("word")
         .agg(
             texts=pl.col("row").n_unique().cast(pl.Int64),
             share=pl.col("at").n_unique() / max(rest.height, 1),
-            example=example.str.slice(0, _LONGEST_EXAMPLE),
+            example=shortest.str.slice(0, _LONGEST_EXAMPLE) + cut,
             writers=pl.col("writer").n_unique(),
         )
         .filter((pl.col("texts") >= _FEWEST_TEXTS) & (pl.col("writers") >= smallest_group))

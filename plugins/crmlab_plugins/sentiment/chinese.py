@@ -1,11 +1,12 @@
 """How positive a Chinese text is: a small linear model on single characters and pairs of them.
 
-Logistic regression on TF-IDF of character 1-grams and 2-grams of a :class:`Reading`, calibrated on
-trades that the scoring model had not seen (Platt 1999, "Probabilistic outputs for support vector
-machines"). Occurrences are counted one by one and the length of a text's vector is the root of its
-summed squared IDFs, in training as in use, so that a text is scored exactly in one pass over its
-characters. ``plugins/training/train_sentiment.py`` makes the weights; ``data/sentiment_zh.json`` says
-from which texts and how well they do on others.
+Logistic regression on TF-IDF of character 1-grams and 2-grams of a :class:`Reading`, scaled by their
+log-count ratios (Wang & Manning 2012, "Baselines and Bigrams", ACL 2:90-94), and calibrated on kinds of
+text that the scoring model had not seen (Platt 1999, "Probabilistic outputs for support vector machines").
+Occurrences are counted one by one and the length of a text's vector is the root of its summed squared
+IDFs, in training as in use, so that a text is scored exactly in one pass over its characters.
+``plugins/training/train_sentiment.py`` makes the weights; ``data/sentiment_zh.json`` says from which texts
+and how well they do on others.
 """
 
 from __future__ import annotations

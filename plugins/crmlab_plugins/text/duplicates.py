@@ -103,6 +103,7 @@ class Duplicates(Annotator):
 
     title: ClassVar[Text] = Text("重复与疑似垃圾", "Duplicates and suspected spam")
     adds: ClassVar[tuple[str, ...]] = ("duplicate_of", "near_duplicate", "spam")
+    compares: ClassVar[bool] = True
     scheme: ClassVar[Scheme] = SPAM
 
     shortest: int = 12

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from crmlab.data.privacy import MASKS, mask_text
+from crmlab.data.privacy import without_contacts
 from crmlab.errors import ParamsError
 from crmlab.estimators import Annotator
 from crmlab.labels import Label, Scheme, Text
@@ -45,7 +44,8 @@ class FoundThemes(Annotator):
     ``smallest_number`` and ``largest_number``. Words of fewer than ``min_writers`` different customers
     (texts, where customers are unknown) are no part of a theme; of the rest the ``max_words`` most
     frequent are used. ``dictionary`` has words of one's own that are never cut apart, ``stop_words`` those
-    to leave out instead of the shipped ones: each a list, or the path of a text file.
+    to leave out instead of the shipped ones: each a list, or the path of a text file, relative to the folder
+    of the study.
 
     After ``fit``: ``themes_`` (``theme``, ``name`` and ``telling`` words, ``texts``, largest first),
     ``choice_`` (the numbers tried), ``why_none_`` (why no theme was found; empty otherwise).
@@ -81,7 +81,8 @@ class FoundThemes(Annotator):
                 f"largest_number is {self.largest_number}, smallest_number {self.smallest_number}; the first "
                 "must not be smaller, for example smallest_number: 8, largest_number: 20."
             )
-        self._wording()
+        # Files are read by `fit`: a study is checked from anywhere, their paths begin at its own folder.
+        Wording.of(*(() if isinstance(given, str) else given for given in (self.dictionary, self.stop_words)))
 
     def _wording(self) -> Wording:
         return Wording.of(self.dictionary, self.stop_words)
@@ -181,11 +182,8 @@ class FoundThemes(Annotator):
 
 def readable(feedback: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """Return the texts without contacts and numbers of persons, and who wrote each."""
-    text = mask_text(feedback["text"].cast(pl.String)).str.replace_all(_MASKS, " ")
+    text = without_contacts(feedback["text"])
     by: Any = pl.col("feedback_id").cast(pl.String)
     if "customer_id" in feedback.columns:
         by = pl.coalesce(pl.col("customer_id").cast(pl.String), by)
     return text, feedback.select(writer=by).to_series()
-
-
-_MASKS = "|".join(re.escape(mask) for text in MASKS.values() for mask in (text.zh, text.en))

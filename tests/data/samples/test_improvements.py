@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from crmlab.data.cleaning import clean
+from crmlab.data.samples.company import Company
 from crmlab.data.samples.improvements import improvement_table
 from crmlab.data.samples.parameters import CHANGE_DAY, IMPROVEMENTS, LAST_DAY
 from crmlab.data.samples.truth import truth_document
@@ -36,3 +37,12 @@ def test_the_truth_names_the_effect_of_each() -> None:
     document = truth_document(1, 1, dirt=False, rows={}, truth={"contacts": empty, "identities": empty})
     told = {each["improvement_id"]: each["effect"] for each in document["improvements"]}
     assert told == {each.id: "better" if each.better else "none" for each in IMPROVEMENTS}
+
+
+def test_complaints_lead_to_measures_about_the_same_thing(clean_company: Company) -> None:
+    aspects = dict(clean_company.tables["improvements"].select("improvement_id", "aspect").iter_rows())
+    led = clean_company.tables["complaints"].select("category", "action_id").drop_nulls().unique()
+    assert led.height > 3
+    for category, action in led.iter_rows():
+        about = [each for each in aspects.values() if each and each in category]
+        assert aspects[action] == (about[0] if about else None)

@@ -80,21 +80,31 @@ def test_nothing_personal_gets_into_the_feedback(tmp_path: Path) -> None:
     text = table.frame.write_csv()
     assert "139000" not in text
     assert "1.2.3.4" not in text
-    assert table.left_out == ("所用时间", "来源详情", "来自IP")
+    assert table.left_out == ("来源详情", "来自IP")
     assert table.extra.columns == [
         "source_row",
         "respondent_id",
-        "所用时间",
         "来源详情",
         "来自IP",
         "6、您的手机号",
     ]
     assert table.extra.height == 60
     assert [note.zh for note in table.notes] == [
-        "不是题目的列，不进入反馈表：所用时间、来源详情、来自IP。",
+        "不是题目的列，不进入反馈表：来源详情、来自IP。",
         "第 6 题询问个人信息，未读入。",
         "跳过或未答共 12 处，不计为行。",
     ]
+
+
+def test_how_long_a_sheet_took_is_read_in_seconds(tmp_path: Path) -> None:
+    took = ["123秒", "123 秒", "123", "2分3秒", "1小时2分3秒", "0:02:03", "2分钟", "", "很久", "-5秒"]
+    sheets = [[place, META[1], each, *META[3:], "甲"] for place, each in enumerate(took, 1)]
+    table = survey(tmp_path / "a.csv", [[*WJX_META, "1、选择"], *sheets])
+    seconds = table.frame["duration_seconds"].cast(pl.Float64).to_list()
+    assert seconds == [123, 123, 123, 123, 3723, 123, 120, None, None, None]
+    unread = [note.en for note in table.notes if "How long" in note.en]
+    assert len(unread) == 1
+    assert unread[0].startswith("How long 2 sheets took cannot be read")
 
 
 @pytest.mark.parametrize(

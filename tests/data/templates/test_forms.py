@@ -43,7 +43,7 @@ def test_the_other_forms_have_theirs_and_the_keys_that_they_lack() -> None:
     assert headers("history")[2:] == ["产品名称", "购买日期", "购买金额"]
     assert headers("contact_log")[1:] == ["沟通时间", "沟通内容", "沟通渠道"]
     assert [form.text.zh for form in forms()] == [
-        "客户基本资料表", "客户人生旅途表", "客户消费记录表", "客户情况管理表",
+        "客户基本资料表", "客户人生旅途表", "客户消费记录表", "客户情况管理表", "改进登记表",
     ]  # fmt: skip
 
 
@@ -91,6 +91,15 @@ def test_the_stages_are_words_that_the_complaints_table_knows() -> None:
     stage = next(column for column in columns("complaints") if column.name == "stage")
     known = {word.casefold() for words in stage.codes.values() for word in words}
     assert {word.casefold() for word in code_lists()["stage"].words} <= known
+
+
+def test_the_register_offers_words_that_the_improvements_table_knows() -> None:
+    known = {column.name: column.codes for column in columns("improvements")}
+    for code, column in (("target_metric", "target_metric"), ("measure_status", "status")):
+        offered = [value.zh for value in code_lists()[code].values]
+        words = {word.casefold() for words in known[column].values() for word in words}
+        assert {word.casefold() for word in code_lists()[code].words} <= words
+        assert len(offered) == len(known[column])
 
 
 def test_forms_are_found_by_id_and_title() -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+from crmlab.data.canonical.improvements import IMPROVEMENT_STATUSES, TARGET_METRICS
 from crmlab.data.cleaning import Cleaned, clean
 from crmlab.data.templates.examples import example_rows
 from crmlab.data.templates.forms import forms, sheets
@@ -46,13 +47,22 @@ def test_the_example_comes_back_as_it_was_written(tmp_path: Path, language: Any)
     assert is_template(path)
     filled = read_filled(path)
     tables = cleaned(filled)
-    assert list(tables) == ["customers", "orders", "interactions", "feedback", "complaints"]
+    assert list(tables) == [
+        *("customers", "orders", "interactions", "feedback", "complaints", "improvements")
+    ]
     assert {name: table.rejected.height for name, table in tables.items()} == dict.fromkeys(tables, 0)
     assert told(filled) == []
     assert filled.notes == ()
     heights = {name: table.table.height for name, table in tables.items()}
     # Four customers, four purchases and three of the history of which one is the same, …
-    assert heights == {"customers": 4, "orders": 6, "interactions": 3, "feedback": 2, "complaints": 1}
+    assert heights == {
+        "customers": 4,
+        "orders": 6,
+        "interactions": 3,
+        "feedback": 2,
+        "complaints": 1,
+        "improvements": 3,
+    }
     expected = expected_rows(language)
     for name, rows in expected.items():
         found = tables[name].table
@@ -66,6 +76,11 @@ def expected_rows(language: Any) -> dict[str, list[dict[str, Any]]]:
     rows = example_rows(language)
     yes, no = {"zh": ("是", "否"), "en": ("Yes", "No")}[language]
     stages = {"已解决": "resolved", "Resolved": "resolved"}
+    codes = {
+        word.casefold(): code
+        for code, words in (TARGET_METRICS | IMPROVEMENT_STATUSES).items()
+        for word in words
+    }
     wanted: dict[str, list[dict[str, Any]]] = {}
     for sheet in sheets():
         for row in rows[sheet.id]:
@@ -78,6 +93,10 @@ def expected_rows(language: Any) -> dict[str, list[dict[str, Any]]]:
                     values["stage"] = stages[value]
                 elif field.codes and field.codes.id == "yes_no":
                     values[field.column] = {yes: True, no: False}[value]
+                elif sheet.id == "improvements" and field.codes:
+                    values[field.column] = codes[value.casefold()]
+                elif field.column == "target_value":
+                    values[field.column] = {"48": 48.0, "30%": 0.3, "85%": 0.85}[value]
                 elif field.kind == "amount":
                     values[f"{field.column}_hundredths"] = round(value * 100)
                 elif isinstance(value, datetime):

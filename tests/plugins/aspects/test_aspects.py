@@ -297,6 +297,8 @@ def test_unmatched_words_rank_what_no_aspect_knows() -> None:
     assert not found["example"].str.contains("138").any()
     one = table.with_columns(customer_id=pl.lit("c"))
     assert plugin.unmatched(one, smallest_group=2).is_empty()
+    long = feedback(*["带着宠物" + "走走停停" * 20] * 5)
+    assert plugin.unmatched(long)["example"].str.ends_with("…").all()
 
 
 LABELLED = [

@@ -24,7 +24,9 @@ def test_the_example_is_a_study(tmp_path: Path) -> None:
     path = tmp_path / "客户.xlsx"
     write_workbook(path, forms(), "zh", example_rows("zh"))
     filled = source(path)
-    assert filled.provides == ("customers", "orders", "interactions", "feedback", "complaints")
+    assert filled.provides == (
+        *("customers", "orders", "interactions", "feedback", "complaints", "improvements"),
+    )
     assert filled.caution is None
     assert filled.origin.zh == "填写的客户资料表：客户.xlsx。"
     store = TableStore([filled], date(2024, 6, 12), "Asia/Shanghai")
@@ -34,6 +36,7 @@ def test_the_example_is_a_study(tmp_path: Path) -> None:
         "interactions": (3, 0),
         "feedback": (1, 1),
         "complaints": (1, 0),
+        "improvements": (3, 0),
     }
 
 

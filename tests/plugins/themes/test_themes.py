@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -130,8 +131,17 @@ def test_params_that_do_not_fit() -> None:
         Themes.from_params({"number": 1})
     with pytest.raises(ParamsError, match="largest_number is 3, smallest_number 9"):
         Themes.from_params({"smallest_number": 9, "largest_number": 3})
-    with pytest.raises(ParamsError, match=r"nowhere\.txt cannot be read"):
-        Themes.from_params({"dictionary": "nowhere.txt"})
+    with pytest.raises(ParamsError, match="stop_words: entry 1 has no letter"):
+        Themes.from_params({"stop_words": ["…"]})
+
+
+def test_word_files_are_read_where_the_study_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    themes = Themes.from_params({"dictionary": "own.txt"})  # a study may be checked from another folder
+    with pytest.raises(ParamsError, match=r"own\.txt cannot be read.*relative to the folder of the study"):
+        themes.fit(made())
+    (tmp_path / "own.txt").write_text("闪速达到家", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert themes.fit(made()).themes_.height
 
 
 def test_distinct_texts_in_an_order_that_the_rows_do_not_decide() -> None:
