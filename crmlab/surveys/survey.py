@@ -106,11 +106,23 @@ class Surveys:
         return self._crosstabs[question, by]
 
     def crosstabs(self, most: int = 3) -> Sections | Note:
-        """Show the first ``most`` choices and ratings by the leading class of the study's customers."""
+        """Show the first ``most`` choices and ratings by the leading class of the study's customers.
+
+        By channel where the customers are not known, and nothing where that is not known either.
+        """
         if not self.sheets.n:
             return self._no_survey()
+        lab, respondents = self._lab, self.sheets.respondents
+        listed = "customers" in lab.tables or "orders" in lab.tables
+        known = listed and respondents["customer_id"].is_not_null().any()
+        if known and not lab.lacks(lab.study.schemes[0]):
+            by = "class"
+        elif "channel" in respondents.columns and respondents["channel"].drop_nulls().n_unique() > 1:
+            by = "channel"
+        else:
+            return Sections([])
         asked = [question.title for question in self.questions if question.kind in ("single", "rating")]
-        tables = [self.crosstab(title, "class") for title in asked[:most]]
+        tables = [self.crosstab(title, by) for title in asked[:most]]
         return together(*(part for table in tables for part in _parts(table)))
 
     def overview_table(self) -> Table | Note:
