@@ -55,7 +55,9 @@ class Voice:
 
     @cached_property
     def ratings(self) -> list[Rating]:
-        """One figure per scale on which scores were given."""
+        """One figure per question and scale on which scores were given; DataError without feedback."""
+        if self._lab.tables["feedback"].is_empty():
+            return []
         return [rating for rating in self._lab.surveys.ratings if rating.n]
 
     @cached_property

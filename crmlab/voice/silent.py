@@ -113,6 +113,7 @@ class Silent:
             row: dict[str, Any] = {"label": label, "customers": None if away else n}
             if not any(gone):
                 row |= _rate(spoke, n)
+            if not any(gone) and n < total:  # without a rest there is nothing to compare with
                 difference = difference_of_rates(spoke, n, spoke_all - spoke, total - n)
                 row |= {"difference": difference.value, "difference_low": difference.low}
                 row |= {"difference_high": difference.high, "p": _p(spoke, n, spoke_all, total)}

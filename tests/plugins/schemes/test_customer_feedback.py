@@ -132,14 +132,21 @@ def test_texts_are_read_where_there_is_no_score() -> None:
         _given("cross", 1, None, text="质量太差，用了两天就坏了，客服也不理人。"),
         *(_given("scored", 9, 5), _given("scored", 1, None, text="质量太差，用了两天就坏了，客服也不理人。")),
         _given("emoji", 1, None, text="😀😀"),
+        _given("dots", 1, None, text="……"),
     )
     made = built(FeedbackSummary(), feedback=feedback)
     assert {name: row["feedback_by_text"] for name, row in made.items()} == {
         "glad": True,
         "cross": True,
         "scored": False,
+        "emoji": True,
     }
-    assert _labels(feedback=feedback) == {"glad": "satisfied", "cross": "dissatisfied", "scored": "satisfied"}
+    assert _labels(feedback=feedback) == {
+        "glad": "satisfied",
+        "cross": "dissatisfied",
+        "scored": "satisfied",
+        "emoji": "satisfied",
+    }
     assert set(_labels(FeedbackSummary(texts_per_customer=0), feedback=feedback)) == {"scored"}
 
 
