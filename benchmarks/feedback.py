@@ -102,22 +102,26 @@ def ours(name: str, texts: list[str]) -> Callable[[], object]:
         series = table["text"]
         score(series.head(2))
         return lambda: score(series)
+    # Words and clauses of the last texts are kept, so each turn gets texts that were not seen before.
+    turns = (table.with_columns(pl.col("text") + f" {turn}") for turn in range(1_000_000))
     if name == "tokenise zh":
         from crmlab.words import occurrences
 
-        # What was cut is kept, so each turn gets texts that were not seen before.
-        turns = (table["text"] + f" {turn}" for turn in range(1_000_000))
-        occurrences(next(turns))
-        return lambda: occurrences(next(turns))
+        occurrences(next(turns)["text"])
+        return lambda: occurrences(next(turns)["text"])
     if name.startswith("themes"):
         from crmlab.registry import annotators
 
-        return lambda: annotators["themes"]().fit(table).predict(table)
+        def found() -> object:
+            unseen = next(turns)
+            return annotators["themes"]().fit(unseen).predict(unseen)
+
+        return found
     if name == "aspects":
         from crmlab.registry import annotators
 
         plugin: Any = annotators["aspects"]().fit(table.head(2))
-        return lambda: plugin.mentions(table)
+        return lambda: plugin.mentions(next(turns))
     if name == "personal data":
         from crmlab.data.privacy import mask_text
 
@@ -269,7 +273,7 @@ def report(texts: int) -> None:
         study = folder / "study.yaml"
         study.write_text(
             "study: reviews\nas_of: 2024-12-31\nreports: {feedback: }\n"
-            f"data: [{{source: files, files: {{feedback: {folder / 'feedback.csv'}}}}}]\n",
+            f"data: [{{source: files, files: {{feedback: {{path: {folder / 'feedback.csv'}}}}}}}]\n",
             encoding="utf-8",
         )
         begun = time.perf_counter()

@@ -31,8 +31,8 @@ _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 
 _BATCH = 50_000
 _KEPT_LISTS = 4
-_KEPT_TEXTS = 200_000
-"""Longer lists are cut anew each time: what is kept takes about 400 bytes per review."""
+_KEPT_TEXTS = range(2_000, 200_001)
+"""Shorter lists are cut anew in no time, longer ones take room: about 400 bytes per review."""
 
 
 @cache
@@ -99,7 +99,7 @@ def occurrences(texts: pl.Series, wording: Wording | None = None) -> pl.DataFram
 
     wording = wording or _shipped()
     level = texts.cast(pl.String)
-    if len(level) > _KEPT_TEXTS:
+    if len(level) not in _KEPT_TEXTS:
         return _batched(level, wording)
     key = (hashlib.blake2b(level.hash().to_numpy().tobytes()).digest(), wording)
     if key not in _kept:

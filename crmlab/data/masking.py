@@ -132,15 +132,21 @@ def _replaced(texts: pl.Series, given: pl.Series, shown: pl.Series, told: pl.Ser
 def _scanned(values: pl.Series, *, numbers: bool = False) -> pl.Series:
     """Scan texts and lists of texts, and whole ``numbers``; what holds nothing personal keeps its type."""
     if values.dtype == pl.List(pl.String):
-        inside = pl.element().map_batches(mask_text, pl.String)
-        return (
-            values.to_frame("value").select(pl.col("value").list.eval(inside)).to_series().alias(values.name)
-        )
+        return _lists_scanned(values)
     if values.dtype not in _TEXTS and not (numbers and values.dtype.is_integer()):
         return values
     text = values.cast(pl.String)
     found = mask_text(text)
     return values if values.dtype != pl.String and found.equals(text) else found
+
+
+def _lists_scanned(values: pl.Series) -> pl.Series:
+    """Scan the texts of all lists in one go: one list at a time takes a thousand times as long."""
+    lists = values.to_frame("value").with_row_index("row")
+    inside = lists.explode("value", empty_as_null=True)
+    shown = inside.with_columns(mask_text(inside["value"])).group_by("row", maintain_order=True).agg("value")
+    filled = pl.when(pl.col("value").list.len() > 0).then(shown["value"]).otherwise("value")
+    return lists.select(filled.alias(values.name)).to_series()
 
 
 def _formed(values: pl.Series) -> pl.Series:

@@ -77,16 +77,24 @@ def changes(mentions: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
     spread = (1 / now[0] + 1 / now[1] + 1 / then[0] + 1 / then[1]).sqrt()
     tested = every.with_columns(log_odds=log_odds, z=log_odds / spread)
     rates = false_discovery_rates([erfc(abs(z) / sqrt(2)) for z in tested["z"]])
-    columns = ("texts", "of", "before", "before_of")
-    found = [difference_of_rates(*row) for row in tested.select(columns).iter_rows()]
+    columns = ["texts", "of", "before", "before_of"]
+    # Many words have the same counts, so each quadruple is worked out once.
+    counts = tested.select(columns).unique().sort(columns)
+    found = [difference_of_rates(*row) for row in counts.iter_rows()]
+    bounds = pl.DataFrame(
+        {
+            "difference": [each.value for each in found],
+            "low": [each.low for each in found],
+            "high": [each.high for each in found],
+        },
+        schema=dict.fromkeys(("difference", "low", "high"), pl.Float64),
+    )
+    tested = tested.join(counts.hstack(bounds), on=columns, how="left", maintain_order="left")
     rising = pl.when(pl.col("before") == 0).then(pl.lit("new")).otherwise(pl.lit("rising"))
     change = pl.when(pl.col("z") > 0).then(rising).otherwise(pl.lit("falling"))
     return tested.with_columns(
         share=pl.col("texts") / pl.col("of"),
         share_before=pl.col("before") / pl.col("before_of"),
-        difference=pl.Series([each.value for each in found], dtype=pl.Float64),
-        low=pl.Series([each.low for each in found], dtype=pl.Float64),
-        high=pl.Series([each.high for each in found], dtype=pl.Float64),
         q=pl.Series(rates, dtype=pl.Float64),
     ).select(
         *("item", "period", "texts", "of", "before", "before_of", "share", "share_before"),

@@ -42,12 +42,13 @@ def quotes(mentions: pl.DataFrame, feedback: pl.DataFrame, per_aspect: int = 2) 
         .sort("aspect", "polarity", "medium", "feedback_id", descending=[False, True, True, False])
         .unique(["aspect", "polarity", "text"], keep="first", maintain_order=True)
     )
+    first = candidates.group_by("aspect", "polarity", maintain_order=True).head(_CANDIDATES)
+    first = first.select(candidates.columns).with_columns(said=_words_of(first["clause"]))
     chosen = [
-        _typical(group.head(_CANDIDATES), per_aspect)
-        for _, group in candidates.group_by("aspect", "polarity", maintain_order=True)
+        _typical(group, per_aspect) for _, group in first.group_by("aspect", "polarity", maintain_order=True)
     ]
     columns = ["aspect", "polarity", "feedback_id", "text", "clause", "positive_probability"]
-    return pl.concat([candidates.clear(), *chosen]).select(columns)
+    return pl.concat([first.clear(), *chosen]).select(columns)
 
 
 def theme_quotes(texts: pl.DataFrame, per_theme: int = 3) -> pl.DataFrame:
@@ -70,17 +71,18 @@ def theme_quotes(texts: pl.DataFrame, per_theme: int = 3) -> pl.DataFrame:
         .unique(["theme", "text"], keep="first", maintain_order=True)
         .unique(["theme", "writer"], keep="first", maintain_order=True)
     )
-    chosen = []
-    for _, group in candidates.group_by("theme", maintain_order=True):
-        first = group.head(_CANDIDATES)
-        order = list(range(first.height))
-        chosen.append(first[_unlike(_word_sets(first["text"]), order, per_theme)])
-    return pl.concat([candidates.clear(), *chosen]).drop("medium", "near", "writer")
+    first = candidates.group_by("theme", maintain_order=True).head(_CANDIDATES).select(candidates.columns)
+    first = first.with_columns(said=_words_of(first["text"]))
+    chosen = [
+        group[_unlike(_word_sets(group), list(range(group.height)), per_theme)]
+        for _, group in first.group_by("theme", maintain_order=True)
+    ]
+    return pl.concat([first.clear(), *chosen]).drop("medium", "near", "writer", "said")
 
 
 def _typical(group: pl.DataFrame, count: int) -> pl.DataFrame:
     """Choose rows of one aspect and polarity; medium texts are before the others already."""
-    clauses = _word_sets(group["clause"])
+    clauses = _word_sets(group)
     frequency = Counter(word for clause in clauses for word in clause)
     typical = [
         sum(frequency[word] for word in clause) / sqrt(len(clause) or 1) * abs(probability - 0.5)
@@ -102,8 +104,13 @@ def _unlike(said: list[frozenset[str]], order: list[int], count: int) -> list[in
     return taken
 
 
-def _word_sets(texts: pl.Series) -> list[frozenset[str]]:
-    return [frozenset(words) for words in word_lists(texts.fill_null(""))]
+def _words_of(texts: pl.Series) -> pl.Series:
+    """Return the words of each text, all cut in one go."""
+    return word_lists(texts.fill_null(""))
+
+
+def _word_sets(group: pl.DataFrame) -> list[frozenset[str]]:
+    return [frozenset(words) for words in group["said"]]
 
 
 def _similarity(one: frozenset[str], other: frozenset[str]) -> float:

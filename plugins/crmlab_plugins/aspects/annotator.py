@@ -6,6 +6,8 @@ people have labelled add what words alone do not tell.
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
 # clause sentiment alone is 0.885, with opinion words 0.951.
 _TEXT_WEIGHT = 0.2
 _OPINION_WEIGHT = 2.0
+
+
+@dataclass(slots=True)
+class _Read:
+    """Texts that were cut into clauses, with ``level``, and what they mention once that was asked."""
+
+    of: tuple[bytes, tuple[Aspect, ...]]
+    pieces: pl.DataFrame
+    mentions: pl.DataFrame | None = None
 
 
 class Aspects(Annotator):
@@ -87,10 +98,15 @@ class Aspects(Annotator):
         each judged by its sentiment, by the opinion words of that aspect and, with a fifth of the
         weight, by the whole text. ``clause`` is the most decided of them, as it was written. The
         probability is null where no such clause can be judged. Sorted by the order of the feedback, then
-        of the taxonomy.
+        of the taxonomy. Asked again about the same texts it answers from what it kept.
         """
-        pieces = clauses(feedback)
-        found = mentioned(level(pieces["clause"]), self._aspects()).rename({"row": "piece"})
+        read = self._read(feedback)
+        if read.mentions is None:
+            read.mentions = self._mentions(feedback, read.pieces)
+        return read.mentions
+
+    def _mentions(self, feedback: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
+        found = mentioned(pieces["level"], self._aspects()).rename({"row": "piece"})
         model = self._model()
         if model:
             wanted = self._wanted(feedback, model)
@@ -117,14 +133,25 @@ class Aspects(Annotator):
 
         See :func:`crmlab_plugins.aspects.unmatched.unmatched_clauses`.
         """
-        return unmatched_clauses(feedback, self._aspects(), smallest_group)
+        return unmatched_clauses(feedback, self._read(feedback).pieces, self._aspects(), smallest_group)
 
     def _fit(self, feedback: pl.DataFrame) -> None:
+        self._last_read: _Read | None = None
         if self.labels is None:
             return
         labelled = read_labels(self.labels, feedback, self.scheme.ids)
         model = LabelledAspects.fit(labelled, self._aspects())
         self.ngrams_, self.weights_, self.evaluation_ = model.ngrams, model.weights, model.evaluation
+
+    def _read(self, feedback: pl.DataFrame) -> _Read:
+        """Return the clauses of the texts; the last texts are kept, as a report asks for them three times."""
+        asked = (_fingerprint(feedback), self._aspects())
+        last = vars(self).get("_last_read")  # a plugin that was loaded has read nothing
+        if last is None or last.of != asked:
+            pieces = clauses(feedback)
+            last = _Read(asked, pieces.with_columns(level=level(pieces["clause"])))
+            self._last_read = last
+        return last
 
     def _model(self) -> LabelledAspects | None:
         if "weights_" not in self.learned:
@@ -170,6 +197,11 @@ class Aspects(Annotator):
 
     def _aspects(self) -> tuple[Aspect, ...]:
         return taxonomy(self.taxonomy)
+
+
+def _fingerprint(feedback: pl.DataFrame) -> bytes:
+    rows = feedback.select("feedback_id", pl.col("text").cast(pl.String)).hash_rows()
+    return hashlib.blake2b(rows.to_numpy().tobytes()).digest()
 
 
 def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:

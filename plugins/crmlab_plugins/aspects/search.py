@@ -111,8 +111,7 @@ def _chinese(level: pl.Series, words: _Words, judged: bool) -> pl.DataFrame:
     sorts = ["row", "rank", "start", "end"]
     told = hits.join(roles, on="word").sort(sorts, descending=[False, False, False, True])
     # A word inside an opinion or an exception of the same aspect is a part of it: 贵 in 不贵.
-    reach = pl.when("covers").then("end").otherwise(0).cum_max().shift(1).over("row", "rank")
-    told = told.filter((pl.col("end") > reach.fill_null(0)) & ~pl.col("skipped"))
+    told = told.filter((pl.col("end") > _reach(told)) & ~pl.col("skipped"))
     turned = told.join(_ends(hits, _CHINESE_NEGATIONS), on=["row", "start"], how="left").join(
         _ends(hits, _NOT_NEGATED).rename({"there": "kept"}), on=["row", "start"], how="left"
     )
@@ -131,6 +130,15 @@ def _patterns(roles: pl.DataFrame) -> list[str]:
     return roles["word"].unique(maintain_order=True).to_list()
 
 
+def _reach(told: pl.DataFrame) -> pl.Series:
+    """Return how far the covering words before each word of the same text and aspect reach; 0 without any."""
+    # A maximum within groups is one over all where each group lies above the one before it.
+    group = pl.struct("row", "rank").rle_id().cast(pl.Int64)
+    ground = group * (pl.col("end").max() + 1)
+    so_far = (ground + pl.when("covers").then("end").otherwise(0)).cum_max().shift(1)
+    return told.select((so_far - ground).clip(lower_bound=0).fill_null(0).alias("reach")).to_series()
+
+
 def _ends(hits: pl.DataFrame, words: tuple[str, ...]) -> pl.DataFrame:
     """Return where some words end, as ``row`` and the ``start`` of what comes next."""
     ends = hits.filter(pl.col("word").is_in(words)).select("row", start="end")
@@ -145,7 +153,11 @@ def _english(level: pl.Series, aspects: tuple[Aspect, ...]) -> pl.DataFrame:
         return _EMPTY
     # Chinese texts have Latin letters too; one pattern leaves those out that no aspect can know.
     every = sorted({word for aspect in aspects for listed in aspect.english.values() for word in listed})
-    latin = latin.filter(pl.col("text").str.contains(_pattern(tuple(every)))) if every else latin.clear()
+    if not every:
+        return _EMPTY
+    # Boundaries of words are slow to tell in Chinese; most texts do not even have the letters.
+    latin = latin.filter(pl.col("text").str.contains_any([word.rstrip("*") for word in every]))
+    latin = latin.filter(pl.col("text").str.contains(_pattern(tuple(every))))
     if latin.is_empty():
         return _EMPTY
     for rank, aspect in enumerate(aspects):

@@ -8,7 +8,6 @@ from crmlab.data.privacy import mask_text, without_contacts
 from crmlab.words import occurrences
 from crmlab_plugins.aspects.search import mentioned
 from crmlab_plugins.aspects.taxonomy import Aspect
-from crmlab_plugins.text.clauses import clauses, level
 
 _ROWS = 200
 _FEWEST_TEXTS = 5
@@ -19,17 +18,17 @@ _LONGEST_EXAMPLE = 60
 
 
 def unmatched_clauses(
-    feedback: pl.DataFrame, aspects: tuple[Aspect, ...], smallest_group: int = 1
+    feedback: pl.DataFrame, pieces: pl.DataFrame, aspects: tuple[Aspect, ...], smallest_group: int = 1
 ) -> pl.DataFrame:
     """Return the words of clauses that mention no aspect, by the number of texts, at most 200.
 
+    ``pieces`` has the :func:`crmlab_plugins.text.clauses.clauses` of the feedback with their ``level``.
     Columns: ``word``; ``texts`` (with an unmatched clause that has the word); ``share`` of all unmatched
     clauses that were looked at; ``example``, the shortest such clause, masked and cut after 60 characters.
     Left out are single characters, what is masked, and words of fewer than five texts or of fewer than
     ``smallest_group`` different customers. Sorted by texts descending, word.
     """
-    pieces = clauses(feedback)
-    matched = mentioned(level(pieces["clause"]), aspects, judged=False)["row"].unique()
+    matched = mentioned(pieces["level"], aspects, judged=False)["row"].unique()
     rest = pieces.with_row_index("piece").filter(~pl.col("piece").is_in(matched.implode()))
     rest = rest.gather_every(max(1, -(-rest.height // _CLAUSES)))
     writer = (

@@ -12,7 +12,7 @@ import polars as pl
 
 from crmlab.labelling.correction import Correction
 from crmlab.labels import Text
-from crmlab_plugins.sentiment import chinese, english
+from crmlab_plugins.sentiment import base_rate, chinese, english
 from crmlab_plugins.sentiment.base import SENTIMENTS, SentimentAnnotator
 from crmlab_plugins.sentiment.refit import recalibrated, scales_of
 from crmlab_plugins.text.languages import languages
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["SENTIMENTS", "Sentiment", "score"]
+
+_Scored = tuple[pl.Series, pl.Series, "NDArray[np.float64]"]
 
 _EMOJI = r"\p{Extended_Pictographic}"
 
@@ -34,6 +36,11 @@ class Sentiment(SentimentAnnotator):
     are neither Chinese nor in Latin letters, are ``none`` and have no probability; emoji alone are
     judged where they are known.
 
+    With ``adapt_base_rate`` the Chinese texts that it is fitted on tell which share of them is positive,
+    and the probabilities of Chinese texts are shifted towards it (:mod:`base_rate`); with fewer than 200
+    distinct ones, half are taken to be positive, as in the training. Once fitted, a text gets the same
+    probability alone as among others.
+
     ``correction`` names a file that `crmlab label` made from rows labelled by hand. ``recalibrate``
     shifts and stretches the log-odds of each channel of which at least 100 customers gave a text and a
     score of their own, so that they fit these scores.
@@ -41,6 +48,7 @@ class Sentiment(SentimentAnnotator):
 
     title: ClassVar[Text] = Text("情感分析", "Sentiment")
 
+    adapt_base_rate: bool = True
     correction: str | None = None
     recalibrate: bool = False
 
@@ -75,6 +83,8 @@ class Sentiment(SentimentAnnotator):
             f"(VADER alone: {vader['accuracy']:.1%}); other languages in Latin letters are read as English, "
             "which is not reliable."
         )
+        rate = base_rate.in_words(getattr(self, "base_rate_", None), adapt=self.adapt_base_rate)
+        zh, en = zh + rate.zh, f"{en} {rate.en}"
         return Text(zh, en) if not self._changed else Text(zh + self._changed.zh, f"{en} {self._changed.en}")
 
     @property
@@ -93,13 +103,20 @@ class Sentiment(SentimentAnnotator):
         return Text(zh, en.strip()) if zh else None
 
     def _fit(self, feedback: pl.DataFrame) -> None:
+        self.base_rate_: dict[str, Any] | None = None
         self.correction_: dict[str, Any] | None = None
+        self.scales_: dict[str, list[float]] = {}
         if self.correction is not None:
             self.correction_ = Correction.read(Path(self.correction)).to_dict()
-        self.scales_: dict[str, list[float]] = {}
+        if not (self.adapt_base_rate or self.recalibrate):
+            return
+        texts = feedback["text"].cast(pl.String)
+        # Kept beside what is learned, as the same texts are judged next and scoring is what takes time.
+        self._scored = (texts, *_scored(texts))
+        if self.adapt_base_rate:
+            self.base_rate_ = base_rate.learned_from(*self._scored)
         if self.recalibrate:
-            texts = feedback["text"].cast(pl.String)
-            found = pl.Series(self._probabilities(texts, languages(texts)), dtype=pl.Float64)
+            found = pl.Series(self._judged(texts)[1], dtype=pl.Float64)
             self.scales_ = scales_of(feedback, found.fill_nan(None))
 
     def _predict(self, feedback: pl.DataFrame) -> pl.DataFrame:
@@ -109,13 +126,25 @@ class Sentiment(SentimentAnnotator):
         found = recalibrated(feedback, annotation["positive_probability"], self.scales_)
         return annotation.with_columns(found).with_columns(self._sentiment().alias("sentiment"))
 
-    def _probabilities(self, texts: pl.Series, language: pl.Series) -> NDArray[np.float64]:
-        found = score(texts, language)
+    def _judged(self, texts: pl.Series) -> tuple[pl.Series, NDArray[np.float64]]:
+        import numpy as np
+
+        known: _Scored | None = getattr(self, "_scored", None)
+        language, found = known[1:] if known and known[0].equals(texts) else _scored(texts)
+        if self.base_rate_ and self.base_rate_["shift"]:
+            is_chinese = (language == "zh").fill_null(False).to_numpy()
+            found = np.where(is_chinese, base_rate.shifted(found, self.base_rate_["shift"]), found)
         if self.correction_ is None:
-            return found
+            return language, found
         given = pl.Series("positive_probability", found).fill_nan(None)
         applied = Correction.from_dict(self.correction_).apply(texts, given)
-        return applied.fill_null(float("nan")).to_numpy()
+        return language, applied.fill_null(float("nan")).to_numpy()
+
+
+def _scored(texts: pl.Series) -> tuple[pl.Series, NDArray[np.float64]]:
+    """Return the language and the probability of each text, as the shipped weights have it."""
+    language = languages(texts)
+    return language, score(texts, language)
 
 
 def score(texts: pl.Series | Sequence[str | None], language: pl.Series | None = None) -> NDArray[np.float64]:

@@ -53,10 +53,15 @@ class SentimentAnnotator(Annotator):
         """Return the probability per text that it is positive; NaN where it is not judged."""
         raise NotImplementedError
 
+    def _judged(self, texts: pl.Series) -> tuple[pl.Series, NDArray[np.float64]]:
+        """Return the language and the probability of each text."""
+        language = languages(texts)
+        return language, self._probabilities(texts, language)
+
     def _predict(self, feedback: pl.DataFrame) -> pl.DataFrame:
         texts = feedback["text"].cast(pl.String)
-        language = languages(texts)
-        found = pl.Series("positive_probability", self._probabilities(texts, language), dtype=pl.Float64)
+        language, probabilities = self._judged(texts)
+        found = pl.Series("positive_probability", probabilities, dtype=pl.Float64)
         return pl.DataFrame([feedback["feedback_id"], language, found.fill_nan(None)]).with_columns(
             self._sentiment().alias("sentiment")
         )

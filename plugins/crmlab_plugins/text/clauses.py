@@ -9,7 +9,8 @@ import polars as pl
 TURNS = ("但是", "不过", "可惜")
 """Chinese words at which a clause begins."""
 
-_CLAUSE_END = rf"[。！？；，…~～!?;\n]+|\.{{2,}}|\b(?:but|however|although)\b|{'|'.join(TURNS)}"
+_ENGLISH_TURNS = ("but", "however", "although")
+_CLAUSE_END = rf"[。！？；，…~～!?;\n]+|\.{{2,}}|{'|'.join(TURNS)}"
 _POINT_OR_COMMA = r"([.,])(\s|$|\p{Han})"  # not within numbers and addresses
 _SENTENCE_END = r"[。！？；!?;\n]\s*$"
 _SHORT_CLAUSE = 4
@@ -22,7 +23,7 @@ def clauses(feedback: pl.DataFrame) -> pl.DataFrame:
     Clauses without a letter or digit are left out.
     """
     texts = feedback.select("feedback_id", pl.col("text").cast(pl.String)).with_row_index("row")
-    marked = pl.col("text").str.replace_all(f"(?i)({_CLAUSE_END})", "$1\x1f")
+    marked = _turned(texts["text"]).str.replace_all(f"({_CLAUSE_END})", "$1\x1f")
     marked = marked.str.replace_all(_POINT_OR_COMMA, "$1\x1f$2").str.split("\x1f")
     pieces = (
         texts.select("row", "feedback_id", marked.alias("clause"))
@@ -33,13 +34,34 @@ def clauses(feedback: pl.DataFrame) -> pl.DataFrame:
             & ~pl.col("clause").str.contains(_SENTENCE_END)
         )
     )
-    begins = ~pl.col("short").shift(1).over("row").fill_null(value=False)
+    same_text = (pl.col("row") == pl.col("row").shift(1)).fill_null(value=False)
+    goes_on = same_text & pl.col("short").shift(1).fill_null(value=False)
+    pieces = pieces.with_columns(goes_on=goes_on, number=(~goes_on).cum_sum(), starts=~same_text)
+    # Clauses count from 1 in each text.
+    before = pl.when("starts").then(pl.col("number") - 1).forward_fill()
     return (
-        pieces.with_columns(place=begins.cum_sum().over("row"))
-        .group_by("row", "place", maintain_order=True)
-        .agg(pl.first("feedback_id"), pl.col("clause").str.join("").str.strip_chars())
+        _put_together(pieces.with_columns(place=pl.col("number") - before))
+        .select("row", "place", "feedback_id", pl.col("clause").str.strip_chars())
         .filter(pl.col("clause").str.contains(r"\w"))
     )
+
+
+def _turned(texts: pl.Series) -> pl.Series:
+    """Mark the ends of clauses at English turns; few texts have one, and boundaries are slow to look for."""
+    frame = texts.alias("text").to_frame()
+    there = pl.col("text").str.contains_any(list(_ENGLISH_TURNS), ascii_case_insensitive=True)
+    rows = frame.select(there.fill_null(value=False)).to_series().arg_true()
+    pattern = rf"(?i)(\b(?:{'|'.join(_ENGLISH_TURNS)})\b)"
+    return frame["text"].scatter(rows, frame["text"].gather(rows).str.replace_all(pattern, "$1\x1f"))
+
+
+def _put_together(pieces: pl.DataFrame) -> pl.DataFrame:
+    """Join the pieces of each clause; most clauses are one piece, which needs no grouping."""
+    of_several = pl.col("goes_on") | pl.col("goes_on").shift(-1, fill_value=False)
+    split = pieces.filter(of_several).group_by("number", maintain_order=True)
+    joined = split.agg(pl.first("row", "place", "feedback_id"), pl.col("clause").str.join(""))
+    columns = ["number", "row", "place", "feedback_id", "clause"]
+    return pl.concat([pieces.filter(~of_several).select(columns), joined.select(columns)]).sort("number")
 
 
 def level(texts: pl.Series) -> pl.Series:

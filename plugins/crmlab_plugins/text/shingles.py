@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIZE = 8
+_BLOCK = 32_768
+"""So many characters at once stay in the cache."""
 
 _NOISE = re.compile(r"[^\w\n]+|_+")
-_WORDS = re.compile(r"\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +37,17 @@ class Shingles:
         """Cut ``texts`` into hashed shingles; a text without letters or digits has one, of nothing."""
         import numpy as np
 
-        level = unicodedata.normalize("NFKC", "\n".join(_WORDS.sub(" ", text) for text in texts))
+        level = unicodedata.normalize("NFKC", "\n".join(text.replace("\n", " ") for text in texts))
         level = _NOISE.sub("", level.casefold())
         codes = np.frombuffer((level + "\n" * (SIZE + 1)).encode("utf-32-le"), dtype=np.uint32).astype(
             np.uint64
         )
-        # A shingle that runs over the end of its text sees only line ends from there on.
         ends = np.flatnonzero(codes == 10)[: len(texts)]
         begins = np.concatenate(([0], ends[:-1] + 1))
-        hashes = np.zeros(len(codes) - SIZE, dtype=np.uint64)
-        inside = np.ones(len(codes) - SIZE, dtype=bool)
-        for step in range(SIZE):
-            here = codes[step : step + len(hashes)]
-            inside &= here != 10
-            hashes = _mixed(hashes ^ np.where(inside, here, np.uint64(10)))
+        places = len(codes) - SIZE
+        hashes = np.zeros(places, dtype=np.uint64)
+        for start in range(0, places, _BLOCK):
+            _hash(codes[start : start + _BLOCK + SIZE], hashes[start : start + _BLOCK])
         sizes = ends - begins
         counts = np.maximum(sizes - SIZE + 1, 1)
         starts = np.concatenate(([0], np.cumsum(counts)))
@@ -72,11 +70,28 @@ class Shingles:
         return shared / np.diff(self.starts)
 
 
+def _hash(codes: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> None:
+    """Put the hash of the shingle that begins at each place into ``hashes``.
+
+    A shingle that runs over the end of its text sees only line ends from there on.
+    """
+    import numpy as np
+
+    inside = np.ones(len(hashes), dtype=bool)
+    for step in range(SIZE):
+        here = codes[step : step + len(hashes)]
+        inside &= here != 10
+        hashes[:] = _mixed(hashes ^ np.where(inside, here, np.uint64(10)))
+
+
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Mix the bits of each value (the finaliser of splitmix64, Steele et al. 2014)."""
     import numpy as np
 
     values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    values ^= values >> np.uint64(30)
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(0x94D049BB133111EB)
+    values ^= values >> np.uint64(31)
+    return values

@@ -9,7 +9,7 @@ import polars as pl
 from crmlab.labels import Text
 from crmlab_plugins.themes.choosing import agreement, choice, numbers_between
 from crmlab_plugins.themes.documents import counted, distinct_rows, vocabulary, weighted
-from crmlab_plugins.themes.factors import components, correlations, memberships
+from crmlab_plugins.themes.factors import components, correlations, factorising, memberships
 from crmlab_plugins.themes.found import FoundThemes, readable
 from crmlab_plugins.themes.telling import coherence, strongest, telling
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _LEARNED_FROM = 60_000
-_TRIED_ON = 10_000
-"""Distinct texts on which numbers of themes are tried, half of them at a time."""
 _TRIED_WORDS = 1_000
 
 
@@ -70,10 +68,12 @@ class Themes(FoundThemes):
             return
         smallest, largest = self._sizes(drawn.shape[0], known.height)
         number = largest
-        if smallest < largest:
-            self.choice_ = choice(numbers_between(smallest, largest), _Judge(drawn[:_TRIED_ON], known))
-            number = int(self.choice_.filter("chosen")["number"][0])
-        themes = components(correlations(drawn), number)
+        with factorising():
+            if smallest < largest:
+                judge = _Judge(drawn[: self._tried_on], known)
+                self.choice_ = choice(numbers_between(smallest, largest), judge)
+                number = int(self.choice_.filter("chosen")["number"][0])
+            themes = components(correlations(drawn), number)
         weights = weighted(drawn, known["idf"])
         theme, _ = _strongest_of(memberships(weights, themes))
         sizes = np.bincount(theme[theme >= 0], minlength=len(themes))

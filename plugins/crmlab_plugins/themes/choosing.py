@@ -9,7 +9,9 @@ the best sum by no more than ``TOLERANCE``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -36,7 +38,9 @@ def numbers_between(smallest: int, largest: int) -> list[int]:
 
 def choice(numbers: list[int], judge: Judge) -> pl.DataFrame:
     """Return ``number``, ``stability``, ``coherence`` of each number tried, and which is ``chosen``."""
-    judged = [(number, *judge(number)) for number in numbers]
+    # The numbers know nothing of each other, and most of the work leaves Python's lock to others.
+    with ThreadPoolExecutor(min(len(numbers), os.cpu_count() or 1)) as pool:
+        judged = [(number, *told) for number, told in zip(numbers, pool.map(judge, numbers), strict=True)]
     most = max(stability + coherence for _, stability, coherence in judged)
     best = max(row for row in judged if row[1] + row[2] >= most - TOLERANCE)
     schema = {"number": pl.Int64, "stability": pl.Float64, "coherence": pl.Float64, "chosen": pl.Boolean}

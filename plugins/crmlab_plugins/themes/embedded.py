@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _AXES = 50
 _STARTS = 20
 _TRIED_STARTS = 5
-_TRIED_ON = 6_000
 _CHARACTERS = 400
 """An embedding's time grows faster than the text; what a review is about is said by then."""
 
@@ -42,6 +41,8 @@ class EmbeddedThemes(FoundThemes):
     """
 
     title: ClassVar[Text] = Text("反馈主题（句向量）", "Feedback themes (embeddings)")
+
+    _tried_on: ClassVar[int] = 6_000
 
     learned_from: int = 10_000
 
@@ -81,7 +82,7 @@ class EmbeddedThemes(FoundThemes):
         smallest, largest = self._sizes(len(rows), known.height)
         number = largest
         if smallest < largest:
-            judge = _Judge(points[:_TRIED_ON], counts[:_TRIED_ON])
+            judge = _Judge(points[: self._tried_on], counts[: self._tried_on])
             self.choice_ = choice(numbers_between(smallest, largest), judge)
             number = int(self.choice_.filter("chosen")["number"][0])
         centres = grouped(points, number)

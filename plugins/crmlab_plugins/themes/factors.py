@@ -13,6 +13,8 @@ texts give the same themes.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +29,19 @@ _TOGETHER = 3
 _ROUNDS = 40
 _SWEEPS = 15
 _BLOCK = 20_000
+
+
+@contextmanager
+def factorising() -> Iterator[None]:
+    """Set what :func:`components` needs, for this thread and those that it starts."""
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    # Matrices this small take several times as long where each product is shared out among threads.
+    with threadpool_limits(1), warnings.catch_warnings():
+        # A fixed number of rounds is the point: what is left to gain no longer moves words.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def correlations(counts: csr_array) -> Matrix:
@@ -44,16 +59,15 @@ def correlations(counts: csr_array) -> Matrix:
 
 
 def components(correlated: Matrix, number: int) -> Matrix:
-    """Return ``number`` themes as rows of word weights, each of length one; fewer where words are few."""
+    """Return ``number`` themes as rows of word weights, each of length one; fewer where words are few.
+
+    To be called within :func:`factorising`.
+    """
     import numpy as np
     from sklearn.decomposition import NMF
-    from sklearn.exceptions import ConvergenceWarning
 
     solver = NMF(number, init="nndsvda", random_state=0, max_iter=_ROUNDS, tol=1e-3)
-    with warnings.catch_warnings():
-        # A fixed number of rounds is the point: what is left to gain no longer moves words.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        found = solver.fit(correlated).components_
+    found = solver.fit(correlated).components_
     length = np.linalg.norm(found, axis=1, keepdims=True)
     kept = found[length.ravel() > 0] / length[length.ravel() > 0]
     return np.where(kept >= 0.01 * kept.max(axis=1, keepdims=True), kept, 0)

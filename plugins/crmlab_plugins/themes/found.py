@@ -53,6 +53,9 @@ class FoundThemes(Annotator):
 
     adds: ClassVar[tuple[str, ...]] = ("theme", "theme_strength", "theme_confidence")
 
+    _tried_on: ClassVar[int] = 10_000
+    """Distinct texts on which numbers of themes are tried, half of them at a time."""
+
     number: int | None = None
     smallest_number: int = 8
     largest_number: int = 20
@@ -160,14 +163,16 @@ class FoundThemes(Annotator):
             numbers = ", ".join(map(str, tried["number"]))
             stability, coherence = decimal(best["stability"]), decimal(best["coherence"])
             zh += (
-                f"主题数由数据选定：试过 {numbers} 个，看两半文本的一致程度与主题词连贯度之和，"
+                f"主题数由数据选定：试过 {numbers} 个，看两半文本（合计至多 {self._tried_on:,} 条）的一致程度"
+                "与主题词连贯度之和，"
                 f"在与最好者相差不超过 {TOLERANCE} 的里面取最多的 {best['number']} 个"
                 f"（一致程度即调整兰德指数 {stability}，连贯度即 NPMI {coherence}；"
                 "0 为随机水平，1 为最好）。"
             )
             en += (
                 f" Their number was chosen by the data: of {numbers}, by the sum of how far two halves "
-                f"of the texts agree and how well the words go together, the largest within {TOLERANCE} "
+                f"of the texts (at most {self._tried_on:,} in all) agree and how well the words go together, "
+                f"the largest within {TOLERANCE} "
                 f"of the best, {best['number']} (adjusted Rand index {stability}, NPMI {coherence}; 0 is "
                 "chance, 1 is best)."
             )

@@ -459,3 +459,15 @@ def test_restaurant_words_find_and_judge_what_people_found(
     verdict, ranked = (judged["verdict"] > 0).to_numpy(), judged["positive_probability"].to_numpy()
     assert roc_auc_score(verdict, ranked) >= area
     assert balanced_accuracy_score(verdict, ranked > 0.5) >= 0.78
+
+
+def test_what_was_kept_answers_for_the_same_texts_and_taxonomy_alone() -> None:
+    first, second = feedback("服务很好", "房间很脏"), feedback("房间很脏", "服务很好")
+    plugin = Aspects().fit(first)
+    for table in (first, second, first):
+        fresh = Aspects().fit(table)
+        assert plugin.mentions(table).equals(fresh.mentions(table))
+        assert plugin.mentions(table).equals(fresh.mentions(table))
+    plugin.set_params(taxonomy="hotel")
+    assert plugin.mentions(first).equals(Aspects(taxonomy="hotel").fit(first).mentions(first))
+    assert not plugin.mentions(first).equals(Aspects().fit(first).mentions(first))
