@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from crmlab.engines import Engine
     from crmlab.estimators import Annotator, Classifier, Estimator, Feature, Model, Source
     from crmlab.lab import Lab, open
     from crmlab.labels import Label, Scheme, Score, Text
     from crmlab.registry import Registry, annotators, classifiers, features, models, sources
-    from crmlab.report.run import run
+    from crmlab.report.run import run, run_all
 
 _HOME = {
+    "Engine": "engines",
     "Annotator": "estimators",
     "Classifier": "estimators",
     "Estimator": "estimators",
@@ -37,6 +39,7 @@ _HOME = {
     "models": "registry",
     "sources": "registry",
     "run": "report.run",
+    "run_all": "report.run",
 }
 
 __all__ = ["__version__", *_HOME]

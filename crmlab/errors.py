@@ -11,6 +11,7 @@
     │   ├── PluginConflictError   two distributions register one name
     │   ├── PluginLoadError       a plugin cannot be imported or is not what its group holds
     │   └── PluginContractError   a plugin returned what its contract forbids
+    │       └── PluginFailedError  a plugin raised an error of its own
     ├── MissingFeaturesError   a table lacks columns that a plugin needs
     ├── NotFittedError         predict before fit
     ├── MissingExtraError      an optional dependency is not installed
@@ -66,6 +67,10 @@ class PluginLoadError(PluginError):
 
 class PluginContractError(PluginError, ValueError):
     """A plugin returned what its contract forbids."""
+
+
+class PluginFailedError(PluginContractError):
+    """A plugin raised an error that it did not mean for its user; the cause is that error."""
 
 
 class MissingFeaturesError(CrmlabError, ValueError):

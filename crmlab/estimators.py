@@ -20,6 +20,7 @@ from crmlab.errors import (
     PluginContractError,
     did_you_mean,
 )
+from crmlab.isolation import at_work, who
 from crmlab.labels import UNCLASSIFIED, Measure, Scheme, Score, Text
 
 if TYPE_CHECKING:
@@ -150,6 +151,19 @@ _DECLARATIONS = {
 }
 
 
+_TOLD = 5
+"""So many wrong labels are told; they may be made of what customers are called."""
+
+
+def _check_frame(what: str, returned: object) -> None:
+    import polars as pl
+
+    if not isinstance(returned, pl.DataFrame):
+        raise PluginContractError(
+            f"{what} must return a polars DataFrame; it returned {type(returned).__name__}."
+        )
+
+
 def _require(name: str, needed: tuple[str, ...], frame: pl.DataFrame) -> None:
     missing = [column for column in needed if column not in frame.columns]
     if missing:
@@ -198,7 +212,8 @@ class Classifier(Estimator):
         """Learn from one row per customer; nulls in required columns are left out."""
         self._check_params()
         _require(type(self).__name__, (KEY, *self.requires), features)
-        self._fit(features.filter(self._known(features)))
+        with at_work(self, "fit"):
+            self._fit(features.filter(self._known(features)))
         self.fitted_ = True
         return self
 
@@ -208,20 +223,21 @@ class Classifier(Estimator):
 
         self._check_ready(features)
         known = self._known(features)
-        labels = self._predict(features.filter(known))
+        with at_work(self, "predict"):
+            labels = self._predict(features.filter(known))
         if not isinstance(labels, pl.Series):
             raise PluginContractError(
-                f"{type(self).__name__}._predict must return a polars Series; it returned "
-                f"{type(labels).__name__}."
+                f"{who(self)}._predict must return a polars Series; it returned {type(labels).__name__}."
             )
         if len(labels) != int(known.sum()):
             raise PluginContractError(
-                f"{type(self).__name__} returned {len(labels)} labels for {int(known.sum())} customers."
+                f"{who(self)} returned {len(labels)} labels for {int(known.sum())} customers."
             )
         strange = sorted({str(x) for x in labels.unique() if x not in self.scheme})
         if strange:
+            more = f" and {len(strange) - _TOLD} more" if len(strange) > _TOLD else ""
             raise PluginContractError(
-                f"{type(self).__name__} returned labels outside its scheme: {', '.join(strange)}. "
+                f"{who(self)} returned labels outside its scheme: {', '.join(strange[:_TOLD])}{more}. "
                 f"Its scheme has: {', '.join(self.scheme.ids)}."
             )
         return _spread(labels.cast(pl.String), known, UNCLASSIFIED.id).alias("label")
@@ -232,10 +248,12 @@ class Classifier(Estimator):
 
         self._check_ready(features)
         known = self._known(features)
-        reasons = self._explain(features.filter(known))
+        with at_work(self, "explain"):
+            reasons = self._explain(features.filter(known))
+        _check_frame(f"{who(self)}._explain", reasons)
         if reasons.columns != ["zh", "en"] or len(reasons) != int(known.sum()):
             raise PluginContractError(
-                f"{type(self).__name__}._explain must return the columns zh, en with one row per "
+                f"{who(self)}._explain must return the columns zh, en with one row per "
                 f"customer; it returned {reasons.shape} with {reasons.columns}."
             )
         missing = Text(f"缺少{self.needs.zh}", f"missing: {self.needs.en}")
@@ -256,10 +274,19 @@ class Classifier(Estimator):
 
         self._check_ready(features)
         known = self._known(features)
-        values = self._confidence(features.filter(known))
+        with at_work(self, "confidence"):
+            values = self._confidence(features.filter(known))
+        if not isinstance(values, pl.Series):
+            raise PluginContractError(
+                f"{who(self)}._confidence must return a polars Series; it returned {type(values).__name__}."
+            )
+        if not (values.dtype.is_numeric() or values.dtype == pl.Null):
+            raise PluginContractError(
+                f"{who(self)}._confidence must return numbers within 0–1; it returned {values.dtype}."
+            )
         if len(values) != int(known.sum()) or not values.drop_nulls().is_between(0, 1).all():
             raise PluginContractError(
-                f"{type(self).__name__}._confidence must return a number within 0–1 for each of "
+                f"{who(self)}._confidence must return a number within 0–1 for each of "
                 f"{int(known.sum())} customers; it returned {len(values)}, from {values.min()!r} to "
                 f"{values.max()!r}."
             )
@@ -344,7 +371,8 @@ class Model(Estimator):
         """Learn from tables and features as of a day; nothing later than ``as_of`` is used."""
         self._check_params()
         _require(type(self).__name__, (KEY, *self.requires), features)
-        self._fit(tables, features.clone(), as_of)
+        with at_work(self, "fit"):
+            self._fit(dict(tables), features.clone(), as_of)
         self.fitted_ = True
         return self
 
@@ -353,18 +381,37 @@ class Model(Estimator):
         if not getattr(self, "fitted_", False):
             raise NotFittedError(f"{type(self).__name__} is not fitted. Call fit first.")
         _require(type(self).__name__, (KEY, *self.requires), features)
-        scores = self._predict(features.clone())
+        with at_work(self, "predict"):
+            scores = self._predict(features.clone())
+        _check_frame(f"{who(self)}._predict", scores)
         expected = [KEY, *(score.id for score in self.scores)]
         if scores.columns != expected or scores.height != features.height:
             raise PluginContractError(
-                f"{type(self).__name__} returned {scores.height} rows with the columns {scores.columns}; "
+                f"{who(self)} returned {scores.height} rows with the columns {scores.columns}; "
                 f"its contract is {features.height} rows with {expected}."
             )
         if not scores[KEY].equals(features[KEY]):
             raise PluginContractError(
-                f"{type(self).__name__} returned its rows in another order than the customers it was given."
+                f"{who(self)} returned its rows in another order than the customers it was given."
             )
+        for score in self.scores:
+            self._check_score(score, scores[score.id])
         return scores
+
+    def _check_score(self, score: Score, values: pl.Series) -> None:
+        """Raise PluginContractError for what is no number; a customer without a score has null."""
+        import polars as pl
+
+        if not (values.dtype.is_numeric() or values.dtype == pl.Null):
+            raise PluginContractError(
+                f"{who(self)} returned {values.dtype} for the score {score.id!r}; its contract is Float64."
+            )
+        wrong = int((~values.is_finite()).sum())
+        if wrong:
+            raise PluginContractError(
+                f"{who(self)} returned NaN or infinity as the score {score.id!r} of {wrong} customers; its "
+                "contract is a number, or null where there is none."
+            )
 
     def evaluate(self, tables: Tables, cutoff: date) -> pl.DataFrame:
         """Return metric, value, low, high, baseline on what happened after ``cutoff``."""
@@ -397,7 +444,8 @@ class Annotator(Estimator):
         """Learn from the feedback table; most annotators come ready-made."""
         self._check_params()
         _require(type(self).__name__, ("feedback_id", "text"), feedback)
-        self._fit(feedback.clone())
+        with at_work(self, "fit"):
+            self._fit(feedback.clone())
         self.fitted_ = True
         return self
 
@@ -406,16 +454,18 @@ class Annotator(Estimator):
         if not getattr(self, "fitted_", False):
             raise NotFittedError(f"{type(self).__name__} is not fitted. Call fit(feedback) first.")
         _require(type(self).__name__, ("feedback_id", "text"), feedback)
-        annotation = self._predict(feedback.clone())
+        with at_work(self, "predict"):
+            annotation = self._predict(feedback.clone())
+        _check_frame(f"{who(self)}._predict", annotation)
         expected = ["feedback_id", *self.adds]
         if annotation.columns != expected or annotation.height != feedback.height:
             raise PluginContractError(
-                f"{type(self).__name__} returned {annotation.height} rows with the columns "
+                f"{who(self)} returned {annotation.height} rows with the columns "
                 f"{annotation.columns}; its contract is {feedback.height} rows with {expected}."
             )
         if not annotation["feedback_id"].equals(feedback["feedback_id"]):
             raise PluginContractError(
-                f"{type(self).__name__} returned its rows in another order than the texts it was given."
+                f"{who(self)} returned its rows in another order than the texts it was given."
             )
         return annotation
 
@@ -474,6 +524,16 @@ class Source(Estimator):
     @property
     def caution(self) -> Text | None:
         """What a reader must know before repeating a figure from this data; None if nothing."""
+        return None
+
+    def fingerprint(self) -> str | None:
+        """Return a text that changes whenever :meth:`read` would deliver something else.
+
+        It is asked for before a run, so it must be much quicker than reading: a hash of the files, the
+        version of a package, a counter of the database. What parameters and versions already tell may be
+        left out. None, which is what it is unless a source says otherwise, means that nobody can tell;
+        reports on it are then never taken from an earlier run.
+        """
         return None
 
     def read(self) -> Mapping[str, pl.LazyFrame]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import warnings
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from crmlab import registry
 from crmlab.data.days import with_days
 from crmlab.data.schemas import columns, sensitivity_of
+from crmlab.engines import Engine, opened
+from crmlab.environment import resolved
 from crmlab.errors import (
     DataError,
     MissingFeaturesError,
@@ -20,9 +22,12 @@ from crmlab.errors import (
     PluginError,
     did_you_mean,
 )
+from crmlab.isolation import at_work, who
 from crmlab.labels import Measure, Text, Unit
 
 if TYPE_CHECKING:
+    import narwhals as nw
+
     from crmlab.estimators import Feature
     from crmlab.lab import Lab
 
@@ -42,6 +47,7 @@ class FeatureStore:
         self._lab = lab
         self._study = lab.study
         self._frames: dict[date, pl.DataFrame] = {}
+        self._sent: dict[str, nw.LazyFrame[Any]] = {}
         self.used: list[str] = []
 
     def frame(self, *columns: str, as_of: date | None = None) -> pl.DataFrame:
@@ -153,24 +159,52 @@ class FeatureStore:
             frame = frame.with_columns(pl.when(~told).then("key_value").alias("key_value"))
         return frame.lazy()
 
-    def _build(self, feature: Feature, columns: list[str], day: date) -> pl.DataFrame:
-        import narwhals as nw
+    @cached_property
+    def _engine(self) -> Engine:
+        name = self._study.engine
+        return opened(name, resolved(self._study.engines.get(name, {})))
 
+    def _on_engine(self, table: str) -> nw.LazyFrame[Any]:
+        """Return a table where the features are computed; it goes there once."""
+        if table not in self._sent:
+            days = with_days(table, self.lawful(table), self._study.timezone)
+            self._sent[table] = self._engine.from_polars(days)
+        return self._sent[table]
+
+    def _build(self, feature: Feature, columns: list[str], day: date) -> pl.DataFrame:
         names = [*feature.tables, *(name for name in feature.optional_tables if name in self._lab.tables)]
         if not names and feature.optional_tables:
             raise DataError(
                 f"{type(feature).__name__} needs one of the tables {', '.join(feature.optional_tables)}, and "
                 "this study has none of them. Add a source that provides one under `data`."
             )
-        tables = {
-            name: nw.from_native(with_days(name, self.lawful(name), self._study.timezone)) for name in names
-        }
-        frame: pl.LazyFrame = feature.build(tables, day).to_native()
-        built = frame.select("customer_id", *columns).collect()
+        engine, given = self._engine, {name: self._on_engine(name) for name in names}
+        with at_work(feature, "build"):
+            frame = feature.build(given, day)
+        if not hasattr(frame, "implementation"):
+            raise PluginContractError(
+                f"{who(feature)} returned {type(frame).__name__}; its contract is a lazy frame of narwhals."
+            )
+        kind = frame.implementation.name
+        if kind not in engine.implementations:
+            raise PluginContractError(
+                f"{who(feature)} returned a frame of {kind.lower()} on the engine "
+                f"{self._study.engine!r}. A feature is written with narwhals, and what that lacks with "
+                "crmlab.engines.by_batches; until it is, set `engine: polars`."
+            )
+        with at_work(feature, "build"):  # which is lazy: it is computed here
+            built = engine.to_polars(frame.select("customer_id", *columns))
+        engine.release()
         if built["customer_id"].is_duplicated().any():
             raise PluginContractError(
-                f"{type(feature).__name__} returned several rows for one customer; its contract is one each."
+                f"{who(feature)} returned several rows for one customer; its contract is one each."
             )
+        for column in columns:
+            if built[column].dtype.is_float() and built[column].is_nan().any():
+                raise PluginContractError(
+                    f"{who(feature)} returned NaN in the column {column!r}; its contract is a number, or "
+                    "null where there is none."
+                )
         return built
 
     def _with_score(self, column: str, day: date) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import polars as pl
 
 from crmlab import registry
 from crmlab.data.days import with_days
+from crmlab.data.selection import SelectedTables
 from crmlab.data.tables import TableStore
 from crmlab.environment import REPORT_NAME, RUN_FOLDER, resolved
 from crmlab.errors import (
@@ -111,7 +112,7 @@ class Lab:
         sources = [registry.sources[spec.source].from_params(resolved(spec.params)) for spec in study.data]
         rejected = Path(run) / "rejected" / self.output_name if run else None
         looks_at_bad_data = self.report == gate.REPORT
-        store = TableStore(
+        store = SelectedTables(
             sources,
             study.as_of,
             study.timezone,
@@ -119,6 +120,7 @@ class Lab:
             rejected,
             study.policy,
             study.currency,
+            where=study.where,
         )
         if not looks_at_bad_data:
             gate.enforce(store, study)

@@ -66,18 +66,21 @@ class Overview:
                 "rejected": c.rejected,
                 "why": self._why(c),
                 "later": c.later,
+                "outside": c.outside,
                 "used": c.used,
             }
             for c in self.counts
         ]
+        outside = [Column("outside", words["selection_outside"], "integer")] if self.lab.study.where else []
         return Table(
-            pl.DataFrame(rows, schema=_COUNTS),
+            pl.DataFrame(rows, schema=_COUNTS).drop([] if outside else "outside"),
             [
                 Column("name", words["table"]),
                 Column("read", words["rows_read"], "integer"),
                 Column("rejected", words["rows_rejected"], "integer"),
                 Column("why", words["reasons"]),
                 Column("later", say("rows_later", day=self.lab.study.as_of), "integer"),
+                *outside,
                 Column("used", words["rows_used"], "integer"),
             ],
             caption=words["data_caption"],
@@ -102,6 +105,9 @@ class Overview:
         )
         if "orders" in self.tables:
             items.append((words["policy"], study.policy.text()))
+        if study.where:
+            parts = [f"{name} = {' / '.join(values)}" for name, values in study.where.items()]
+            items.append((words["selection"], Text("；".join(parts), "; ".join(parts))))
         if "identities" in self.lab.tables:
             merged = self.lab.tables.cleaned("identities").table.filter(
                 pl.col("record_id") != pl.col("customer_id")
@@ -129,5 +135,6 @@ _COUNTS = {
     "rejected": pl.Int64,
     "why": pl.String,
     "later": pl.Int64,
+    "outside": pl.Int64,
     "used": pl.Int64,
 }

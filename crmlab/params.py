@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -18,6 +19,7 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 
@@ -25,11 +27,25 @@ from crmlab.complaints.settings import ComplaintParams
 from crmlab.data.policy import Policy
 from crmlab.data.privacy import mask_text
 from crmlab.data.quality.thresholds import QualityParams, QualityRuleParams
+from crmlab.data.selection import Selection
 from crmlab.documents import Document, parse
 from crmlab.errors import CrmlabError, ParamsError, did_you_mean
 from crmlab.improvement.settings import ImprovementParams
 from crmlab.labels import Text
-from crmlab.registry import Registry, annotators, classifiers, features, load_folder, models, sources
+from crmlab.notify.settings import Channels, channel_fields
+from crmlab.registry import (
+    Registry,
+    annotators,
+    classifiers,
+    engines,
+    features,
+    load_folder,
+    models,
+    sources,
+)
+from crmlab.relative_days import RELATIVE_DAYS, with_fixed_days
+from crmlab.report.settings import Axis, KeepParams, Matrix
+from crmlab.report.settings import problems as matrix_problems
 from crmlab.surveys.settings import SurveyParams
 from crmlab.validation import Where, problems_of
 
@@ -60,8 +76,31 @@ def _as_day(value: object) -> object:
     raise ValueError("write a day as YYYY-MM-DD, for example 2024-06-30")
 
 
+def _as_day_looked_from(value: object) -> object:
+    try:
+        return _as_day(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or one of {', '.join(RELATIVE_DAYS)}") from None
+
+
+def _as_moment(value: object) -> object:
+    """Take a moment with its time zone; without one, it would be another on every machine."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            value = datetime.fromisoformat(value)
+    if isinstance(value, datetime) and value.tzinfo:
+        return value
+    raise ValueError("write a moment with its time zone, for example 2024-07-01T02:00:00+08:00")
+
+
 Slug = Annotated[str, AfterValidator(_as_slug)]
 Day = Annotated[date, BeforeValidator(_as_day)]
+DayLookedFrom = Annotated[
+    date,
+    BeforeValidator(_as_day_looked_from),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date"}, {"enum": list(RELATIVE_DAYS)}]}),
+]
+Moment = Annotated[datetime, BeforeValidator(_as_moment)]
 PluginParams = dict[str, dict[str, Any]]
 
 
@@ -125,8 +164,11 @@ class Study(_Strict):
     """Title on the page, in both languages. 报告标题（中英文）。"""
     data: list[SourceParams] = Field(min_length=1)
     """Where the tables come from. 数据来源。"""
-    as_of: Day
-    """The day the study looks from; nothing later is used. 观察日，之后的数据一律不用。"""
+    where: Selection = {}
+    """Part of the data: `customers.province: 浙江`, or a list of values. 只看部分数据：表.列: 值或列表。"""
+    as_of: DayLookedFrom
+    """The day the study looks from; nothing later is used. Also relative, such as `yesterday`.
+    观察日，之后的数据一律不用；也可写相对日期，如 yesterday。"""
     compare_as_of: Day | None = None
     """An earlier day to compare with, by replaying history. 用于对比的更早观察日。"""
     timezone: str = "Asia/Shanghai"
@@ -155,6 +197,10 @@ class Study(_Strict):
     """Parameters of models, by name. 模型的参数。"""
     features: PluginParams = {}
     """Parameters of features, by name. 特征的参数。"""
+    engine: str = "polars"
+    """Where features are computed: `polars`, `duckdb` or `spark`. 特征的计算引擎。"""
+    engines: PluginParams = {}
+    """Parameters of engines, by name. 计算引擎的参数。"""
     schemes: tuple[str, ...] = ("rfm", "abc", "status")
     """Classifiers that the segmentation report shows, the leading one first. 分类方案，主方案在前。"""
     playbook: str | None = None
@@ -169,6 +215,15 @@ class Study(_Strict):
     """Reports to run; below each, what is different for it. 要生成的报告及其单独设置。"""
     cell_timeout: int = Field(default=600, ge=1)
     """Seconds that one notebook cell may take. 单个单元格的时限（秒）。"""
+    matrix: Matrix = {}
+    """Run once per combination: name → values or a column. 按取值组合批量运行：名称 → 取值列表或列。"""
+    keep: KeepParams | None = None
+    """Which runs stay when older ones are removed; all unless given. 旧结果的保留规则，不设则全部保留。"""
+    due: Moment | None = None
+    """The moment that the run stands for, from which a relative `as_of` counts; a schedule sets it.
+    本次运行对应的时刻，相对日期由此推算；由定时任务填写。"""
+    notify: Channels = ()
+    """Who is told how a run ended: 企业微信, 钉钉, 飞书, Slack, e-mail. 运行结束后通知谁。"""
 
     @field_validator("timezone")
     @classmethod
@@ -177,6 +232,14 @@ class Study(_Strict):
         if value not in known:
             hint = did_you_mean(value, known)
             raise ValueError(f"no time zone of that name.{hint} Use an IANA name such as Asia/Shanghai")
+        return value
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, value: str) -> str:
+        if value not in engines:
+            hint = did_you_mean(value, engines)
+            raise ValueError(f"no engine is named {value!r}.{hint} There are: {', '.join(engines)}")
         return value
 
     @field_validator("schemes")
@@ -198,6 +261,18 @@ class Study(_Strict):
         as_of = info.data.get("as_of")
         if value is not None and as_of is not None and value >= as_of:
             raise ValueError(f"it must be before as_of ({as_of})")
+        return value
+
+    @field_validator("matrix")
+    @classmethod
+    def _known_settings(cls, value: Matrix) -> Matrix:
+        allowed = [name for name in cls.model_fields if name not in (*_SAME_FOR_ALL, "where", "title")]
+        for name, setting in matrix_problems(value, ["reports", *allowed]).items():
+            hint = did_you_mean(setting, allowed)
+            raise ValueError(
+                f"{name}: {setting!r} is no setting that can differ between cells.{hint} Give the axis "
+                f"`month`, a table.column, or one of {', '.join(allowed)}"
+            )
         return value
 
     @property
@@ -226,7 +301,9 @@ class Study(_Strict):
         return check(_merged(alone, changes)) if changes else self
 
 
-STUDY_FIELDS = tuple(Study.model_fields)
+RUN_FIELDS = ("matrix", "keep", "due", "notify")
+"""What is about running a study and not about its results; no notebook is given it."""
+STUDY_FIELDS = tuple(name for name in Study.model_fields if name not in RUN_FIELDS)
 
 
 def read_study(
@@ -262,8 +339,10 @@ def prepare(
 ) -> tuple[Study, list[str]]:
     """Load the study's own plugins, then check it; return it, and what of the plugins did not load.
 
-    ``plugin_folder`` is relative to ``folder``. Raises ParamsError like :func:`check`.
+    ``plugin_folder`` is relative to ``folder``. A relative ``as_of`` is replaced by its day. Raises
+    ParamsError like :func:`check`.
     """
+    values = with_fixed_days(values)
     playbook = values.get("playbook")
     if isinstance(playbook, str):
         from crmlab.playbook import Playbook
@@ -312,6 +391,7 @@ def json_schema() -> dict[str, Any]:
     for name, registry in _REGISTRIES.items():
         schema["properties"][name]["propertyNames"] = {"enum": list(registry)}
     schema["$defs"]["SourceParams"]["properties"]["source"]["enum"] = list(sources)
+    schema["properties"]["engine"]["enum"] = list(engines)
     return schema
 
 
@@ -320,8 +400,9 @@ _REGISTRIES: dict[str, Registry[Any]] = {
     "annotators": annotators,
     "models": models,
     "features": features,
+    "engines": engines,
 }
-_SAME_FOR_ALL = ("study", "reports", "plugin_folder")
+_SAME_FOR_ALL = ("study", "reports", "plugin_folder", *RUN_FIELDS)
 """What cannot differ between the reports of a study."""
 
 
@@ -335,10 +416,15 @@ def _allowed(where: Where) -> tuple[str, ...]:
         ("surveys",): SurveyParams,
         ("complaints",): ComplaintParams,
         ("improvement",): ImprovementParams,
+        ("keep",): KeepParams,
     }
+    if where[:1] == ("matrix",) and len(where) == 3:
+        return tuple(Axis.model_fields)
     if where[:2] == ("quality", "rules") and len(where) == 4:
         return tuple(QualityRuleParams.model_fields)
-    return tuple(groups[where[:-1]].model_fields) if where[:-1] in groups else STUDY_FIELDS
+    if where[:1] == ("notify",) and len(where) == 4:
+        return channel_fields(str(where[2]))
+    return tuple((groups.get(where[:-1]) or Study).model_fields)
 
 
 def _checked(values: Mapping[str, Any]) -> tuple[Study | None, Problems]:

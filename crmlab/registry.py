@@ -2,13 +2,14 @@
 
 Ours and everybody else's enter by the same door: an entry point in the group of their kind
 (``crmlab.classifiers``, ``crmlab.models``, ``crmlab.annotators``, ``crmlab.features``,
-``crmlab.sources``), or the decorator :meth:`Registry.register` in a notebook or in a ``.py`` file
-of a study's plugin folder.
+``crmlab.sources``, ``crmlab.engines``), or the decorator :meth:`Registry.register` in a notebook or
+in a ``.py`` file of a study's plugin folder.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import sys
 from collections import defaultdict
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from crmlab.errors import ParamsError, PluginConflictError, PluginLoadError, UnknownPluginError, did_you_mean
 
 if TYPE_CHECKING:
+    from crmlab.engines import Engine
     from crmlab.estimators import Annotator, Classifier, Estimator, Feature, Model, Source
 
 P = TypeVar("P", bound="Estimator")
@@ -109,6 +111,13 @@ class Registry(Mapping[str, type[P]], Generic[P]):
             return self._session[name][1]
         return _info(self._point(name))
 
+    def origin_of(self, plugin: type) -> PluginInfo | None:
+        """Return where a class comes from that this registry gave out; None for any other."""
+        for known, info in self._session.values():
+            if known is plugin:
+                return info
+        return next((self.origin(name) for name, known in self._loaded.items() if known is plugin), None)
+
     def _point(self, name: str) -> metadata.EntryPoint:
         points = self._installed.get(name, [])
         if not points:
@@ -143,7 +152,8 @@ class Registry(Mapping[str, type[P]], Generic[P]):
         who = f"The {self.group} plugin {info.name!r} of {info.origin}"
         from crmlab import estimators
 
-        if not (isinstance(plugin, type) and issubclass(plugin, getattr(estimators, self.kind))):
+        home = importlib.import_module("crmlab.engines") if self.kind == "Engine" else estimators
+        if not (isinstance(plugin, type) and issubclass(plugin, getattr(home, self.kind))):
             raise PluginLoadError(f"{who} is no subclass of crmlab.{self.kind}.")
         api = estimators.PLUGIN_API
         needs = getattr(plugin, "plugin_api", api)
@@ -160,8 +170,9 @@ models: Registry[Model] = Registry("Model")
 annotators: Registry[Annotator] = Registry("Annotator")
 features: Registry[Feature] = Registry("Feature")
 sources: Registry[Source] = Registry("Source")
+engines: Registry[Engine] = Registry("Engine")
 
-REGISTRIES: tuple[Registry[Any], ...] = (classifiers, models, annotators, features, sources)
+REGISTRIES: tuple[Registry[Any], ...] = (classifiers, models, annotators, features, sources, engines)
 
 
 def load_folder(folder: Path) -> list[PluginLoadError]:
@@ -201,8 +212,6 @@ def _blaming(who: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        if isinstance(error, PluginLoadError):
-            raise
         raise PluginLoadError(f"{who} could not be imported: {type(error).__name__}: {error}") from error
 
 

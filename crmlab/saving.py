@@ -22,6 +22,7 @@ from crmlab.data.schemas import TABLES, columns, sensitivity_of
 from crmlab.data.suppression import FEW, merged_values
 from crmlab.environment import secrets_in
 from crmlab.errors import PluginContractError
+from crmlab.figures import figures
 from crmlab.labels import Text
 from crmlab.report.traces import Traces
 from crmlab.results import Annotation, Scores, Segmentation
@@ -38,6 +39,7 @@ _CODES = {column.column for table in TABLES for column in columns(table) if colu
 _EPOCH = datetime(2000, 1, 1)  # a workbook's time has no zone; fixed, so that bytes repeat
 _CUSTOMERS, _STAGES = "_customers", "_stages"
 """Ends of the names of tables that list customers: with their class, with the days of their stages."""
+NAMES = "names.json"
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -60,6 +62,7 @@ def save(lab: Lab, folder: Path) -> None:
             )
     tables = _tables(lab)
     _write_parquet(tables, folder / "tables" / name)
+    _write_names(lab, folder / "tables" / name / NAMES)
     with whole(folder / f"{name}.xlsx") as path:
         _write_workbook(lab, tables, path)
     for table in lab.tables.loaded:
@@ -113,6 +116,27 @@ def _write_parquet(tables: dict[str, pl.DataFrame], folder: Path) -> None:
     for name, frame in tables.items():
         with whole(folder / f"{name}.parquet") as path:
             frame.write_parquet(path)
+
+
+def _write_names(lab: Lab, path: Path) -> None:
+    """Write what readers call the classes and the columns of the tables of classes, as JSON.
+
+    ``schemes`` has a plugin's scheme (zh, en) and its ``labels`` in order, ``columns`` the names and units
+    of inputs. A program that reads the tables later has no plugin to ask.
+    """
+    schemes: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
+    for plugin, result in _last_results(lab).items():
+        if isinstance(result, Segmentation):
+            labels = [{"id": label.id, **label.text._asdict()} for label in result.scheme]
+            schemes[plugin] = {**result.scheme.text._asdict(), "labels": labels}
+            for column in result.features.columns:
+                if column != "customer_id":
+                    columns[column] = lab.measure(column)._asdict()
+    if schemes:
+        with whole(path) as temporary:
+            text = json.dumps({"schemes": schemes, "columns": columns}, ensure_ascii=False, indent=1)
+            temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> None:
@@ -203,7 +227,7 @@ def _number_format(column: str) -> str:
 
 
 def _summary(lab: Lab) -> dict[str, Any]:
-    """Say what the manifest wants to know: headline, inputs, plugins."""
+    """Say what the manifest wants to know: headline, key figures, inputs, plugins."""
     found = lab.finding_texts()
     inputs: dict[Source, dict[str, Any]] = {}
     for table in lab.tables.loaded:
@@ -223,6 +247,7 @@ def _summary(lab: Lab) -> dict[str, Any]:
         }
     return {
         "headline": _scanned(lab, found[0]) if found else None,
+        "figures": [{**figure.as_json(), **_scanned(lab, figure.name)} for figure in figures(lab)],
         "inputs": list(inputs.values()),
         "plugins": _plugins(lab),
     }

@@ -11,6 +11,7 @@ import polars as pl
 from crmlab.data.suppression import FEW
 from crmlab.errors import CrmlabError, PluginContractError
 from crmlab.labels import UNCLASSIFIED, Text
+from crmlab.registry import classifiers
 from crmlab.scheme_views import parts_of
 from crmlab.view.findings import Heading, Note, Sections
 from crmlab.view.numbers import count
@@ -40,8 +41,6 @@ class Schemes:
     @property
     def absent(self) -> dict[str, Text]:
         """Name → the data that the scheme needs and the study has for nobody."""
-        from crmlab.registry import classifiers
-
         made = {*self.segmentations, *self.broken}
         return {name: classifiers[name].needs for name in self.lab.study.schemes if name not in made}
 
@@ -56,10 +55,12 @@ class Schemes:
             except Exception as error:  # a plugin's own mistake stops no other scheme
                 if isinstance(error, CrmlabError) and not isinstance(error, PluginContractError):
                     raise
-                self.broken[name] = type(error).__name__
+                self.broken[name] = type(error.__cause__ or error).__name__
+                owner = classifiers.origin(name)
                 warnings.warn(
-                    f"The classifier {name!r} is left out, it failed with {type(error).__name__}: "
-                    f"run lab.classify({name!r}) in a notebook to see where.",
+                    f"The classifier {name!r} is left out, it failed with {self.broken[name]} "
+                    f"({owner.distribution} {owner.version}): run lab.classify({name!r}) in a notebook to "
+                    "see where.",
                     stacklevel=2,
                 )
         return {name: each for name, each in made.items() if (each.labels["label"] != UNCLASSIFIED.id).any()}

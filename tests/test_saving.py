@@ -58,6 +58,7 @@ def test_files_are_named_by_the_report(make_lab: Any, shop: dict[str, str], tmp_
         "segmentation.xlsx",
         "tables/segmentation/abc_summary.parquet",
         "tables/segmentation/abc_customers.parquet",
+        "tables/segmentation/names.json",
         "state/segmentation/abc/state.json",
         "state/segmentation/abc/learned_on.txt",
     }
@@ -145,7 +146,7 @@ def test_variants_and_earlier_days_are_not_saved(make_lab: Any, shop: dict[str, 
     lab.save(tmp_path / "out")
     saved = pl.read_parquet(tmp_path / "out" / "tables" / "segmentation" / "rfm_customers.parquet")
     assert saved["label"].to_list() == own.labels["label"].to_list()
-    assert len(list((tmp_path / "out" / "tables" / "segmentation").iterdir())) == 2
+    assert len(list((tmp_path / "out" / "tables" / "segmentation").glob("*.parquet"))) == 2
 
 
 class Attributes(City):
@@ -241,3 +242,32 @@ def test_ids_and_notes_as_the_study_says(make_lab: Any, tmp_path: Path) -> None:
     masked.save(tmp_path / "masked")
     sheet = pl.read_excel(tmp_path / "masked" / "feedback.xlsx", sheet_name="sentiment_texts")
     assert sheet["feedback_id"].str.starts_with("C-").all()
+
+
+def test_the_summary_has_the_key_figures_and_the_tables_their_names(
+    make_lab: Any, shop: dict[str, str], tmp_path: Path
+) -> None:
+    lab = make_lab(shop, "segmentation")
+    lab.classify("abc")
+    lab.save(tmp_path / "out")
+    told = json.loads((tmp_path / "out" / ".segmentation.json").read_text(encoding="utf-8"))
+    revenue = next(figure for figure in told["figures"] if figure["id"] == "revenue")
+    assert (revenue["zh"], revenue["value"], revenue["low"], revenue["n"]) == ("净销售额", 183.06, None, 4)
+    names = json.loads(
+        (tmp_path / "out" / "tables" / "segmentation" / "names.json").read_text(encoding="utf-8")
+    )
+    assert [label["id"] for label in names["schemes"]["abc"]["labels"]][:3] == ["a", "b", "c"]
+    table = pl.read_parquet_schema(tmp_path / "out" / "tables" / "segmentation" / "abc_customers.parquet")
+    assert names["columns"].keys() <= table.keys()
+    assert names["columns"]["total_spend"]["unit"] == "currency"
+
+
+def test_a_contact_in_a_question_is_in_no_key_figure(make_lab: Any, tmp_path: Path) -> None:
+    question = "请致电 13812345678 联系我们，您满意吗"
+    rows = "".join(f"很好{place},5,csat_1_5,{question}\n" for place in range(8))
+    lab = make_lab({"feedback": f"text,score,scale,question\n{rows}"}, "feedback")
+    lab.voice  # noqa: B018
+    lab.save(tmp_path / "out")
+    told = json.loads((tmp_path / "out" / ".feedback.json").read_text(encoding="utf-8"))
+    assert told["figures"][0]["id"].startswith("rating:csat_1_5:")
+    assert "13812345678" not in json.dumps(told, ensure_ascii=False)

@@ -203,11 +203,9 @@ def import_(
     )
     _tell(imported)
     if run_it:
-        from crmlab.cli import run
+        from crmlab.commands.run import run
 
-        context.invoke(
-            run, study=study, reports=(), overrides=(), language=None, jobs=1, runs=runs, quiet=quiet
-        )
+        context.invoke(run, study=study, runs=runs, quiet=quiet)
 
 
 def _form(record: dict[str, Any], language: Language) -> str:

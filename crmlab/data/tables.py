@@ -16,6 +16,7 @@ from crmlab.data.cleaning import Cleaned, as_text, clean
 from crmlab.data.policy import Policy
 from crmlab.data.schemas import ARRIVALS, REASONS, TABLES
 from crmlab.errors import DataError, QualityGateError, did_you_mean
+from crmlab.isolation import at_work
 from crmlab.summary import day_number
 
 if TYPE_CHECKING:
@@ -24,18 +25,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TableCount:
-    """What became of one table: rows read, rejected by reason, later than the as-of day."""
+    """What became of one table: rows read, rejected by reason, later than the as-of day, not selected."""
 
     name: str
     read: int
     rejected: int
     reasons: Mapping[str, int]
     later: int
+    outside: int = 0
 
     @property
     def used(self) -> int:
         """Rows that the study stands on."""
-        return self.read - self.rejected - self.later
+        return self.read - self.rejected - self.later - self.outside
 
 
 class TableStore(Mapping[str, pl.DataFrame]):
@@ -185,7 +187,8 @@ class TableStore(Mapping[str, pl.DataFrame]):
 
     def _delivered(self, owner: Source) -> Mapping[str, pl.LazyFrame]:
         if owner not in self._read:
-            self._read[owner] = owner.read()
+            with at_work(owner, "read"):
+                self._read[owner] = owner.read()
         return self._read[owner]
 
     def _until(self, name: str, table: pl.DataFrame) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER, secrets_in
+from crmlab.isolation import taken_note
 from crmlab.labels import Language
 from crmlab.report import notebooks
 from crmlab.report.traces import Traces
@@ -26,13 +27,22 @@ Status = Literal[
     "done", "error", "timeout", "kernel_died", "exited", "disk_full", "interrupted", "quality_gate"
 ]
 Error = dict[str, Any]
+Engine = Literal["plain", "fork"]
+"""How a kernel starts: as a process of its own, or forked from one that has imported everything."""
 
 _BY_NAME: dict[str, Status] = {"QualityGateError": "quality_gate", "SystemExit": "exited"}
+_SILENT = ("timeout", "kernel_died")
+"""Ends of which no error tells whose code it was."""
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 # In a kernel's error there is only text: "[Errno 28]" of Python, "(os error 28)" of polars.
 _FULL_TEXT = re.compile(
     rf"\[Errno (?:{'|'.join(map(str, _FULL))})\]|\(os error (?:{'|'.join(map(str, _FULL))})\)"
 )
+
+_KERNELS: dict[Engine, str] = {
+    "plain": "crmlab.report.kernel.ReportKernelManager",
+    "fork": "crmlab.report.forked.ForkedKernelManager",
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,9 @@ class Job:
     cell_timeout: int
     progress: bool = True
     position: int = 0
+    engine: Engine = "plain"
+    label: str = ""
+    """What the line of progress says; the name unless given."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,13 @@ class Outcome:
     seconds: float
     error: Error | None = None
     charts: int = 0
+
+
+def why_not_to_fork() -> str | None:
+    """Return why a kernel cannot be forked safely here, or None where it can."""
+    if sys.platform == "linux":
+        return None
+    return "libraries of Windows and macOS do not survive a fork, so kernels are forked on Linux only"
 
 
 def execute(job: Job) -> Outcome:
@@ -78,6 +98,9 @@ def execute(job: Job) -> Outcome:
         status, error = _unfinished(held[0])
     except (Exception, KeyboardInterrupt) as problem:  # every way to end has a name
         status, error = _ending(problem, job)
+    culprit = taken_note(job.folder, job.name)
+    if error and culprit and status in _SILENT:
+        error["message"] += f" The plugin at work was {culprit}."
     for notebook in held:
         if error and error["cell"] is None:
             error["cell"] = _last_started(notebook)
@@ -97,7 +120,7 @@ def _papermill(job: Job, held: list[NotebookNode]) -> None:
     import papermill
     from papermill.engines import NBClientEngine, papermill_engines
 
-    class Engine(NBClientEngine):  # type: ignore[misc]
+    class Holding(NBClientEngine):  # type: ignore[misc]
         """Papermill's own, which would drop the notebook where a kernel dies or a cell takes too long."""
 
         @classmethod
@@ -105,7 +128,7 @@ def _papermill(job: Job, held: list[NotebookNode]) -> None:
             held.append(nb_man.nb)
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
 
-    papermill_engines.register("crmlab", Engine)
+    papermill_engines.register("crmlab", Holding)
     with _environment(job):
         papermill.execute_notebook(
             _verbatim(job.notebook),
@@ -117,12 +140,13 @@ def _papermill(job: Job, held: list[NotebookNode]) -> None:
             progress_bar=_bar(job),
             cwd=str(job.study_folder),
             execution_timeout=job.cell_timeout,
-            kernel_manager_class="crmlab.report.kernel.ReportKernelManager",
+            kernel_manager_class=_KERNELS[job.engine],
             # Kernel messages are for its developers; a history of cells is for people.
             extra_arguments=[
                 "--IPKernelApp.log_level=50",
                 "--HistoryManager.enabled=False",
                 "--IPKernelApp.extra_extensions=crmlab.report.messages",
+                "--IPKernelApp.extra_extensions=crmlab.report.limits",
             ],
             # Everything is saved by then; asking the kernel politely costs half a second.
             shutdown_kernel="immediate",
@@ -219,7 +243,7 @@ def _bar(job: Job) -> dict[str, Any] | bool:
         return False
     terminal = sys.stderr.isatty()
     return {
-        "desc": job.name,
+        "desc": job.label or job.name,
         "unit": "cell",
         "position": job.position,
         "file": sys.stderr,

@@ -1,82 +1,87 @@
-"""The page that lists all runs: newest first, grouped by study, with what each report found."""
+"""The gallery: one static page over all runs, to be searched without a server, from a file share as well.
+
+Runs are grouped by study and cell of its matrix. Groups whose last run failed come first, then the latest.
+Of the last run everything is shown, with how its key figures went over the days of the data; the runs
+before it are listed below. The page is written in both languages, ``index.html`` in the one that is asked
+for. Nothing but these two files is written: the folders of runs are read.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import re
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from crmlab.labels import Language, Text
+from crmlab.report import manifest
+from crmlab.report.gallery_runs import Figure, Found, Run, shown
 from crmlab.report.html import LANG, policy, template, template_text
+from crmlab.report.sparkline import sparkline
 from crmlab.view.html import stylesheet
+
+PAGE = "index.html"
+COMPARISONS = "comparisons"
+"""The folder beside the studies for comparisons that somebody asked for."""
+_SHOWN_FIGURES = 6
 
 _WORDS = {
     "title": Text("报告总览", "All reports"),
-    "lead": Text("按研究分组，最近一次运行在前。", "Grouped by study, the latest run first."),
+    "lead": Text(
+        "按研究分组；最近一次失败的在前，其余按时间从新到旧。",
+        "By study: those whose last run failed first, then the latest.",
+    ),
     "empty": Text(
         "还没有任何运行。执行 crmlab run 之后，报告会出现在这里。",
         "No run yet. Reports appear here after crmlab run.",
     ),
     "broken": Text("无法读取的运行记录", "Runs that cannot be read"),
-    "as_of": Text("截至", "As of"),
-    "language": Text("语言", "Language"),
-    "seconds": Text("用时", "Duration"),
-    "rows": Text("读入行数", "Rows read"),
-    "rejected": Text("剔除行数", "Rows rejected"),
-    "source": Text("数据来源", "Data"),
-    "unit": Text(" 秒", " s"),
-    "in_cell": Text("出错的单元：{}", "in cell {}"),
-}
-
-_LANGUAGES = {"zh": "中文", "en": "English"}
-
-_STATUS = {
+    "comparisons": Text("另行对比", "Other comparisons"),
+    "search": Text("搜索研究、报告、结论、日期……", "Search studies, reports, findings, dates …"),
+    "status": Text("状态", "Status"),
+    "any": Text("全部状态", "Any status"),
     "done": Text("已完成", "Done"),
-    "failed": Text("未完成", "Failed"),
-    "error": Text("代码出错", "An error in a cell"),
-    "timeout": Text("运行超时", "Timed out"),
-    "kernel_died": Text("内核意外退出（可能是内存不足）", "The kernel died (memory may have run out)"),
-    "exited": Text("代码主动退出", "The code exited"),
-    "disk_full": Text("磁盘空间不足", "The disk is full"),
-    "interrupted": Text("运行被中断", "Interrupted"),
-    "quality_gate": Text("数据质量未达要求", "Stopped by the data-quality gate"),
+    "failed": Text("有失败", "Failed"),
+    "study": Text("研究", "Study"),
+    "every": Text("全部研究", "Every study"),
+    "earlier": Text("更早的运行", "Earlier runs"),
+    "reused": Text("未变，沿用", "unchanged, taken over"),
+    "beyond": Text("较上次的变化超出随机波动", "changed beyond chance since the last run"),
+    "shown": Text("显示 {n} / {all} 次运行", "{n} of {all} runs"),
+    "none": Text("没有符合条件的运行。", "No run matches."),
+    "attention": Text("最近一次运行失败：", "Failed in the last run: "),
+    "other": Text("English", "中文"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
-    title: str
-    status: str
-    href: str | None
-    problem: str
-    headline: str
+class _Shown:
+    """A key figure of a group: its last value, how it went, and whether it changed beyond chance."""
+
+    name: str
+    text: str
+    definition: str
+    line: str
+    beyond: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    started: datetime
-    name: str
-    when: str
-    status: str
-    badge: str
-    facts: list[tuple[str, str]]
-    reports: list[_Report]
-    study_title: str
+class _Group:
+    """The runs of one study and cell, the latest first."""
 
+    anchor: str
+    runs: list[Run]
+    figures: list[_Shown]
 
-@dataclass(slots=True)
-class _Study:
-    name: str
-    title: str
-    runs: list[_Run] = field(default_factory=list)
+    @property
+    def last(self) -> Run:
+        return self.runs[0]
 
 
 def write(runs: Path, language: Language = "zh") -> Path:
@@ -85,98 +90,134 @@ def write(runs: Path, language: Language = "zh") -> Path:
     A manifest that cannot be read is listed with the reason and does not stop the others. The page
     is written beside its place and moved there, so a reader never sees half of it.
     """
-    studies: dict[str, _Study] = {}
-    broken: list[tuple[str, str]] = []
-    for manifest in sorted(runs.glob("*/*/manifest.json")):
-        folder = manifest.parent
-        if folder.name.startswith(".") or folder.parent.name.startswith("."):
-            continue
-        try:
-            run = _read(manifest, language)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            broken.append((manifest.relative_to(runs).as_posix(), f"{type(error).__name__}: {error}"))
-            continue
-        studies.setdefault(folder.parent.name, _Study(folder.parent.name, "")).runs.append(run)
-    for study in studies.values():
-        study.runs.sort(key=lambda run: (run.started, run.name), reverse=True)
-        study.title = study.runs[0].study_title
-    page = template("gallery.html.j2").render(
-        language=LANG[language],
-        policy=policy([]),
-        styles=stylesheet() + template_text("page.css") + template_text("gallery.css"),
-        words={name: text.to(language) for name, text in _WORDS.items()},
-        studies=sorted(studies.values(), key=lambda study: study.runs[0].started, reverse=True),
-        broken=broken,
-    )
     runs.mkdir(parents=True, exist_ok=True)
-    return _replace(runs / "index.html", page)
+    other: Language = "en" if language == "zh" else "zh"
+    found, unread = _read(runs)
+    _replace(runs / f"index.{other}.html", _page(runs, found, unread, other, PAGE))
+    return _replace(runs / PAGE, _page(runs, found, unread, language, f"index.{other}.html"))
 
 
-def _read(manifest: Path, language: Language) -> _Run:
-    document = json.loads(manifest.read_text(encoding="utf-8"))
-    if document["schema"] != 1:
-        raise ValueError(f"manifest schema {document['schema']!r} is not known; this version reads 1")
-    if document["status"] not in ("done", "failed"):
-        raise ValueError(f"status {document['status']!r} is neither done nor failed")
-    started = datetime.fromisoformat(document["started_at"])
-    started = started if started.tzinfo else started.replace(tzinfo=UTC)
-    tables = [table for source in document["inputs"] for table in source["tables"].values()]
-    word = {name: text.to(language) for name, text in _WORDS.items()}
-    facts = [
-        (word["as_of"], str(document["as_of"])),
-        (word["language"], _LANGUAGES.get(document["language"], str(document["language"]))),
-        (word["seconds"], f"{float(document['seconds']):,.1f}{word['unit']}"),
-        (word["rows"], f"{sum(int(table['rows']) for table in tables):,}"),
-        (word["rejected"], f"{sum(int(table['rejected']) for table in tables):,}"),
-        (word["source"], " · ".join(_text(source["title"], language) for source in document["inputs"])),
+def _page(
+    runs: Path, read: Sequence[Found], unread: Sequence[tuple[str, str]], language: Language, other: str
+) -> str:
+    found: list[Run] = []
+    broken = list(unread)
+    for each in read:
+        try:
+            found.append(shown(each, language))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            broken.append(_reason(runs, each.folder, error))
+    groups = _groups(found, language)
+    script = template_text("gallery.js")
+    return template("gallery.html.j2").render(
+        language=LANG[language],
+        policy=policy([script]),
+        styles=stylesheet() + template_text("page.css") + template_text("gallery.css"),
+        script=script,
+        words={name: text.to(language) for name, text in _WORDS.items()},
+        other=other,
+        groups=groups,
+        failing=[group for group in groups if group.last.status == "failed"],
+        studies=sorted({(group.last.study, group.last.study_title) for group in groups}),
+        total=len(found),
+        comparisons=list(_comparisons(runs, language)),
+        broken=sorted(broken),
+    )
+
+
+def _read(runs: Path) -> tuple[list[Found], list[tuple[str, str]]]:
+    found: list[Found] = []
+    broken: list[tuple[str, str]] = []
+    for path in sorted(runs.glob(f"[!.]*/[!.]*/{manifest.NAME}")):
+        try:
+            found.append(Found.read(path.parent))
+        except FileNotFoundError:  # removed meanwhile
+            continue
+        except (OSError, ValueError) as error:
+            broken.append(_reason(runs, path.parent, error))
+    return found, broken
+
+
+def _reason(runs: Path, folder: Path, error: Exception) -> tuple[str, str]:
+    return f"{folder.relative_to(runs).as_posix()}/{manifest.NAME}", f"{type(error).__name__}: {error}"
+
+
+def _groups(found: Sequence[Run], language: Language) -> list[_Group]:
+    by_cell: dict[tuple[str, str], list[Run]] = {}
+    for run in sorted(found, key=lambda run: (run.started, run.name), reverse=True):
+        by_cell.setdefault((run.study, run.cell), []).append(run)
+    ordered = sorted(by_cell.values(), key=lambda runs: runs[0].status != "failed")
+    return [
+        _Group(f"g{place}", runs, _figures(runs, language)) for place, runs in enumerate(ordered, start=1)
     ]
-    return _Run(
-        started=started,
-        name=manifest.parent.name,
-        when=started.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        status=document["status"],
-        badge=_STATUS[document["status"]].to(language),
-        facts=[(what, value) for what, value in facts if value],
-        reports=[_report(report, manifest.parent, language) for report in document["reports"]],
-        study_title=_text(document["title"], language),
+
+
+def _figures(runs: Sequence[Run], language: Language) -> list[_Shown]:
+    """Return the key figures of the latest run that has any, each over the days of the data."""
+    last = next((run for run in runs if run.figures), None)
+    if last is None:
+        return []
+    beyond = _beyond(last)
+    lines = []
+    for figure in _most_telling(last.figures):
+        days: dict[date, Figure] = {}
+        for run in reversed(runs):  # of two runs on one day's data the later counts
+            same = next((each for each in run.figures if each.key == figure.key), None)
+            if same is not None and run.day is not None:
+                days[run.day] = same
+        points = sorted(days.items())
+        said = _said(points, language)
+        line = sparkline([(day, each.value) for day, each in points], said)
+        lines.append(_Shown(figure.name, figure.text, figure.definition, line, figure.key in beyond))
+    return lines
+
+
+def _most_telling(figures: Sequence[Figure]) -> list[Figure]:
+    """Return a few figures, of every report in turn the most important first."""
+    by_report: dict[str, list[Figure]] = {}
+    for figure in figures:
+        by_report.setdefault(figure.key[0], []).append(figure)
+    chosen: list[Figure] = []
+    while len(chosen) < _SHOWN_FIGURES and any(by_report.values()):
+        for waiting in by_report.values():
+            if waiting and len(chosen) < _SHOWN_FIGURES:
+                chosen.append(waiting.pop(0))
+    return [figure for figure in figures if figure in chosen]
+
+
+def _said(points: Sequence[tuple[date, Figure]], language: Language) -> str:
+    if not points:
+        return ""
+    (first, one), (last, two) = points[0], points[-1]
+    return Text(f"{first}：{one.text}，{last}：{two.text}", f"{first}: {one.text}, {last}: {two.text}").to(
+        language
     )
 
 
-def _report(report: dict[str, Any], folder: Path, language: Language) -> _Report:
-    paths = [output["path"] for output in report["outputs"]]
-    page = next((path for path in paths if path.endswith(".html") and _inside(folder, path)), None)
-    status = str(report["status"])
-    problem = ""
-    if status != "done":
-        problem = _STATUS[status].to(language) if status in _STATUS else status
-        problem = _SEPARATOR[language].join([problem, *_reason(report.get("error"), language)])
-    return _Report(
-        title=_text(report["title"], language),
-        status="done" if status == "done" else "failed",
-        href="/".join(quote(part) for part in (folder.parent.name, folder.name, page)) if page else None,
-        problem=problem,
-        headline=_text(report["headline"], language) if report.get("headline") else "",
-    )
+def _beyond(run: Run) -> set[tuple[str, str]]:
+    """Return the figures that changed beyond chance, as the run's comparison says."""
+    document = _document(run.comparison) if run.comparison else {}
+    with contextlib.suppress(KeyError, TypeError):
+        return {(f["report"], f["id"]) for f in document["figures"] if f["verdict"] == "beyond"}
+    return set()
 
 
-_SEPARATOR = {"zh": "；", "en": "; "}
+def _comparisons(runs: Path, language: Language) -> Iterator[tuple[str, str]]:
+    """Yield link and text of what ``crmlab compare`` has put beside the studies, the latest run first."""
+    for path in sorted(runs.glob(f"{COMPARISONS}/*/compare.json"), reverse=True):
+        document = _document(path)
+        with contextlib.suppress(KeyError, TypeError):
+            one, two = (document[name] for name in ("before", "after"))
+            title = two["title"][language] if isinstance(two["title"], dict) else two["study"]
+            told = f"{title}: {one['run']} ({one['as_of']}) → {two['run']} ({two['as_of']})"
+            yield f"{COMPARISONS}/{quote(path.parent.name, safe='')}/compare.html", told
 
 
-def _reason(error: dict[str, Any] | None, language: Language) -> Iterator[str]:
-    if not error:
-        return
-    if error.get("cell"):
-        yield _WORDS["in_cell"].to(language).format(error["cell"])
-    yield f"{error.get('type', '')}: {error.get('message', '')}"
-
-
-def _inside(folder: Path, path: str) -> bool:
-    """Say whether ``path`` is the plain name of a file in ``folder``, as a link must be."""
-    return bool(re.fullmatch(r"[\w][\w.-]*", path)) and (folder / path).is_file()
-
-
-def _text(value: Any, language: Language) -> str:
-    return str(value[language]) if isinstance(value, dict) else str(value)
+def _document(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError):
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return read if isinstance(read, dict) else {}
+    return {}
 
 
 def _replace(path: Path, text: str) -> Path:

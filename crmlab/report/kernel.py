@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
 
+_PREFIX = "crmlab-kernel-"
+_NEW_SECONDS = 60
+"""A folder that is younger may be about to be locked."""
+
 
 class ReportKernelManager(AsyncKernelManager):
     """Talks to its kernel over Unix sockets where there are such, not over unencrypted TCP.
 
-    The sockets lie in a folder of their own, because jupyter_client's default name is the same for
-    every kernel that starts in one folder.
+    The sockets and the file with the key to them lie in a folder of their own, because jupyter_client's
+    default name of a socket is the same for every kernel that starts in one folder. What the kernel
+    started itself ends with it. A process that is killed leaves the folder behind; it is known by the lock
+    that ended with the process, and the next kernel sweeps it.
     """
+
+    _folder_lock: int | None = None
 
     @default("transport")
     def _unix_sockets(self) -> str:
@@ -27,11 +38,47 @@ class ReportKernelManager(AsyncKernelManager):
     def _own_folder(self) -> str:
         if self.transport != "ipc":
             return "127.0.0.1"
-        return str(Path(tempfile.mkdtemp(prefix="crmlab-")) / "kernel")
+        _sweep()
+        folder = tempfile.mkdtemp(prefix=_PREFIX)
+        self._folder_lock = _locked(folder)
+        return str(Path(folder) / "kernel")
+
+    @default("connection_file")
+    def _beside_the_sockets(self) -> str:
+        return f"{self.ip}.json" if self.transport == "ipc" else ""
 
     async def _async_cleanup_resources(self, restart: bool = False) -> None:
+        group = getattr(self.provisioner, "pgid", None)
         await super()._async_cleanup_resources(restart=restart)
+        if group:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
         if not restart and self.transport == "ipc":
             shutil.rmtree(Path(self.ip).parent, ignore_errors=True)
+            if self._folder_lock is not None:
+                os.close(self._folder_lock)
+                self._folder_lock = None
 
     cleanup_resources: Any = _async_cleanup_resources
+
+
+def _locked(folder: str | Path) -> int | None:
+    """Lock a folder as long as this process lives; None where another has it locked."""
+    import fcntl
+
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(opened)
+        return None
+    return opened
+
+
+def _sweep() -> None:
+    """Remove the folders of processes that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another's, or removed meanwhile
+            if time.time() - folder.stat().st_mtime > _NEW_SECONDS and (lock := _locked(folder)) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)

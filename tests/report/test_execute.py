@@ -169,7 +169,9 @@ def test_a_secret_given_by_reference_is_in_no_artefact(
     done = run(study, runs=tmp_path / "runs", progress=False)
     (outcome,) = done.outcomes
     assert outcome.error is not None
-    assert outcome.error["message"] == "login with <env:SHOP_PASSWORD> was refused"
+    assert outcome.error["type"] == "PluginFailedError"
+    assert "('shop' of shop.py session)" in outcome.error["message"]
+    assert "ValueError: login with <env:SHOP_PASSWORD> was refused" in outcome.error["message"]
     assert "logging in with <env:SHOP_PASSWORD>" in (done.folder / "orders.html").read_text(
         encoding="utf-8"
     ).replace("&lt;", "<").replace("&gt;", ">")

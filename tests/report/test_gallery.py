@@ -1,15 +1,17 @@
-"""The gallery: order, failures, headlines, links that stay inside, and manifests that are broken."""
+"""The gallery: order, failures, figures over time, links that stay inside, manifests that are broken."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crmlab.report.gallery import write
+from crmlab.report.manifest import SCHEMA
 
 
 def manifest(**changes: Any) -> dict[str, Any]:
@@ -51,13 +53,31 @@ def manifest(**changes: Any) -> dict[str, Any]:
     return {**document, **changes}
 
 
-def put(runs: Path, run: str, document: Any, study: str = "demo") -> Path:
+def put(runs: Path, run: str, document: Any, study: str = "demo", files: Sequence[str] = ()) -> Path:
     folder = runs / study / run
     folder.mkdir(parents=True)
     text = document if isinstance(document, str) else json.dumps(document)
     (folder / "manifest.json").write_text(text, encoding="utf-8")
-    (folder / "segmentation.html").write_text("page", encoding="utf-8")
+    for name in ("segmentation.html", *files):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("page", encoding="utf-8")
     return folder
+
+
+def with_figure(day: int, value: float | None, **changes: Any) -> dict[str, Any]:
+    """Return the manifest of a run on a day's data with one key figure."""
+    document = manifest(as_of=f"2017-12-{day:02}", started_at=f"2026-11-{day:02}T05:00:00+00:00", **changes)
+    named = {"zh": "净销售额", "en": "Net revenue", "definition": {"zh": "定义", "en": "What it is"}}
+    ends = {"low": None, "high": None, "n": 9}
+    document["reports"][0]["figures"] = [
+        {"id": "revenue", "unit": "currency", "key": True, "value": value, **named, **ends},
+        {"id": "class:abc:a", "unit": "share", "key": False, "value": 0.5, **named, **ends},
+    ]
+    return document
+
+
+def links(text: str) -> list[str]:
+    return re.findall(r'href="([^"#]+)"', text)
 
 
 def test_a_run_is_listed_with_what_it_found(tmp_path: Path) -> None:
@@ -76,28 +96,107 @@ def test_a_run_is_listed_with_what_it_found(tmp_path: Path) -> None:
         "Shopping data",
     ):
         assert words in text, words
-    assert '<a href="demo/r1/segmentation.html">Segmentation</a>' in text
+    assert '<a class="report" href="demo/r1/segmentation.html">Segmentation</a>' in text
     assert "The top 20% bring nearly half." in text
 
 
-def test_the_page_is_in_the_chosen_language(tmp_path: Path) -> None:
+def test_the_page_is_in_the_chosen_language_and_links_to_the_other(tmp_path: Path) -> None:
     put(tmp_path, "r1", manifest())
     zh = write(tmp_path).read_text(encoding="utf-8")
+    en = (tmp_path / "index.en.html").read_text(encoding="utf-8")
     assert '<html lang="zh-CN">' in zh
     assert "前 20% 的客户贡献近一半。" in zh
     assert "已完成" in zh
     assert not re.search(r"Done|Segmentation<|Shopping", zh)
+    assert '<html lang="en">' in en
+    assert "Segmentation</a>" in en
+    assert ('href="index.en.html"' in zh, 'href="index.html"' in en) == (True, True)
 
 
-def test_newest_runs_and_studies_come_first(tmp_path: Path) -> None:
+def test_everything_of_a_run_is_linked(tmp_path: Path) -> None:
+    files = ("segmentation.xlsx", "tables/segmentation/a.parquet", "compare.html", "compare.json")
+    put(tmp_path, "r1", manifest(), files=files)
+    assert links(write(tmp_path, "en").read_text(encoding="utf-8")) == [
+        "index.zh.html",
+        "demo/r1/compare.html",
+        "demo/r1/manifest.json",
+        "demo/r1/segmentation.html",
+        "demo/r1/segmentation.xlsx",
+        "demo/r1/tables/segmentation/",
+    ]
+
+
+def test_the_latest_run_leads_and_the_earlier_ones_are_below(tmp_path: Path) -> None:
     put(tmp_path, "old", manifest(started_at="2026-01-01T00:00:00+08:00"), study="a")
     put(tmp_path, "new", manifest(started_at="2026-03-01T00:00:00+00:00"), study="a")
     put(tmp_path, "latest", manifest(started_at="2026-04-01T00:00:00+00:00"), study="b")
     text = write(tmp_path).read_text(encoding="utf-8")
-    assert re.findall(r'href="([^"]*)"', text) == [
-        f"{run}/segmentation.html" for run in ("b/latest", "a/new", "a/old")
-    ]
+    pages = [link for link in links(text) if link.endswith("segmentation.html")]
+    assert pages == [f"{run}/segmentation.html" for run in ("b/latest", "a/new", "a/old")]
+    assert text.index("a/new") < text.index('<details class="earlier">') < text.index("a/old")
     assert "2025-12-31 16:00 UTC" in text
+
+
+def test_what_failed_last_comes_first(tmp_path: Path) -> None:
+    put(tmp_path, "r1", manifest(status="failed", started_at="2026-01-01T00:00:00+00:00"), study="a")
+    put(tmp_path, "r1", manifest(started_at="2026-04-01T00:00:00+00:00"), study="b")
+    put(tmp_path, "r1", manifest(status="failed", started_at="2026-04-01T00:00:00+00:00"), study="c")
+    put(tmp_path, "r2", manifest(started_at="2026-04-02T00:00:00+00:00"), study="c")
+    text = write(tmp_path, "en").read_text(encoding="utf-8")
+    assert re.findall(r'<section class="study" id="\w+" data-study="(\w)"', text) == ["a", "c", "b"]
+    assert re.findall(r'<p class="attention">.*?<a href="#(\w+)">', text) == ["g1"]
+
+
+def test_cells_of_a_matrix_stand_by_themselves(tmp_path: Path) -> None:
+    put(tmp_path, "r1", manifest(cell={"region": "华东", "month": "2024-05"}))
+    put(tmp_path, "r2", manifest(cell={"region": "华南", "month": "2024-05"}))
+    text = write(tmp_path).read_text(encoding="utf-8")
+    assert re.findall(r"<h2>示例研究 <span>([^<]*)</span>", text) == ["华南 · 2024-05", "华东 · 2024-05"]
+
+
+def test_key_figures_are_drawn_over_the_days_of_the_data(tmp_path: Path) -> None:
+    for day, value in ((1, 1e6), (5, 3e6), (9, 2e6)):
+        put(tmp_path, f"r{day}", with_figure(day, value))
+    put(tmp_path, "r9-2", {**with_figure(9, 4e6), "started_at": "2026-11-30T05:00:00+00:00"})
+    text = write(tmp_path, "en").read_text(encoding="utf-8")
+    assert re.findall(r"<dt>Net revenue</dt><dd><b>([^<]*)</b>", text) == ["¥4.00M"]
+    (line,) = re.findall(r'<svg class="spark".*?aria-label="([^"]*)".*?points="([^"]*)"', text)
+    assert line == ("2017-12-01: ¥1.00M, 2017-12-09: ¥4.00M", "3.0,21.0 48.0,9.0 93.0,3.0")
+    assert "class:abc" not in text
+
+
+def test_one_day_of_data_is_no_line(tmp_path: Path) -> None:
+    put(tmp_path, "r1", with_figure(1, 1e6))
+    put(tmp_path, "r2", with_figure(2, None))
+    text = write(tmp_path, "en").read_text(encoding="utf-8")
+    assert "¥1.00M" in text
+    assert "<svg" not in text
+
+
+def test_a_figure_that_changed_beyond_chance_is_marked(tmp_path: Path) -> None:
+    folder = put(tmp_path, "r1", with_figure(1, 1e6))
+    said = {"figures": [{"report": "segmentation", "id": "revenue", "verdict": "beyond"}]}
+    (folder / "compare.json").write_text(json.dumps(said), encoding="utf-8")
+    assert '<div class="beyond"' in write(tmp_path, "en").read_text(encoding="utf-8")
+    (folder / "compare.json").write_text('{"figures": [3]}', encoding="utf-8")
+    assert '<div class="beyond"' not in write(tmp_path, "en").read_text(encoding="utf-8")
+
+
+def test_comparisons_that_somebody_asked_for_are_listed(tmp_path: Path) -> None:
+    put(tmp_path, "r1", manifest())
+    folder = tmp_path / "comparisons" / "r1--r2"
+    folder.mkdir(parents=True)
+    runs = {
+        name: {"run": name, "as_of": "2017-12-31", "title": "<b>", "study": "demo"}
+        for name in ("before", "after")
+    }
+    (folder / "compare.json").write_text(json.dumps(runs), encoding="utf-8")
+    (tmp_path / "comparisons" / "torn").mkdir()
+    (tmp_path / "comparisons" / "torn" / "compare.json").write_text("{", encoding="utf-8")
+    text = write(tmp_path, "en").read_text(encoding="utf-8")
+    assert [link for link in links(text) if link.startswith("comparisons")] == [
+        "comparisons/r1--r2/compare.html"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +214,7 @@ def test_a_failure_says_why(tmp_path: Path, status: str, words: str) -> None:
     document["reports"][0] |= {"status": status, "error": error, "headline": None}
     put(tmp_path, "r1", document)
     text = write(tmp_path, "en").read_text(encoding="utf-8")
-    assert '<article class="run failed">' in text
+    assert '<article class="run failed"' in text
     assert words in text
     assert "in cell 7; ValueError: no &lt;rows&gt;" in text
 
@@ -124,7 +223,7 @@ BROKEN = {
     "empty": "",
     "torn": '{"schema": 1, "study"',
     "list": "[]",
-    "later": manifest(schema=2),
+    "later": manifest(schema=SCHEMA + 1),
     "status": manifest(status="maybe"),
     "when": manifest(started_at="yesterday"),
     "hollow": {"schema": 1, "status": "done"},
@@ -152,20 +251,23 @@ def test_links_lead_to_files_of_the_run_only(tmp_path: Path, path: str) -> None:
     document["reports"][0]["outputs"][0]["path"] = path
     put(tmp_path, "r1", document)
     text = write(tmp_path, "en").read_text(encoding="utf-8")
-    assert "href" not in text
-    assert "<span>Segmentation</span>" in text
+    assert links(text) == ["index.zh.html", "demo/r1/manifest.json"]
+    assert '<span class="report">Segmentation</span>' in text
 
 
-def test_every_text_is_escaped_and_no_script_is_allowed(tmp_path: Path) -> None:
+def test_every_text_is_escaped_and_only_its_own_script_is_allowed(tmp_path: Path) -> None:
     nasty = '</style><script>alert(1)</script>"><img src=x onerror=alert(1)>'
     document = manifest(title={"zh": nasty, "en": nasty}, as_of=nasty, language=nasty)
     document["reports"][0] |= {"headline": {"zh": nasty, "en": nasty}, "status": nasty, "title": nasty}
     document["reports"][0]["error"] = {"cell": 1, "type": nasty, "message": nasty}
+    document["cell"] = {nasty: nasty}
+    named = {"zh": nasty, "en": nasty, "definition": {"zh": nasty, "en": nasty}}
+    document["reports"][0]["figures"] = [{"id": nasty, "unit": nasty, "key": True, "value": 1.0, **named}]
     put(tmp_path, "a&b", document)
     text = write(tmp_path, "en").read_text(encoding="utf-8")
-    assert "<script" not in text
+    assert text.count("<script") == 1
     assert "<img" not in text
-    assert "script-src 'none'" in text
+    assert re.search(r"default-src 'none'.*script-src 'sha256-[^' ]+'\"", text)
     assert 'href="demo/a%26b/segmentation.html"' in text
 
 
@@ -174,8 +276,19 @@ def test_no_runs_yet(tmp_path: Path) -> None:
 
 
 def test_the_page_is_replaced_whole_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    put(tmp_path, "r1", manifest())
+    folder = put(tmp_path, "r1", manifest())
+    before = [(path, path.stat().st_mtime_ns) for path in [folder, *folder.iterdir()]]
     first = write(tmp_path).read_bytes()
     assert write(tmp_path).read_bytes() == first
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo", "index.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo", "index.en.html", "index.html"]
     assert (tmp_path / "index.html").stat().st_mode & 0o777 == 0o644
+    assert [(path, path.stat().st_mtime_ns) for path in [folder, *folder.iterdir()]] == before
+
+
+def test_a_run_that_is_removed_meanwhile_is_not_listed(tmp_path: Path) -> None:
+    put(tmp_path, "r1", manifest())
+    (tmp_path / "demo" / "gone").mkdir()
+    (tmp_path / "demo" / "gone" / "manifest.json").symlink_to(tmp_path / "nowhere")
+    text = write(tmp_path, "en").read_text(encoding="utf-8")
+    assert "gone" not in text
+    assert "cannot be read" not in text

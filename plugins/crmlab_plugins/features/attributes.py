@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
 from crmlab.data.quality.persons import DEFAULT_BIRTHS, OLDEST
+from crmlab.engines import by_batches
 from crmlab.errors import ParamsError
 from crmlab.estimators import KEY, Feature
 from crmlab.labels import Label, Measure, Text
+from crmlab_plugins.features.rows import optional
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -59,21 +62,11 @@ class Whereabouts(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row per listed customer."""
-        from crmlab_plugins.rules.addresses import WEIGHTS, locate
-        from crmlab_plugins.rules.gazetteer import ABROAD, OUTSIDE, TIERS, city_tiers, gazetteer
+        from crmlab_plugins.rules.addresses import WEIGHTS
 
         customers = _listed(tables["customers"], as_of, *WEIGHTS, "company_address")
-        address = pl.coalesce(pl.col("home_address", "company_address").cast(pl.String))
-        place = locate(customers.with_columns(home_address=address).select(*WEIGHTS))
-        regions = {each.id: each.region for each in gazetteer().provinces.values()} | {ABROAD: ABROAD}
-        region = pl.col("home_province").replace_strict(regions, default=None, return_dtype=pl.String)
-        listed = pl.col("home_city").replace_strict(
-            city_tiers(), default=TIERS[-1].id, return_dtype=pl.String
-        )
-        beyond = pl.when(region.is_in([OUTSIDE, ABROAD])).then(region)
-        tier = beyond.when(pl.col("home_city").is_not_null()).then(listed)
-        answer = customers.select(KEY).hstack(place).with_columns(home_region=region, city_tier=tier)
-        return _lazy(answer.select(KEY, *self.produces))
+        schema = dict.fromkeys((KEY, *self.produces), pl.String) | {"location_confidence": pl.Float64}
+        return by_batches(customers, _located, schema)
 
 
 class Person(Feature):
@@ -110,10 +103,14 @@ class Person(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row per listed customer."""
+        customers = _listed(tables["customers"], as_of, "birth_date", "zodiac", *_STATED)
+        schema = dict.fromkeys((KEY, *self.produces), pl.String) | {"age_years": pl.Int64}
+        return by_batches(customers, partial(self._described, as_of), schema)
+
+    def _described(self, as_of: date, customers: pl.DataFrame) -> pl.DataFrame:
         from crmlab_plugins.rules.lunar_zodiac import animal_of
         from crmlab_plugins.rules.word_tables import word_table
 
-        customers = _listed(tables["customers"], as_of, "birth_date", "zodiac", *_STATED)
         born = pl.col("birth_date").cast(pl.Date, strict=False)
         birthday = born.dt.month().cast(pl.Int32) * 100 + born.dt.day()
         before = (birthday > as_of.month * 100 + as_of.day).cast(pl.Int64)
@@ -135,8 +132,7 @@ class Person(Feature):
             birth_doubt=doubt,
             **{name: pl.col(name).cast(pl.String) for name in _STATED},
         )
-        answer = answer.with_columns(age_band=band_of(pl.col("age_years"), self.bands))
-        return _lazy(answer.select(KEY, *self.produces))
+        return answer.with_columns(age_band=band_of(pl.col("age_years"), self.bands))
 
 
 class Acquisition(Feature):
@@ -158,16 +154,8 @@ class Acquisition(Feature):
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row per listed customer."""
         customers = _listed(tables["customers"], as_of, "source", "referrer_id", "deal_stage", *_UTM)
-        tagged = [pl.format(f"{name}={{}}", pl.col(name).cast(pl.String)) for name in _UTM]
-        link = pl.concat_str(tagged, separator="&", ignore_nulls=True).replace("", None)
-        return _lazy(
-            customers.select(
-                KEY,
-                stated_source=pl.coalesce(pl.col("source").cast(pl.String), link),
-                is_referred=pl.col("referrer_id").is_not_null() & (pl.col("referrer_id") != pl.col(KEY)),
-                deal_stage=pl.col("deal_stage").cast(pl.String),
-            )
-        )
+        schema = dict.fromkeys((KEY, *self.produces), pl.String) | {"is_referred": pl.Boolean}
+        return by_batches(customers, _acquired, schema)
 
 
 _UTM = ("utm_source", "utm_medium", "utm_campaign")
@@ -205,20 +193,40 @@ def band_labels(bands: tuple[int, ...]) -> tuple[Label, ...]:
     return (young, *between, Label(f"age_from_{last}", f"{last} 岁及以上", f"{last} and above"))
 
 
-def _listed(customers: nw.LazyFrame[Any], as_of: date, *columns: str) -> pl.DataFrame:
+def _listed(customers: nw.LazyFrame[Any], as_of: date, *columns: str) -> nw.LazyFrame[Any]:
     """Return the key and ``columns`` of customers listed by ``as_of``, null where the table lacks them."""
-    from crmlab.summary import day_number
-
-    have = customers.collect_schema().names()
-    kept = [KEY, *(name for name in (*columns, "day") if name in have)]
-    frame: pl.DataFrame = customers.select(kept).collect(backend="polars").to_native()
-    if "day" in frame.columns:
-        frame = frame.filter(pl.col("day").is_null() | (pl.col("day") <= day_number(as_of)))
-    missing = {name: pl.lit(None, pl.String) for name in columns if name not in have}
-    return frame.with_columns(**missing).select(KEY, *columns).sort(KEY)
-
-
-def _lazy(frame: pl.DataFrame) -> nw.LazyFrame[Any]:
     import narwhals as nw
 
-    return nw.from_native(frame.lazy())
+    from crmlab.summary import day_number
+
+    if "day" in customers.collect_schema().names():
+        customers = customers.filter(nw.col("day").is_null() | (nw.col("day") <= day_number(as_of)))
+    return optional(customers, *columns).select(KEY, *columns)
+
+
+def _located(customers: pl.DataFrame) -> pl.DataFrame:
+    """Return the whereabouts of each row, by its address and its names of places."""
+    from crmlab_plugins.rules.addresses import WEIGHTS, locate
+    from crmlab_plugins.rules.gazetteer import ABROAD, OUTSIDE, TIERS, city_tiers, gazetteer
+
+    address = pl.coalesce(pl.col("home_address", "company_address").cast(pl.String))
+    place = locate(customers.with_columns(home_address=address).select(*WEIGHTS))
+    regions = {each.id: each.region for each in gazetteer().provinces.values()} | {ABROAD: ABROAD}
+    region = pl.col("home_province").replace_strict(regions, default=None, return_dtype=pl.String)
+    listed = pl.col("home_city").replace_strict(city_tiers(), default=TIERS[-1].id, return_dtype=pl.String)
+    beyond = pl.when(region.is_in([OUTSIDE, ABROAD])).then(region)
+    tier = beyond.when(pl.col("home_city").is_not_null()).then(listed)
+    located = customers.select(KEY).hstack(place).with_columns(home_region=region, city_tier=tier)
+    return located.select(KEY, *Whereabouts.produces)
+
+
+def _acquired(customers: pl.DataFrame) -> pl.DataFrame:
+    """Return how each row says that the customer came."""
+    tagged = [pl.format(f"{name}={{}}", pl.col(name).cast(pl.String)) for name in _UTM]
+    link = pl.concat_str(tagged, separator="&", ignore_nulls=True).replace("", None)
+    return customers.select(
+        KEY,
+        stated_source=pl.coalesce(pl.col("source").cast(pl.String), link),
+        is_referred=pl.col("referrer_id").is_not_null() & (pl.col("referrer_id") != pl.col(KEY)),
+        deal_stage=pl.col("deal_stage").cast(pl.String),
+    )

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+import narwhals as nw
 import polars as pl
 
+from crmlab.engines import by_batches
 from crmlab.errors import ParamsError
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
 from crmlab.summary import day_number
-from crmlab_plugins.features.native import KEY, known_by, native, optional
-
-if TYPE_CHECKING:
-    import narwhals as nw
+from crmlab_plugins.features.rows import KEY, known_by, main_of, optional
 
 
 class Basket(Feature):
@@ -64,31 +63,39 @@ class Basket(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row for every customer with a line that counts."""
-        import narwhals as nw
-
         lines = self._lines(tables, day_number(as_of))
-        answer = _counts(lines).join(_repeats(lines), on=KEY, how="left")
-        return nw.from_native(answer.join(_categories(lines), on=KEY, how="left").select(KEY, *self.produces))
-
-    def _lines(self, tables: Mapping[str, nw.LazyFrame[Any]], today: int) -> pl.LazyFrame:
-        paid = known_by(tables["orders"], today).filter(pl.col("amount_hundredths") > 0)
-        lines = optional(native(tables["order_lines"]), "category", "product", "product_id", "item_type")
-        named = pl.concat_str("category", "product", separator="\n", ignore_nulls=True)
-        return (
-            lines.filter(pl.col("amount_hundredths") > 0)
-            .select("order_id", "category", "product", "product_id", "item_type")
-            .join(paid.select("order_id", KEY), on="order_id")
-            .select(
-                KEY,
-                "order_id",
-                category="category",
-                article=pl.coalesce("product_id", "product"),
-                service=pl.coalesce(
-                    pl.col("item_type") == "service",
-                    holds(named, self.service_words) & ~holds(named, self.goods_words),
-                ),
-            )
+        counted = lines.group_by(KEY).agg(
+            line_count=nw.len().cast(nw.Int64), services=nw.col("service").sum().cast(nw.Int64)
         )
+        for part in (_repeats(lines), _categories(lines)):
+            counted = counted.join(part, on=KEY, how="left")
+        share = nw.col("services") / nw.col("line_count")
+        return counted.with_columns(service_share=share).select(KEY, *self.produces)
+
+    def _lines(self, tables: Mapping[str, nw.LazyFrame[Any]], today: int) -> nw.LazyFrame[Any]:
+        """Return customer, order, category, article and whether it is a service (1 or 0) of each line."""
+        given = _bought(tables, today, "category", "product", "product_id", "item_type")
+        schema = dict.fromkeys((KEY, "order_id", "category", "article"), pl.String) | {"service": pl.Int64}
+        return by_batches(given, self._told, schema)
+
+    def _told(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """Tell the article of each line, and a service from goods: engines differ in what words are."""
+        named = pl.concat_str("category", "product", separator="\n", ignore_nulls=True)
+        return lines.select(
+            KEY,
+            "order_id",
+            "category",
+            article=pl.coalesce("product_id", "product"),
+            service=pl.coalesce(
+                pl.col("item_type") == "service",
+                holds(named, self.service_words) & ~holds(named, self.goods_words),
+            ).cast(pl.Int64),
+        )
+
+
+def main_categories(tables: Mapping[str, nw.LazyFrame[Any]], today: int) -> nw.LazyFrame[Any]:
+    """Return ``main_category`` of each customer as :class:`Basket` does, and what it rests on."""
+    return _categories(_bought(tables, today, "category"))
 
 
 def holds(texts: pl.Expr, words: tuple[str, ...]) -> pl.Expr:
@@ -107,32 +114,35 @@ def _escaped(word: str) -> str:
     return re.escape(word.strip())
 
 
-def _counts(lines: pl.LazyFrame) -> pl.LazyFrame:
-    counted = lines.group_by(KEY).agg(
-        line_count=pl.len().cast(pl.Int64), services=pl.col("service").sum().cast(pl.Int64)
-    )
-    return counted.with_columns(service_share=pl.col("services") / pl.col("line_count"))
+def _bought(tables: Mapping[str, nw.LazyFrame[Any]], today: int, *columns: str) -> nw.LazyFrame[Any]:
+    """Return customer, order and the text columns of each line that counts."""
+    paid = known_by(tables["orders"], today).filter(nw.col("amount_hundredths") > 0)
+    lines = optional(tables["order_lines"], *columns).filter(nw.col("amount_hundredths") > 0)
+    texts = lines.select("order_id", nw.col(*columns).cast(nw.String))
+    return texts.join(paid.select("order_id", KEY), on="order_id", how="inner")
 
 
-def _repeats(lines: pl.LazyFrame) -> pl.LazyFrame:
-    bought = lines.filter(pl.col("article").is_not_null()).select(KEY, "order_id", "article").unique()
-    times = bought.group_by(KEY, "article").agg(times=pl.len().cast(pl.Int64))
+def _repeats(lines: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    bought = lines.filter(~nw.col("article").is_null()).select(KEY, "order_id", "article").unique()
+    times = bought.group_by(KEY, "article").agg(times=nw.len().cast(nw.Int64))
     counted = times.group_by(KEY).agg(
-        product_purchase_count=pl.col("times").sum(), articles=pl.len().cast(pl.Int64)
+        product_purchase_count=nw.col("times").sum().cast(nw.Int64), articles=nw.len().cast(nw.Int64)
     )
-    again = pl.col("product_purchase_count") - pl.col("articles")
-    return counted.with_columns(repeat_share=again / pl.col("product_purchase_count"))
+    again = nw.col("product_purchase_count") - nw.col("articles")
+    return counted.with_columns(repeat_share=again / nw.col("product_purchase_count"))
 
 
-def _categories(lines: pl.LazyFrame) -> pl.LazyFrame:
+def _categories(lines: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """Return the categories per customer; of equally frequent ones the first in the alphabet is the main."""
-    named = lines.filter(pl.col("category").is_not_null())
-    bought = named.group_by(KEY, "category").agg(lines=pl.len().cast(pl.Int64))
-    ordered = bought.sort(KEY, "lines", "category", descending=[False, True, False])
-    counted = ordered.group_by(KEY).agg(
-        category_count=pl.len().cast(pl.Int64),
-        main_category=pl.col("category").first(),
-        most=pl.col("lines").first(),
-        all_lines=pl.col("lines").sum(),
+    named = lines.filter(~nw.col("category").is_null())
+    bought = named.group_by(KEY, "category").agg(lines=nw.len().cast(nw.Int64))
+    counted = main_of(
+        bought,
+        "category",
+        "lines",
+        category_count=nw.len().cast(nw.Int64),
+        all_lines=nw.col("lines").sum().cast(nw.Int64),
     )
-    return counted.with_columns(main_category_share=pl.col("most") / pl.col("all_lines"))
+    return counted.with_columns(
+        main_category=nw.col("category"), main_category_share=nw.col("most") / nw.col("all_lines")
+    )

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import narwhals as nw
 import polars as pl
 
+from crmlab import summary
+from crmlab.engines import by_customers
 from crmlab.errors import ParamsError
-from crmlab.estimators import Feature
+from crmlab.estimators import KEY, Feature
 from crmlab.labels import Measure, Text
 
 if TYPE_CHECKING:
-    import narwhals as nw
     import numpy as np
     from numpy.typing import NDArray
 
@@ -64,18 +66,19 @@ class Cadence(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return the three columns for everybody with a paid order by ``as_of``."""
-        import narwhals as nw
-
         self._check_params()
         orders = tables["orders"]
-        today = self._rhythms(orders, as_of)
-        cadence = today.select(
-            "customer_id",
-            "cadence_days",
-            "cadence_ratio",
-            lapse_probability=self._lapse(orders, today, as_of),
-        )
-        return nw.from_native(cadence.lazy())
+        rows = [
+            self._rhythms(orders, as_of, nw.lit(0, nw.Int64)).join(
+                self._recent(orders, as_of), on=KEY, how="left"
+            ),
+            self._rhythms(orders, as_of - timedelta(days=self.horizon), nw.lit(1, nw.Int64)).with_columns(
+                recent=nw.col("order_count")
+            ),
+        ]
+        both = nw.concat([part.select(_STATE) for part in rows]).with_columns(everyone=nw.lit(1, nw.Int64))
+        schema = {KEY: pl.String, **dict.fromkeys(self.produces, pl.Float64)}
+        return by_customers(both, self._compared, schema, key="everyone")
 
     def _check_params(self) -> None:
         problems = []
@@ -90,63 +93,65 @@ class Cadence(Feature):
         if problems:
             raise ParamsError(" ".join(problems))
 
-    def _rhythms(self, orders: nw.LazyFrame[Any], day: date) -> pl.DataFrame:
-        """Return days since the first and last order, rhythm and silence by it, sorted by customer."""
-        from crmlab import summary
-
+    def _rhythms(self, orders: nw.LazyFrame[Any], day: date, replayed: nw.Expr) -> nw.LazyFrame[Any]:
+        """Return orders, days since the first and last, and gaps, of everybody with a paid order."""
         known = summary.until(orders, day)
-        silence = _collected(summary.finish(summary.lift(known), day)).select(
-            "customer_id", "days_since_first_order", "days_since_last_order"
-        )
-        gaps = _collected(summary.gap_percentiles(known, self.percent))
+        gaps = summary.gap_percentiles(known, self.percent)
+        state = summary.finish(summary.lift(known), day).join(gaps, on=KEY, how="inner")
+        return state.with_columns(replayed=replayed)
+
+    def _recent(self, orders: nw.LazyFrame[Any], as_of: date) -> nw.LazyFrame[Any]:
+        """Count each customer's paid orders without those of the first ``horizon`` days on record.
+
+        Orders are counted over as many days as are on record at the replay: there, all of them.
+        """
+        paid = summary.until(orders, as_of).filter(nw.col("amount_hundredths") > 0)
+        paid = paid.select(KEY, "day", everyone=nw.lit(1, nw.Int64))
+        start = paid.group_by("everyone").agg(start=nw.col("day").min().cast(nw.Int64))
+        late = nw.col("day") >= nw.col("start") + self.horizon
+        dated = paid.join(start, on="everyone", how="left").filter(late)
+        return dated.group_by(KEY).agg(recent=nw.len().cast(nw.Int64))
+
+    def _compared(self, states: pl.DataFrame) -> pl.DataFrame:
+        """Return the columns of the feature from the states of both days, of all customers together."""
         weight, everybody = self.shrinkage_gaps, pl.col("population_gap_days")
         shrunk = (pl.col("order_gap_count") * pl.col("own_gap_days") + weight * everybody) / (
             pl.col("order_gap_count") + weight
         )
-        return (
-            silence.join(gaps, on="customer_id")
-            .sort("customer_id")
+        states = (
+            states.sort(KEY)
+            .with_columns(pl.col("recent").fill_null(0))
             .with_columns(cadence_days=pl.coalesce(shrunk, everybody.cast(pl.Float64)))
             .with_columns(cadence_ratio=pl.col("days_since_last_order") / pl.col("cadence_days"))
         )
+        today, then = (states.filter(pl.col("replayed") == at) for at in (0, 1))
+        lapse = self._lapse(today, then)
+        return today.select(KEY, "cadence_days", "cadence_ratio", lapse_probability=lapse)
 
-    def _lapse(self, orders: nw.LazyFrame[Any], today: pl.DataFrame, as_of: date) -> pl.Series:
-        replay = as_of - timedelta(days=self.horizon)
+    def _lapse(self, today: pl.DataFrame, then: pl.DataFrame) -> pl.Series:
         longest = today["days_since_first_order"].max()
         window = 0 if longest is None else int(longest) - self.horizon  # type: ignore[arg-type]
-        then = self._rhythms(orders, replay) if window >= self.horizon else today.clear()
-        if then.height < self.bin_customers:
+        if window < self.horizon or then.height < self.bin_customers:
             return pl.repeat(None, today.height, dtype=pl.Float64, eager=True)
-        silence = today.select("customer_id", silence="days_since_last_order")
-        after = then.join(silence, on="customer_id", how="left", maintain_order="left")
+        silence = today.select(KEY, silence="days_since_last_order")
+        after = then.join(silence, on=KEY, how="left", maintain_order="left")
         lapsed = (after["silence"] >= self.horizon).to_numpy()
-        learned, asked = (
-            _measures(state, _recent(orders, state, day, window))
-            for state, day in ((then, replay), (today, as_of))
-        )
+        learned, asked = _measures(then), _measures(today)
         ranks_then, ranks_now = _ranks(learned, learned), _ranks(learned, asked)
         return pl.Series(_frequencies(ranks_then, lapsed, ranks_now, self.bin_customers))
 
 
-def _recent(orders: nw.LazyFrame[Any], state: pl.DataFrame, day: date, window: int) -> pl.Series:
-    """Count each customer's paid orders of the ``window`` days that end on ``day``."""
-    import narwhals as nw
-
-    from crmlab import summary
-
-    first = summary.day_number(day) - window
-    counts = _collected(summary.lift(summary.until(orders, day).filter(nw.col("day") >= first)))
-    counted = state.select("customer_id").join(
-        counts.select("customer_id", "order_count"), on="customer_id", how="left", maintain_order="left"
-    )
-    return counted["order_count"].fill_null(0)
+_STATE = (
+    *(KEY, "order_count", "days_since_first_order", "days_since_last_order", "order_gap_count"),
+    *("own_gap_days", "population_gap_days", "replayed", "recent"),
+)
 
 
-def _measures(state: pl.DataFrame, recent: pl.Series) -> list[Floats]:
+def _measures(state: pl.DataFrame) -> list[Floats]:
     """Return what the risk rises with; without any gap there is no rhythm, and silence stands in for it."""
     silence = state["days_since_last_order"].cast(pl.Float64)
     ratio = silence if state["cadence_ratio"].has_nulls() else state["cadence_ratio"]
-    return [silence.to_numpy(), ratio.to_numpy(), -recent.cast(pl.Float64).to_numpy()]
+    return [silence.to_numpy(), ratio.to_numpy(), -state["recent"].cast(pl.Float64).to_numpy()]
 
 
 def _ranks(known: list[Floats], asked: list[Floats]) -> Floats:
@@ -174,8 +179,3 @@ def _frequencies(known: Floats, lapsed: NDArray[np.bool_], asked: Floats, size: 
     rising = isotonic_regression(lapses / customers, weights=customers).x
     frequencies: Floats = rising[np.searchsorted(edges, asked)]
     return frequencies
-
-
-def _collected(frame: nw.LazyFrame[Any]) -> pl.DataFrame:
-    collected: pl.DataFrame = frame.collect(backend="polars").to_native()
-    return collected

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
+from functools import cache, partial, reduce
+from operator import or_
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+import narwhals as nw
 import polars as pl
 
+from crmlab.engines import by_batches
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
 from crmlab.summary import day_number
-from crmlab_plugins.features.native import KEY, known_by, native, optional
-
-if TYPE_CHECKING:
-    import narwhals as nw
+from crmlab_plugins.features.rows import KEY, known_by, nobody, one, optional
 
 CHANNELS: dict[str, Text] = {
     "phone": Text("电话", "phone"),
@@ -85,25 +85,36 @@ class ChannelEvidence(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row for everybody with a contact or an own interaction through a named channel."""
-        import narwhals as nw
-
         today = day_number(as_of)
-        parts = [
-            pl.LazyFrame(schema={KEY: pl.String, "channel": pl.String, **dict.fromkeys(_COUNTS, pl.Int64)})
-        ]
+        parts = []
         if "contacts" in tables:
             parts.append(_contacts(tables, today))
         if "interactions" in tables:
             parts.append(_interactions(tables["interactions"], today))
-        evidence = pl.concat(parts).group_by(KEY, "channel").agg(pl.col(_COUNTS).sum()).collect()
-        kinds = kinds_of(evidence["channel"].drop_nulls().unique().to_list(), self.words or {})
-        kind = pl.col("channel").replace_strict(kinds, default="other", return_dtype=pl.String)
-        sums = [
-            pl.when(pl.col("kind") == channel).then(count).otherwise(0).sum().alias(column(channel))
+        if not parts:
+            columns = dict.fromkeys(self.produces, nw.Int64)
+            return nobody(next(iter(tables.values())), {KEY: nw.String, **columns})
+        evidence = nw.concat(parts).group_by(KEY, "channel").agg(_sums(*_COUNTS))
+        schema = {KEY: pl.String, "kind": pl.String, **dict.fromkeys(_COUNTS, pl.Int64)}
+        told = by_batches(evidence, partial(_told, self.words or {}), schema)
+        none = nw.lit(0, nw.Int64)
+        counted = {
+            column(channel): nw.when(nw.col("kind") == channel).then(nw.col(count)).otherwise(none)
             for channel in CHANNELS
             for count, column in zip(_COUNTS, (sent, answered, begun), strict=True)
-        ]
-        return nw.from_native(evidence.lazy().with_columns(kind=kind).group_by(KEY).agg(sums))
+        }
+        return told.select(KEY, **counted).group_by(KEY).agg(_sums(*counted))
+
+
+def _sums(*names: str) -> list[nw.Expr]:
+    return [nw.col(name).sum().cast(nw.Int64) for name in names]
+
+
+def _told(words: Mapping[str, str], evidence: pl.DataFrame) -> pl.DataFrame:
+    """Add the kind of each channel."""
+    kinds = kinds_of(evidence["channel"].drop_nulls().unique().to_list(), words)
+    kind = pl.col("channel").replace_strict(kinds, default="other", return_dtype=pl.String)
+    return evidence.with_columns(kind=kind)
 
 
 def kinds_of(names: list[str], words: Mapping[str, str]) -> dict[str, str]:
@@ -135,33 +146,37 @@ def _packaged() -> dict[str, str]:
 _COUNTS = ("sent", "answered", "begun")
 
 
-def _contacts(tables: Mapping[str, nw.LazyFrame[Any]], today: int) -> pl.LazyFrame:
+def _contacts(tables: Mapping[str, nw.LazyFrame[Any]], today: int) -> nw.LazyFrame[Any]:
     rows = known_by(tables["contacts"], today)
     names = rows.collect_schema().names()
     rows = optional(rows, "arm", "channel", "campaign_id")
     if "campaigns" in tables:
-        campaigns = optional(native(tables["campaigns"]), "channel")
-        planned = campaigns.select("campaign_id", planned="channel")
+        campaigns = optional(tables["campaigns"], "channel")
+        planned = campaigns.select("campaign_id", planned=nw.col("channel"))
         rows = rows.join(planned, on="campaign_id", how="left")
-        rows = rows.with_columns(channel=pl.coalesce("channel", "planned"))
-    steps = [(pl.col(step) <= today).fill_null(value=False) for step in _ANSWERS if step in names]
-    answers = pl.any_horizontal(*steps) if steps else pl.lit(value=False)
-    arrived = (
-        (pl.col("delivered_day") <= today).fill_null(value=False)
-        if "delivered_day" in names
-        else pl.lit(value=True)
-    )
-    treated = pl.col("arm").ne_missing("control")
-    return rows.filter(treated & pl.col("channel").is_not_null() & (arrived | answers)).select(
-        KEY, "channel", sent=pl.lit(1, pl.Int64), answered=answers.cast(pl.Int64), begun=pl.lit(0, pl.Int64)
+        rows = rows.with_columns(channel=nw.coalesce("channel", "planned"))
+    answers = [_until(step, today) for step in _ANSWERS if step in names]
+    is_answered = reduce(or_, answers, nw.lit(value=False))
+    arrived = _until("delivered_day", today) if "delivered_day" in names else nw.lit(value=True)
+    treated = nw.col("arm").is_null() | (nw.col("arm") != "control")
+    return rows.filter(treated, ~nw.col("channel").is_null(), arrived | is_answered).select(
+        KEY,
+        nw.col("channel").cast(nw.String),
+        sent=nw.lit(1, nw.Int64),
+        answered=one(is_answered),
+        begun=nw.lit(0, nw.Int64),
     )
 
 
-def _interactions(table: nw.LazyFrame[Any], today: int) -> pl.LazyFrame:
+def _until(column: str, today: int) -> nw.Expr:
+    return ~nw.col(column).is_null() & (nw.col(column) <= today)
+
+
+def _interactions(table: nw.LazyFrame[Any], today: int) -> nw.LazyFrame[Any]:
     rows = optional(known_by(table, today), "channel")
     if "direction" in rows.collect_schema().names():
-        rows = rows.filter(pl.col("direction") == "inbound")
-    none = pl.lit(0, pl.Int64)
-    return rows.filter(pl.col("channel").is_not_null()).select(
-        KEY, "channel", sent=none, answered=none, begun=pl.lit(1, pl.Int64)
+        rows = rows.filter(nw.col("direction") == "inbound")
+    none = nw.lit(0, nw.Int64)
+    return rows.filter(~nw.col("channel").is_null()).select(
+        KEY, nw.col("channel").cast(nw.String), sent=none, answered=none, begun=nw.lit(1, nw.Int64)
     )

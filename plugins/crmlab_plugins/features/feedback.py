@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from math import log
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import narwhals as nw
 import polars as pl
 
+from crmlab.engines import by_batches
 from crmlab.errors import ParamsError
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
 from crmlab.summary import day_number
-from crmlab_plugins.features.native import KEY, known_by, optional
+from crmlab_plugins.features.rows import KEY, known_by, nobody, one, optional
 
 if TYPE_CHECKING:
-    import narwhals as nw
+    from crmlab_plugins.features.rows import Columns
 
 VERDICTS: dict[str, tuple[int, int]] = {
     "nps_0_10": (6, 9),
@@ -89,110 +92,130 @@ class FeedbackSummary(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row for everybody with feedback in the window or an open complaint."""
-        import narwhals as nw
-
         today = day_number(as_of)
-        given = pl.LazyFrame(schema=_SUMMARY)
+        any_table = next(iter(tables.values()))
+        given, waiting = nobody(any_table, _SUMMARY), nobody(any_table, _WAITING)
         if "feedback" in tables:
             given = self._summarised(known_by(tables["feedback"], today), today)
-        waiting = pl.LazyFrame(schema={KEY: pl.String, "open_complaint_count": pl.Int64})
         if "complaints" in tables:
             waiting = _open(known_by(tables["complaints"], today), today)
-        both = given.join(waiting, on=KEY, how="full", coalesce=True)
-        counts = (
-            "feedback_count",
-            "satisfied_weight",
-            "neutral_weight",
-            "dissatisfied_weight",
-            "open_complaint_count",
-        )
-        return nw.from_native(both.with_columns(pl.col(counts).fill_null(0)).select(KEY, *self.produces))
+        people = nw.concat([given.select(KEY), waiting.select(KEY)]).unique()
+        both = people.join(given, on=KEY, how="left").join(waiting, on=KEY, how="left")
+        weights = ("satisfied_weight", "neutral_weight", "dissatisfied_weight")
+        return both.with_columns(
+            nw.col("feedback_count", "open_complaint_count").fill_null(0), nw.col(*weights).fill_null(0.0)
+        ).select(KEY, *self.produces)
 
-    def _summarised(self, feedback: pl.LazyFrame, today: int) -> pl.LazyFrame:
-        recent = optional(
-            feedback.filter(pl.col("day") > today - self.window_days), "scale", "text", "channel"
+    def _summarised(self, feedback: nw.LazyFrame[Any], today: int) -> nw.LazyFrame[Any]:
+        recent = feedback.filter(nw.col("day") > today - self.window_days)
+        recent = optional(optional(recent, "scale", "text"), "score", dtype=nw.Float64)
+        rows = recent.select(KEY, "day", "text", verdict=self._verdict())
+        scored = rows.filter(~nw.col("verdict").is_null()).select(
+            KEY, "day", nw.lit(None, nw.String).alias("text"), "verdict"
         )
-        recent = (
-            recent
-            if "score" in recent.collect_schema().names()
-            else recent.with_columns(score=pl.lit(None, pl.Float64))
+        texts = rows.filter(~nw.col("text").is_null()).join(scored.select(KEY), on=KEY, how="anti")
+        latest = texts.with_columns(one=nw.lit(1, nw.Int64), back=today - nw.col("day")).with_columns(
+            place=nw.col("one").cum_sum().over(KEY, order_by=["back", "text"])
         )
-        rows = recent.select(KEY, "day", "text", verdict=self._verdict()).collect()
-        scored = rows.filter(pl.col("verdict").is_not_null()).select(
-            KEY, "day", "verdict", by_text=pl.lit(value=False)
+        latest = latest.filter(nw.col("place") <= self.texts_per_customer)
+        both = nw.concat([scored, latest.select(KEY, "day", "text", "verdict")])
+        judged = by_batches(both, partial(self._judged, today), _JUDGED)
+        last = judged.group_by(KEY).agg(last=nw.col("day").max().cast(nw.Int64))
+        verdict, weight = nw.col("verdict"), nw.col("weight")
+        none = nw.lit(0, nw.Int64)
+        is_latest = nw.col("day") == nw.col("last")
+        sums = (
+            judged.join(last, on=KEY, how="left")
+            .with_columns(
+                one=nw.lit(1, nw.Int64),
+                latest=nw.when(is_latest).then(verdict).otherwise(none),
+                latest_count=one(is_latest),
+                **{
+                    name: nw.when(verdict == at).then(weight).otherwise(none) for name, at in _WEIGHTS.items()
+                },
+            )
+            .group_by(KEY)
+            .agg(
+                *(
+                    nw.col(name).sum().cast(nw.Int64)
+                    for name in ("one", "latest", "latest_count", "by_text", *_WEIGHTS)
+                ),
+                nw.col("last").max().cast(nw.Int64),
+            )
         )
-        texts = rows.filter(pl.col("text").is_not_null()).join(scored, on=KEY, how="anti")
-        judged = pl.concat([scored, _read(texts, self.texts_per_customer)])
+        return sums.select(
+            KEY,
+            feedback_count=nw.col("one"),
+            days_since_last_feedback=today - nw.col("last"),
+            latest_satisfaction=nw.col("latest") / nw.col("latest_count"),
+            feedback_by_text=nw.col("by_text") > 0,
+            **{name: nw.col(name).cast(nw.Float64) * (1 / _MILLION) for name in _WEIGHTS},
+        )
+
+    def _verdict(self) -> nw.Expr:
+        """Return 1 satisfied, 0 neutral, -1 dissatisfied (Int64), null without a score on a known scale."""
+        score, scale = nw.col("score"), nw.col("scale")
+        unknown = nw.lit(None, nw.Int64)
+        answer = unknown
+        for name, (bad, good) in VERDICTS.items():
+            worst = 1 if name == "ces_1_7" and self.ces_direction == "low_is_easy" else -1
+            verdict = (
+                nw.when(score >= good)
+                .then(nw.lit(-worst, nw.Int64))
+                .otherwise(
+                    nw.when(score <= bad)
+                    .then(nw.lit(worst, nw.Int64))
+                    .otherwise(nw.when(~score.is_null()).then(nw.lit(0, nw.Int64)).otherwise(unknown))
+                )
+            )
+            answer = nw.when(scale == name).then(verdict).otherwise(answer)
+        return answer
+
+    def _judged(self, today: int, rows: pl.DataFrame) -> pl.DataFrame:
+        """Judge what has a text by it; leave out what cannot be judged, and weigh the rest.
+
+        Texts by the plugin ``sentiment``; weights in whole millionths, so that their sum depends on no order.
+        """
+        by_text = pl.col("text").is_not_null()
+        known = _probabilities(rows["text"].drop_nulls().unique().sort().to_list())
+        positive = pl.col("text").replace_strict(known, default=None, return_dtype=pl.Float64)
+        told = (positive > 0.5 + _UNCERTAIN).cast(pl.Int64) - (positive < 0.5 - _UNCERTAIN).cast(pl.Int64)
         age = (today - pl.col("day")).cast(pl.Float64)
-        weight = (age * (-log(2) / self.half_life_days)).exp() * pl.when("by_text").then(
+        weight = (age * (-log(2) / self.half_life_days)).exp() * pl.when(by_text).then(
             self.text_weight
         ).otherwise(1.0)
-        # Whole millionths, so that the sum depends on no order.
-        weighed = judged.lazy().with_columns(
-            weight=(weight * _MILLION).round().cast(pl.Int64), last=pl.col("day").max().over(KEY)
-        )
-        latest = pl.col("verdict").filter(pl.col("day") == pl.col("last"))
-        sums = {
-            f"{name}_weight": pl.col("weight").filter(pl.col("verdict") == verdict).sum() / _MILLION
-            for name, verdict in (("satisfied", 1), ("neutral", 0), ("dissatisfied", -1))
-        }
-        summary = weighed.group_by(KEY).agg(
-            feedback_count=pl.len().cast(pl.Int64),
-            days_since_last_feedback=today - pl.col("last").first(),
-            latest_satisfaction=latest.sum() / latest.len(),
-            feedback_by_text=pl.col("by_text").any(),
-            **sums,
-        )
-        return summary.select(list(_SUMMARY))
-
-    def _verdict(self) -> pl.Expr:
-        """Return 1 satisfied, 0 neutral, -1 dissatisfied (Int64), null without a score on a known scale."""
-        score, answer = pl.col("score"), pl.lit(None, pl.Int64)
-        for scale, (bad, good) in VERDICTS.items():
-            verdict = (score >= good).cast(pl.Int64) - (score <= bad).cast(pl.Int64)
-            if scale == "ces_1_7" and self.ces_direction == "low_is_easy":
-                verdict = -verdict
-            answer = pl.when(pl.col("scale") == scale).then(verdict).otherwise(answer)
-        return answer
+        return rows.select(
+            KEY,
+            "day",
+            verdict=pl.when(by_text).then(told).otherwise("verdict"),
+            by_text=by_text.cast(pl.Int64),
+            weight=(weight * _MILLION).round().cast(pl.Int64),
+        ).filter(pl.col("verdict").is_not_null())
 
 
 _MILLION = 1_000_000
-_SUMMARY = {
-    KEY: pl.String,
-    "feedback_count": pl.Int64,
-    "days_since_last_feedback": pl.Int64,
-    "latest_satisfaction": pl.Float64,
-    "satisfied_weight": pl.Float64,
-    "neutral_weight": pl.Float64,
-    "dissatisfied_weight": pl.Float64,
-    "feedback_by_text": pl.Boolean,
+_WEIGHTS = {"satisfied_weight": 1, "neutral_weight": 0, "dissatisfied_weight": -1}
+_JUDGED = {KEY: pl.String, **dict.fromkeys(("day", "verdict", "by_text", "weight"), pl.Int64)}
+_SUMMARY: Columns = {
+    KEY: nw.String,
+    "feedback_count": nw.Int64,
+    "days_since_last_feedback": nw.Int64,
+    "latest_satisfaction": nw.Float64,
+    "feedback_by_text": nw.Boolean,
+    **dict.fromkeys(_WEIGHTS, nw.Float64),
 }
+_WAITING: Columns = {KEY: nw.String, "open_complaint_count": nw.Int64}
 _ENDS = ("resolved_day", "closed_day")
 _ENDED = ("resolved", "closed")
 
 
-def _open(complaints: pl.LazyFrame, today: int) -> pl.LazyFrame:
+def _open(complaints: nw.LazyFrame[Any], today: int) -> nw.LazyFrame[Any]:
     """Count the complaints that nobody had resolved or closed by then."""
-    names = complaints.collect_schema().names()
-    rows = optional(optional(complaints, "stage"), *_ENDS, dtype=pl.Int64)
-    ended = pl.min_horizontal(*_ENDS)
-    undated = pl.col("stage").is_in(_ENDED) if "stage" in names else pl.lit(value=False)
-    is_open = pl.when(ended.is_null()).then(~undated.fill_null(value=False)).otherwise(ended > today)
-    return rows.filter(is_open).group_by(KEY).agg(open_complaint_count=pl.len().cast(pl.Int64))
-
-
-def _read(texts: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Return the verdicts of each customer's latest texts, as far as these can be judged."""
-    latest = (
-        texts.sort(KEY, "day", "text", descending=[False, True, False])
-        .group_by(KEY, maintain_order=True)
-        .head(most)
-    )
-    known = _probabilities(latest["text"].unique().sort().to_list())
-    positive = pl.col("text").replace_strict(known, default=None, return_dtype=pl.Float64)
-    verdict = (positive > 0.5 + _UNCERTAIN).cast(pl.Int64) - (positive < 0.5 - _UNCERTAIN).cast(pl.Int64)
-    judged = latest.with_columns(verdict=verdict).filter(pl.col("verdict").is_not_null())
-    return judged.select(KEY, "day", "verdict", by_text=pl.lit(value=True))
+    rows = optional(optional(complaints, "stage"), *_ENDS, dtype=nw.Int64)
+    ended, stage = nw.min_horizontal(*_ENDS), nw.col("stage")
+    undated = ended.is_null() & (stage.is_null() | ~stage.is_in(_ENDED))
+    is_open = undated | (~ended.is_null() & (ended > today))
+    return rows.filter(is_open).group_by(KEY).agg(open_complaint_count=nw.len().cast(nw.Int64))
 
 
 _UNCERTAIN = 0.1

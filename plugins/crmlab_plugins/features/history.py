@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import polars as pl
-
 from crmlab.errors import ParamsError
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
-from crmlab_plugins.features.baskets import Basket
-from crmlab_plugins.features.native import native
+from crmlab_plugins.features.baskets import Basket, main_categories
 from crmlab_plugins.features.orders import OrderSummary
+from crmlab_plugins.features.rows import nobody
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -65,7 +63,7 @@ class RecentHistory(Feature):
 
         self._check_params()
         back = as_of - timedelta(days=self.days)
-        orders = summary.until(nw.from_native(native(tables["orders"])), as_of)
+        orders = summary.until(tables["orders"], as_of)
         earlier = summary.finish(summary.lift(summary.until(orders, back)), back)
         since = summary.lift(orders.filter(nw.col("day") > summary.day_number(back)))
         recent = summary.finish(since, as_of).select(
@@ -86,8 +84,9 @@ class RecentHistory(Feature):
         """Return the main category of each customer by a day; of nobody where there are no lines."""
         import narwhals as nw
 
+        from crmlab import summary
+
         if "order_lines" not in tables:
-            nobody = pl.LazyFrame(schema={"customer_id": pl.String, EARLIER + _CATEGORY: pl.String})
-            return nw.from_native(nobody)
-        baskets = Basket().build(tables, back)
+            return nobody(tables["orders"], {"customer_id": nw.String, EARLIER + _CATEGORY: nw.String})
+        baskets = main_categories(tables, summary.day_number(back))
         return baskets.select("customer_id", nw.col(_CATEGORY).alias(EARLIER + _CATEGORY))

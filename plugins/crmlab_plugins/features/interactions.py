@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from math import log
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+import narwhals as nw
 import polars as pl
 
+from crmlab.engines import by_batches
 from crmlab.errors import ParamsError
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
 from crmlab.summary import day_number
-from crmlab_plugins.features.native import KEY, everybody, known_by
-
-if TYPE_CHECKING:
-    import narwhals as nw
+from crmlab_plugins.features.rows import KEY, everybody, known_by, optional
 
 _STEPS = ("opened_day", "clicked_day", "responded_day")
 _MILLION = 1_000_000
@@ -56,68 +56,72 @@ class InteractionRate(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row for everybody whom a table of the study names."""
-        import narwhals as nw
-
         today = day_number(as_of)
-        logs = [_events(name, tables[name], today) for name in ("interactions", "contacts") if name in tables]
+        logs = [name for name in ("interactions", "contacts") if name in tables]
         people = everybody(tables, today)
         if not logs:
-            nobody = people.select(
-                KEY, interaction_count=pl.lit(None, pl.Int64), interaction_rate=pl.lit(None, pl.Float64)
+            return people.with_columns(
+                interaction_count=nw.lit(None, nw.Int64), interaction_rate=nw.lit(None, nw.Float64)
             )
-            return nw.from_native(nobody)
-        events = pl.concat(logs)
-        decay = log(2) / self.half_life_days
+        events = nw.concat([_events(name, tables[name], today) for name in logs])
+        weighed = by_batches(events, partial(self._weighed, today), _WEIGHED)
+        active = weighed.group_by(KEY).agg(
+            nw.col("weight").sum().cast(nw.Int64),
+            interaction_count=nw.len().cast(nw.Int64),
+            first=nw.col("day").min().cast(nw.Int64),
+        )
+        rows = nw.concat([known_by(tables[name], today).select("day") for name in logs])
+        began = (
+            rows.with_columns(everyone=nw.lit(1, nw.Int64))
+            .group_by("everyone")
+            .agg(began=nw.col("day").min().cast(nw.Int64))
+        )
+        known = people.join(active, on=KEY, how="left")
+        if "customers" in tables:
+            customers = optional(known_by(tables["customers"], today), "day", dtype=nw.Int64)
+            registered = customers.group_by(KEY).agg(registered=nw.col("day").min().cast(nw.Int64))
+            known = known.join(registered, on=KEY, how="left")
+        else:
+            known = known.with_columns(registered=nw.lit(None, nw.Int64))
+        dated = known.with_columns(everyone=nw.lit(1, nw.Int64)).join(began, on="everyone", how="left")
+        schema = {KEY: pl.String, "interaction_count": pl.Int64, "interaction_rate": pl.Float64}
+        return by_batches(dated, partial(self._rated, today), schema)
+
+    def _weighed(self, today: int, events: pl.DataFrame) -> pl.DataFrame:
         # Whole millionths, so that the sum depends on no order.
-        weight = ((pl.col("day") - today).cast(pl.Float64) * decay).exp() * _MILLION
-        active = events.group_by(KEY).agg(
-            interaction_count=pl.len().cast(pl.Int64),
-            weight=weight.round().cast(pl.Int64).sum(),
-            first=pl.col("day").min(),
-        )
-        known = people.join(active, on=KEY, how="left").join(_registered(tables, today), on=KEY, how="left")
-        began = pl.concat(
-            [_rows(tables[name], today) for name in ("interactions", "contacts") if name in tables]
-        )
-        dated = known.join(began.select(began=pl.col("day").min()), how="cross")
+        weight = ((pl.col("day") - today).cast(pl.Float64) * self._decay).exp() * _MILLION
+        return events.with_columns(weight=weight.round().cast(pl.Int64))
+
+    def _rated(self, today: int, known: pl.DataFrame) -> pl.DataFrame:
         since = pl.min_horizontal("first", pl.coalesce("registered", "began")).clip(
             lower_bound=pl.col("began")
         )
         days = (today + 1 - since).clip(_LEAST_DAYS, None).cast(pl.Float64)
-        exposure = (1 - (-days * decay).exp()) / decay
+        exposure = (1 - (-days * self._decay).exp()) / self._decay
         rate = pl.col("weight").fill_null(0) / _MILLION / exposure * 30
-        return nw.from_native(
-            dated.select(
-                KEY,
-                interaction_count=pl.col("interaction_count").fill_null(0),
-                interaction_rate=rate.fill_null(0.0),
-            )
+        return known.select(
+            KEY,
+            interaction_count=pl.col("interaction_count").fill_null(0),
+            interaction_rate=rate.fill_null(0.0),
         )
+
+    @property
+    def _decay(self) -> float:
+        return log(2) / self.half_life_days
 
 
 _LEAST_DAYS = 30
+_WEIGHED = {KEY: pl.String, "day": pl.Int64, "weight": pl.Int64}
 
 
-def _rows(table: nw.LazyFrame[Any], today: int) -> pl.LazyFrame:
-    return known_by(table, today).select("day")
-
-
-def _events(name: str, table: nw.LazyFrame[Any], today: int) -> pl.LazyFrame:
+def _events(name: str, table: nw.LazyFrame[Any], today: int) -> nw.LazyFrame[Any]:
     """Return customer and day of what customers did in a table."""
     rows = known_by(table, today)
     names = rows.collect_schema().names()
     if name == "interactions":
-        kept = rows.filter(pl.col("direction") == "inbound") if "direction" in names else rows
+        kept = rows.filter(nw.col("direction") == "inbound") if "direction" in names else rows
         return kept.select(KEY, "day")
-    steps = [rows.select(KEY, day=pl.col(step)) for step in _STEPS if step in names]
-    none = rows.clear().select(KEY, "day")
-    return pl.concat([none, *steps]).filter(pl.col("day") <= today)
-
-
-def _registered(tables: Mapping[str, nw.LazyFrame[Any]], today: int) -> pl.LazyFrame:
-    if "customers" not in tables:
-        return pl.LazyFrame(schema={KEY: pl.String, "registered": pl.Int64})
-    customers = known_by(tables["customers"], today)
-    if "day" not in customers.collect_schema().names():
-        customers = customers.with_columns(day=pl.lit(None, pl.Int64))
-    return customers.select(KEY, registered="day").unique(KEY, keep="any")
+    steps = [
+        rows.select(KEY, day=nw.col(step)).filter(nw.col("day") <= today) for step in _STEPS if step in names
+    ]
+    return nw.concat(steps) if steps else rows.select(KEY, "day").head(0)

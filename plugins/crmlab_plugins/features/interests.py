@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import narwhals as nw
 import polars as pl
 
+from crmlab.engines import by_batches, by_customers
 from crmlab.errors import ParamsError
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
 from crmlab.summary import day_number
-from crmlab_plugins.features.native import KEY, known_by, native, optional
+from crmlab_plugins.features.rows import KEY, known_by, nobody, optional
 
 if TYPE_CHECKING:
-    import narwhals as nw
+    from crmlab.engines import Schema
+    from crmlab_plugins.features.rows import Columns
 
 ENTRY = {
     "interest": pl.String,
@@ -68,68 +71,83 @@ class InterestAffinity(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row for everybody who bought in a category or named an interest."""
-        import narwhals as nw
-
         today = day_number(as_of)
-        sources = [
-            pl.LazyFrame(
-                schema={KEY: pl.String, "interest": pl.String, "lines": pl.Float64, "stated": pl.Boolean}
-            )
-        ]
+        sources = []
         if {"orders", "order_lines"} <= set(tables):
             sources.append(_bought(tables, today))
         if "customers" in tables:
-            sources.append(self._named(known_by(tables["customers"], today)))
-        # One after the other: shares of lines are of lines, shares of names of names.
-        compared = pl.concat([_compared(source) for source in sources])
-        added = compared.group_by(KEY, "interest").agg(
-            pl.col("lines", "expected").sum(), pl.col("stated").any()
+            sources.append(self._named(tables["customers"], today))
+        if not sources:
+            empty: Columns = {KEY: nw.String, "interest": nw.String, **dict.fromkeys(_COUNTS, nw.Int64)}
+            return by_customers(nobody(next(iter(tables.values())), empty), self._listed, _LISTED)
+        counts = nw.concat(sources).group_by(KEY, "interest").agg(_sums("bought", "named"))
+        held = nw.len().cast(nw.Int64)
+        interests = (
+            counts.group_by("interest")
+            .agg(_sums("bought", "named", suffix="_interest"), held=held)
+            .with_columns(everyone=nw.lit(1, nw.Int64))
         )
-        held = pl.len().over("interest")
-        entries = added.filter(held >= self.min_customers).select(
-            KEY,
-            interest="interest",
-            observed=pl.col("lines") + self.prior_lines,
-            expected=pl.col("expected") + self.prior_lines,
-            stated="stated",
+        everyone = interests.group_by("everyone").agg(
+            nw.col(f"{name}_interest").sum().cast(nw.Int64).alias(f"{name}_all")
+            for name in ("bought", "named")
         )
-        index = pl.col("observed") / pl.col("expected")
-        ordered = entries.sort(pl.col(KEY), -index, "interest")
-        listed = ordered.group_by(KEY, maintain_order=True).agg(
-            interest_affinities=pl.struct(list(ENTRY)).head(self.most)
-        )
-        people = compared.select(KEY).unique()
-        empty = pl.lit([], pl.List(pl.Struct(ENTRY)))
-        joined = people.join(listed, on=KEY, how="left")
-        return nw.from_native(joined.with_columns(pl.col("interest_affinities").fill_null(empty)))
+        known = interests.join(everyone, on="everyone", how="left")
+        rows = counts.join(known, on="interest", how="left").select(KEY, "interest", *_COUNTS)
+        return by_customers(rows, self._listed, _LISTED)
 
-    def _named(self, customers: pl.LazyFrame) -> pl.LazyFrame:
+    def _named(self, customers: nw.LazyFrame[Any], today: int) -> nw.LazyFrame[Any]:
+        """Return the interests that customers named, each once."""
+        given = optional(known_by(customers, today), "interests").select(KEY, "interests")
+        names = by_batches(given, self._split, {KEY: pl.String, "interest": pl.String}).unique()
+        return names.with_columns(bought=nw.lit(0, nw.Int64), named=nw.lit(1, nw.Int64))
+
+    def _split(self, given: pl.DataFrame) -> pl.DataFrame:
         words = pl.col("interests").cast(pl.String).str.replace_all(_SEPARATORS, "\n").str.split("\n")
-        named = optional(customers, "interests").select(KEY, interest=words).explode("interest").with_columns(
-            pl.col("interest").str.strip_chars().str.to_lowercase()
-        )  # fmt: skip
-        short = pl.col("interest").str.len_chars().is_between(1, self.longest_name)
-        return named.filter(short).unique().select(
-            KEY, "interest", lines=pl.lit(self.stated_lines), stated=pl.lit(value=True)
-        )  # fmt: skip
+        named = given.select(KEY, interest=words).explode("interest")
+        named = named.with_columns(pl.col("interest").str.strip_chars().str.to_lowercase())
+        return named.filter(pl.col("interest").str.len_chars().is_between(1, self.longest_name))
+
+    def _listed(self, counts: pl.DataFrame) -> pl.DataFrame:
+        """Return one row per customer from what he bought and named, and what all customers did.
+
+        One source after the other: shares of lines are of lines, shares of names of names.
+        """
+        observed, expected = pl.lit(0.0), pl.lit(0.0)
+        for name, weight in (("bought", 1.0), ("named", self.stated_lines)):
+            lines, everyone = pl.col(name) * weight, pl.col(f"{name}_all") * weight
+            given = lines.sum().over(KEY) * (pl.col(f"{name}_interest") * weight) * (1 / everyone)
+            observed = observed + lines
+            expected = expected + pl.when(pl.col(name) > 0).then(given).otherwise(0.0)
+        told = counts.select(
+            *(KEY, "interest", "held"),
+            observed=observed + self.prior_lines,
+            expected=expected + self.prior_lines,
+            stated=pl.col("named") > 0,
+        )
+        ordered = told.sort(pl.col(KEY), -pl.col("observed") / pl.col("expected"), "interest")
+        shared = pl.struct(list(ENTRY)).filter(pl.col("held") >= self.min_customers)
+        return ordered.group_by(KEY, maintain_order=True).agg(interest_affinities=shared.head(self.most))
 
 
 _SEPARATORS = r"[、,，;；/／|｜\s]+"
+_COUNTS = (
+    *("bought", "named", "bought_interest", "named_interest"),
+    *("bought_all", "named_all", "held"),
+)
+_LISTED: Schema = {
+    KEY: pl.String,
+    "interest_affinities": pl.List(pl.Struct(ENTRY)),
+}
 
 
-def _bought(tables: Mapping[str, nw.LazyFrame[Any]], today: int) -> pl.LazyFrame:
-    paid = known_by(tables["orders"], today).filter(pl.col("amount_hundredths") > 0).select("order_id", KEY)
-    lines = native(tables["order_lines"]).filter(
-        pl.col("amount_hundredths") > 0, pl.col("category").is_not_null()
-    )
-    counted = (
-        lines.select("order_id", interest="category").join(paid, on="order_id").group_by(KEY, "interest")
-    )
-    return counted.agg(lines=pl.len().cast(pl.Float64)).with_columns(stated=pl.lit(value=False))
+def _bought(tables: Mapping[str, nw.LazyFrame[Any]], today: int) -> nw.LazyFrame[Any]:
+    """Return the category of each line of a paid order, and who bought it."""
+    paid = known_by(tables["orders"], today).filter(nw.col("amount_hundredths") > 0).select("order_id", KEY)
+    lines = tables["order_lines"].filter(nw.col("amount_hundredths") > 0, ~nw.col("category").is_null())
+    told = lines.select("order_id", interest=nw.col("category").cast(nw.String))
+    bought = told.join(paid, on="order_id", how="inner").select(KEY, "interest")
+    return bought.with_columns(bought=nw.lit(1, nw.Int64), named=nw.lit(0, nw.Int64))
 
 
-def _compared(source: pl.LazyFrame) -> pl.LazyFrame:
-    """Add to each count of one source what the shares of all customers would give."""
-    lines = pl.col("lines")
-    expected = lines.sum().over(KEY) * lines.sum().over("interest") / lines.sum()
-    return source.select(KEY, "interest", "lines", "stated", expected=expected)
+def _sums(*names: str, suffix: str = "") -> list[nw.Expr]:
+    return [nw.col(name).sum().cast(nw.Int64).alias(name + suffix) for name in names]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import narwhals as nw
 
+from crmlab.engines import by_customers
 from crmlab.errors import ParamsError
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
@@ -127,35 +129,45 @@ class OrderGrowth(Feature):
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row for everybody with paid orders on two days.
 
-        Collects in polars: running sums over all customers are beyond the common dialect.
+        Running sums over all that a customer bought are beyond the common dialect, so that polars does
+        them, for the customers of one batch after the other.
         """
         import polars as pl
 
         self._check_params()
-        paid = until(tables["orders"], as_of).filter(nw.col("amount_hundredths") > 0)
-        orders = _native(paid.select("customer_id", "order_id", "day", "amount_hundredths"))
+        rows = until(tables["orders"], as_of).filter(nw.col("amount_hundredths") > 0)
+        orders = rows.select("customer_id", "day", "amount_hundredths", category=nw.lit(None, nw.String))
+        if (lines := tables.get("order_lines")) is not None:
+            given = lines.select("order_id", nw.col("category").cast(nw.String))
+            bought = rows.join(given.filter(~nw.col("category").is_null()), on="order_id", how="inner")
+            # A line is told from an order by its category.
+            lines = bought.with_columns(amount_hundredths=nw.lit(0, nw.Int64))
+            orders = nw.concat([orders, lines.select(orders.collect_schema().names())])
+        names = ("customer_id", "growth_state")
+        schema = dict.fromkeys((*names, *self.produces), pl.Int64) | dict.fromkeys(names, pl.String)
+        return by_customers(orders, partial(self._grown, day_number(as_of)), schema)
+
+    def _grown(self, today: int, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the columns of the feature from the orders, and the lines, of some customers."""
+        import polars as pl
+
         # Whole numbers sort and group many times quicker than ids.
         customers = (
-            orders.select("customer_id")
+            rows.select("customer_id")
             .unique()
             .sort("customer_id")
             .with_row_index("customer")
             .cast({"customer": pl.Int64})
         )
-        orders = orders.join(customers, on="customer_id").drop("customer_id")
+        rows = rows.join(customers, on="customer_id").drop("customer_id")
+        orders = rows.filter(pl.col("category").is_null())
         days = orders.group_by("customer", "day").agg(
             spend=pl.col("amount_hundredths").sum(), orders=pl.len().cast(pl.Int64)
         )
-        if (lines := tables.get("order_lines")) is None:
-            days = days.with_columns(new=pl.lit(0, pl.Int64))
-        else:
-            new = _new_categories(orders, _native(lines.select("order_id", "category")))
-            days = days.join(new, on=["customer", "day"], how="left").with_columns(pl.col("new").fill_null(0))
-        today = day_number(as_of)
+        new = _new_categories(orders, rows.filter(pl.col("category").is_not_null()))
+        days = days.join(new, on=["customer", "day"], how="left").with_columns(pl.col("new").fill_null(0))
         found = self._summary(self._judged(days, today), today)
-        return nw.from_native(
-            found.join(customers, on="customer").drop("customer").sort("customer_id").lazy()
-        )
+        return found.join(customers, on="customer").drop("customer").sort("customer_id")
 
     def _judged(self, days: pl.DataFrame, today: int) -> pl.DataFrame:
         """Return the ``state`` of repeat buyers on each day on which it can change, sorted.
@@ -228,18 +240,11 @@ class OrderGrowth(Feature):
         )
 
 
-def _new_categories(orders: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+def _new_categories(orders: pl.DataFrame, bought: pl.DataFrame) -> pl.DataFrame:
     """Return how many categories a customer first bought on a day (``new``), the first day excepted."""
     import polars as pl
 
-    bought = orders.select("customer", "order_id", "day").join(lines.drop_nulls(), on="order_id")
     first = bought.group_by("customer", "category").agg(pl.col("day").min())
     begun = orders.group_by("customer").agg(begun=pl.col("day").min())
     later = first.join(begun, on="customer").filter(pl.col("day") > pl.col("begun"))
     return later.group_by("customer", "day").agg(new=pl.len().cast(pl.Int64))
-
-
-def _native(frame: nw.LazyFrame[Any]) -> pl.DataFrame:
-    """Return the rows as a polars frame, whatever engine they come from."""
-    collected: pl.DataFrame = frame.collect("polars").to_native()
-    return collected

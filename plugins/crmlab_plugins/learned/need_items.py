@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+import narwhals as nw
 import polars as pl
 
+from crmlab.engines import by_batches
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
-
-if TYPE_CHECKING:
-    import narwhals as nw
+from crmlab.summary import day_number
+from crmlab_plugins.features.rows import KEY, known_by, main_of, nobody
 
 ASPECTS: dict[str, tuple[str, ...]] = {
     "quality": ("质量", "品质", "做工", "quality"),
@@ -57,62 +58,60 @@ class NeedItems(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return the items of everybody who ordered or answered."""
-        import narwhals as nw
-
-        from crmlab.summary import day_number
-
         today = day_number(as_of)
-        said = _collected(tables.get("feedback"), today)
-        orders = _collected(tables.get("orders"), today)
-        lines = _collected(tables.get("order_lines"), None)
-        cares, bought = self._cares(said), _main_category(orders, lines)
-        joined = cares.join(bought, on="customer_id", how="full", coalesce=True).sort("customer_id")
-        frame: nw.LazyFrame[Any] = nw.from_native(joined.select("customer_id", *self.produces).lazy())
-        return frame
+        any_table = next(iter(tables.values()))
+        cares = nobody(any_table, {KEY: nw.String, **dict.fromkeys(_CARES, nw.Int64)})
+        bought = nobody(any_table, {KEY: nw.String, "need_category": nw.String})
+        if "feedback" in tables:
+            said = known_by(tables["feedback"], today)
+            if {"question", "answer"} <= set(said.collect_schema().names()):
+                cares = self._cares(said)
+        if {"orders", "order_lines"} <= set(tables):
+            bought = _main_category(known_by(tables["orders"], today), tables["order_lines"])
+        people = nw.concat([cares.select(KEY), bought.select(KEY)]).unique()
+        joined = people.join(cares, on=KEY, how="left").join(bought, on=KEY, how="left")
+        return joined.select(KEY, *((nw.col(name) > 0).alias(name) for name in _CARES), "need_category")
 
-    def _cares(self, said: pl.DataFrame) -> pl.DataFrame:
-        names = [f"cares_for_{aspect}" for aspect in ASPECTS]
-        if not {"question", "answer", "customer_id"} <= set(said.columns):
-            return pl.DataFrame(schema={"customer_id": pl.String, **dict.fromkeys(names, pl.Boolean)})
-        answer = pl.col("answer").cast(pl.String).str.to_lowercase()
-        question = pl.col("question").cast(pl.String).str.to_lowercase().fill_null("")
+    def _cares(self, said: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Return 1 or 0 per customer and aspect."""
+        given = said.filter(~nw.col("answer").is_null()).select(
+            KEY, nw.col("question", "answer").cast(nw.String)
+        )
+        told = by_batches(given, self._told, {KEY: pl.String, **dict.fromkeys(_CARES, pl.Int64)})
+        return told.group_by(KEY).agg(nw.col(name).max().cast(nw.Int64) for name in _CARES)
+
+    def _told(self, said: pl.DataFrame) -> pl.DataFrame:
+        """Tell the aspects of each answer to a question for needs; other answers are left out."""
+        answer = pl.col("answer").str.to_lowercase()
+        question = pl.col("question").str.to_lowercase().fill_null("")
         asks = question.str.contains(_any(self.questions)) | answer.str.contains(_JOINT, literal=True)
         given = self.words or {}
-        return (
-            said.drop_nulls(["customer_id", "answer"])
-            .filter(asks)
-            .group_by("customer_id")
-            .agg(
-                answer.str.contains(_any(given.get(aspect, words))).any().alias(f"cares_for_{aspect}")
-                for aspect, words in ASPECTS.items()
-            )
-            .sort("customer_id")
+        return said.filter(asks).select(
+            KEY,
+            *(
+                answer.str.contains(_any(given.get(aspect, words))).cast(pl.Int64).alias(name)
+                for name, (aspect, words) in zip(_CARES, ASPECTS.items(), strict=True)
+            ),
         )
+
+
+_CARES = tuple(f"cares_for_{aspect}" for aspect in ASPECTS)
 
 
 def _any(words: tuple[str, ...]) -> str:
     return "|".join(re.escape(word.lower()) for word in words) or "$^"
 
 
-def _collected(table: nw.LazyFrame[Any] | None, today: int | None) -> pl.DataFrame:
-    """Return the rows of a table by a day; none where there is no table."""
-    if table is None:
-        return pl.DataFrame()
-    native: pl.LazyFrame = table.to_native()
-    return native.filter(pl.col("day") <= today).collect() if today is not None else native.collect()
-
-
-def _main_category(orders: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    if not orders.width or "category" not in lines.columns:
-        return pl.DataFrame(schema={"customer_id": pl.String, "need_category": pl.String})
-    paid = orders.filter(pl.col("amount_hundredths") > 0).select("order_id", "customer_id")
-    return (
-        lines.select("order_id", "category", spend="amount_hundredths")
-        .drop_nulls("category")
-        .join(paid, on="order_id")
-        .group_by("customer_id", "category")
-        .agg(pl.col("spend").sum())
-        .sort("customer_id", "spend", "category", descending=[False, True, False])
-        .unique("customer_id", keep="first", maintain_order=True)
-        .select("customer_id", need_category="category")
+def _main_category(orders: nw.LazyFrame[Any], lines: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    if "category" not in lines.collect_schema().names():
+        return nobody(orders, {KEY: nw.String, "need_category": nw.String})
+    paid = orders.filter(nw.col("amount_hundredths") > 0).select("order_id", KEY)
+    told = lines.select("order_id", nw.col("category").cast(nw.String), "amount_hundredths")
+    spend = nw.col("amount_hundredths").sum().cast(nw.Int64)
+    sums = (
+        told.filter(~nw.col("category").is_null())
+        .join(paid, on="order_id", how="inner")
+        .group_by(KEY, "category")
+        .agg(spend=spend)
     )
+    return main_of(sums, "category", "spend").select(KEY, need_category=nw.col("category"))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from crmlab.estimators import Feature
+from crmlab.engines import by_batches
+from crmlab.estimators import KEY, Feature
 from crmlab.labels import Measure, Text
 from crmlab.summary import day_number
-from crmlab_plugins.features.native import known_by
+from crmlab_plugins.features.rows import known_by
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -34,18 +36,16 @@ class Contract(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row per customer; null where there is no contract, or no dates of contracts at all."""
-        import narwhals as nw
-
-        return nw.from_native(contracts(known_by(tables["customers"], day_number(as_of)), as_of))
+        known = known_by(tables["customers"], day_number(as_of))
+        dates = [name for name in _DATES if name in known.collect_schema().names()]
+        schema = {KEY: pl.String, "contract_days": pl.Int64, "contract_ended": pl.Boolean}
+        return by_batches(known.select(KEY, *dates), partial(_as_of, as_of), schema)
 
 
 def contracts(customers: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     """Return ``customer_id``, ``contract_days`` (Int64) and ``contract_ended`` (Boolean) as of a day."""
     columns = customers.collect_schema().names()
-    started, ended = (
-        pl.col(name) if name in columns else pl.lit(None, pl.Date)
-        for name in ("contract_started_on", "contract_ended_on")
-    )
+    started, ended = (pl.col(name) if name in columns else pl.lit(None, pl.Date) for name in _DATES)
     gone = ended.is_not_null() & (ended <= as_of)
     days = (pl.when(gone).then(ended).otherwise(pl.lit(as_of)) - started).dt.total_days()
     known = days >= 0
@@ -54,3 +54,10 @@ def contracts(customers: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
         contract_days=pl.when(known).then(days),
         contract_ended=pl.when(known).then(gone),
     )
+
+
+_DATES = ("contract_started_on", "contract_ended_on")
+
+
+def _as_of(day: date, customers: pl.DataFrame) -> pl.DataFrame:
+    return contracts(customers.lazy(), day).collect()

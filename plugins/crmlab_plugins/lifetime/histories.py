@@ -10,22 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
 
+from crmlab.engines import by_customers
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
 from crmlab.summary import HUNDREDTHS, day_number
-from crmlab_plugins.features.native import KEY, known_by
+from crmlab_plugins.features.rows import KEY, known_by
 from crmlab_plugins.lifetime.blocks import BLOCK, blocks
 from crmlab_plugins.lifetime.collapse import ascending
 
 if TYPE_CHECKING:
     import narwhals as nw
     from numpy.typing import NDArray
+
+    from crmlab.engines import Schema
 
     Whole = NDArray[np.integer[Any]]
     Rows = tuple[NDArray[np.int64], Whole | None]
@@ -221,24 +225,36 @@ class PurchaseHistory(Feature):
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row per customer with a paid order, by ``customer_id``.
 
-        Collects in polars: one sort of whole numbers outruns every grouping.
+        One sort of whole numbers outruns every grouping, so that it is done in numpy, for the customers
+        of one batch after the other.
         """
-        import narwhals as nw
-
         today = day_number(as_of)
-        orders = known_by(tables["orders"], today).select(KEY, "day", "amount_hundredths").collect()
-        names, codes = _ids(orders[KEY])
-        found = summarise(codes, orders["day"].to_numpy(), orders["amount_hundredths"].to_numpy(), today)
-        value = pl.Series(found.average, dtype=pl.Float64, nan_to_null=True)
-        frame = pl.DataFrame(
-            {
-                KEY: names.gather(found.customers),
-                "repeat_purchase_days": found.x,
-                "first_to_last_purchase_days": found.t_x,
-                "repeat_day_value": value / pl.repeat(float(HUNDREDTHS), value.len(), eager=True),
-            }
-        )
-        return nw.from_native(frame.sort(KEY).lazy())
+        orders = known_by(tables["orders"], today).select(KEY, "day", "amount_hundredths")
+        return by_customers(orders, partial(_histories, today), _HISTORY)
+
+
+_HISTORY: Schema = {
+    KEY: pl.String,
+    "repeat_purchase_days": pl.Int64,
+    "first_to_last_purchase_days": pl.Int64,
+    "repeat_day_value": pl.Float64,
+}
+
+
+def _histories(today: int, orders: pl.DataFrame) -> pl.DataFrame:
+    """Return the columns of :class:`PurchaseHistory` of the customers of some orders, sorted."""
+    names, codes = _ids(orders[KEY])
+    found = summarise(codes, orders["day"].to_numpy(), orders["amount_hundredths"].to_numpy(), today)
+    value = pl.Series(found.average, dtype=pl.Float64, nan_to_null=True)
+    frame = pl.DataFrame(
+        {
+            KEY: names.gather(found.customers),
+            "repeat_purchase_days": found.x,
+            "first_to_last_purchase_days": found.t_x,
+            "repeat_day_value": value / pl.repeat(float(HUNDREDTHS), value.len(), eager=True),
+        }
+    )
+    return frame.sort(KEY)
 
 
 def _ids(customers: pl.Series) -> tuple[pl.Series, Whole]:

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import polars as pl
+import narwhals as nw
 
 from crmlab.errors import ParamsError
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
 from crmlab.summary import day_number
-from crmlab_plugins.features.native import KEY, known_by
+from crmlab_plugins.features.rows import KEY, known_by
 
 if TYPE_CHECKING:
-    import narwhals as nw
+    import polars as pl
 
 
 class Occasions(Feature):
@@ -46,23 +46,31 @@ class Occasions(Feature):
 
     def build(self, tables: Mapping[str, nw.LazyFrame[Any]], as_of: date) -> nw.LazyFrame[Any]:
         """Return one row per customer with a paid order."""
-        import narwhals as nw
-
         today = day_number(as_of)
-        orders = known_by(tables["orders"], today).filter(pl.col("amount_hundredths") > 0)
-        return nw.from_native(occasions(orders, today, self.period_days))
+        orders = known_by(tables["orders"], today).filter(nw.col("amount_hundredths") > 0)
+        return _used(orders, today, self.period_days)
 
 
 def occasions(orders: pl.LazyFrame, today: int, period_days: int) -> pl.LazyFrame:
-    """Return the columns of :class:`Occasions` from paid orders up to day number ``today``."""
-    since = pl.col("day") - pl.col("day").min()
+    """Return the columns of :class:`Occasions` from paid orders up to day number ``today``, in polars."""
+    native: pl.LazyFrame = _used(nw.from_native(orders), today, period_days).to_native()
+    return native
+
+
+def _used(orders: nw.LazyFrame[Any], today: int, period_days: int) -> nw.LazyFrame[Any]:
+    first = orders.group_by(KEY).agg(first=nw.col("day").min().cast(nw.Int64))
+    since = nw.col("day") - nw.col("first")
+    whole = (today - nw.col("first")) // period_days
     # Day 1 to period_days after the first purchase are the first occasion.
     at = (since + period_days - 1) // period_days
-    whole = (today - pl.col("day").min()) // period_days
-    used = at.filter((at > 0) & (at <= whole))
-    return orders.group_by(KEY).agg(
-        occasion_count=whole.cast(pl.Int64),
-        used_occasion_count=used.n_unique().cast(pl.Int64),
-        last_used_occasion=used.max().fill_null(0).cast(pl.Int64),
-        occasion_days=pl.lit(period_days, pl.Int64),
+    bought = orders.select(KEY, "day").join(first, on=KEY, how="left").select(KEY, at=at, whole=whole)
+    used = bought.filter((nw.col("at") > 0) & (nw.col("at") <= nw.col("whole"))).select(KEY, "at").unique()
+    counted = used.group_by(KEY).agg(
+        used_occasion_count=nw.len().cast(nw.Int64), last_used_occasion=nw.col("at").max().cast(nw.Int64)
+    )
+    return first.join(counted, on=KEY, how="left").select(
+        KEY,
+        whole.cast(nw.Int64).alias("occasion_count"),
+        nw.col("used_occasion_count", "last_used_occasion").fill_null(0),
+        occasion_days=nw.lit(period_days, nw.Int64),
     )

@@ -98,7 +98,7 @@ def read_mysql(uri: str, query: str, where: str) -> pl.DataFrame:
     """Read from a MySQL or MariaDB server through connectorx."""
     try:
         import connectorx
-        import pyarrow  # type: ignore[import-untyped]  # noqa: F401  # connectorx hands over through it
+        import pyarrow  # noqa: F401  # connectorx hands over through it
     except ImportError:
         raise missing_extra("connectorx or pyarrow", "mysql") from None
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from pathlib import Path
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,7 @@ import polars as pl
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
+from crmlab.data.fingerprints import of_files
 from crmlab.data.mapping.matching import check_conflicts, map_table
 from crmlab.data.schemas import TABLES, column_problem, table_problem
 from crmlab.errors import ParamsError
@@ -120,6 +122,11 @@ class DuckDB(Database):
     title: ClassVar[Text] = Text("DuckDB 数据库", "DuckDB database")
     path: str
 
+    def fingerprint(self) -> str | None:
+        """Return a hash over the file, and over what is not yet written into it."""
+        logs = [Path(f"{self.path}{end}") for end in (".wal",)]
+        return of_files([self.path, *(log for log in logs if log.is_file())])
+
     def _fetch(self, query: str, where: str) -> pl.DataFrame:
         return read_duckdb(self.path, query, where)
 
@@ -133,6 +140,11 @@ class SQLite(Database):
 
     title: ClassVar[Text] = Text("SQLite 数据库", "SQLite database")
     path: str
+
+    def fingerprint(self) -> str | None:
+        """Return a hash over the file, and over what is not yet written into it."""
+        logs = [Path(f"{self.path}{end}") for end in ("-wal", "-journal")]
+        return of_files([self.path, *(log for log in logs if log.is_file())])
 
     def _fetch(self, query: str, where: str) -> pl.DataFrame:
         return read_sqlite(self.path, query, where)

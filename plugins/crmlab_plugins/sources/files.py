@@ -12,6 +12,7 @@ import polars as pl
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
+from crmlab.data.fingerprints import of_files
 from crmlab.data.intake.files import Options, read_table
 from crmlab.data.mapping.values import date_problems
 from crmlab.data.presets import NONE, is_file, named
@@ -86,6 +87,11 @@ class Files(Source):
     def caution(self) -> Text | None:
         """The warning of the study."""
         return Text(self.warning["zh"], self.warning["en"]) if self.warning else None
+
+    def fingerprint(self) -> str | None:
+        """Return a hash over the files, and over presets that are files."""
+        presets = [file["preset"] for file in self.files.values() if is_file(file.get("preset", NONE))]
+        return of_files([*(file["path"] for file in self.files.values() if "path" in file), *presets])
 
     def read(self) -> Mapping[str, pl.LazyFrame]:
         """Read every file; raise DataError for a file or a header that is not there.

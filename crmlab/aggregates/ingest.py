@@ -1,0 +1,327 @@
+"""Bring orders of any number into a store, in memory bounded by a chunk and a bucket.
+
+Two passes over staging files beside the store: chunk by chunk the rows are cleaned as every table is
+(:func:`crmlab.data.cleaning.clean`), counted where they are rejected, and dealt to buckets; then bucket by
+bucket they are sorted, and orders that came twice in different chunks are found. Each chunk and each bucket
+is there whole or not at all, so an ingest that was killed goes on where it was. The store appears by one
+rename at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from crmlab import memory
+from crmlab.aggregates.hashing import buckets_of
+from crmlab.aggregates.sorting import in_runs, without_repeats
+from crmlab.aggregates.store import MANIFEST, Store, write_json, write_manifest, write_parquet
+from crmlab.data.cleaning import clean
+from crmlab.data.policy import Policy
+from crmlab.data.schemas import BY_POLICY, REASONS
+from crmlab.errors import DataError, QualityGateError
+
+CHUNK_ROWS = 1_000_000
+_CLEANED_ROWS = 250_000
+"""Rows that are cleaned at once: cleaning holds them several times over."""
+FEW_VALUES = 500
+"""Columns of text with more values than this in a chunk have no list of values."""
+_LISTED = ("channel", "product", "store")
+_ROW_BYTES = 512
+"""Memory that a row takes while its bucket is sorted, copies included."""
+_PLAN, _LOCK = "plan.json", ".lock"
+
+
+class Progress(NamedTuple):
+    """What an ingest has done: ``stage`` is ``"reading"`` (in rows) or ``"sorting"`` (in buckets)."""
+
+    stage: str
+    done: int
+    total: int
+
+
+def ingest(
+    orders: pl.LazyFrame,
+    folder: Path,
+    *,
+    time_zone: str,
+    policy: Policy | None = None,
+    currency: str | None = None,
+    fingerprint: str = "",
+    max_rejected_share: float = 1.0,
+    buckets: int | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+    advance: Callable[[Progress], object] = lambda progress: None,
+) -> Store:
+    """Bring ``orders``, as a source delivers them, into a new store at ``folder``.
+
+    ``fingerprint`` says which input it is: an interrupted ingest of another one is not gone on with.
+    ``buckets`` is chosen from the rows and the memory unless given. Raises DataError where the folder
+    holds something, where another ingest into it is running or was interrupted with other input or
+    settings, and QualityGateError for too many faulty rows.
+    """
+    from filelock import FileLock, Timeout
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder.name} exists and is not empty. Name a new folder, or remove it first.")
+    staging = folder.with_name(f".{folder.name}.ingest")
+    staging.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(staging / _LOCK, timeout=0):
+            if (staging / MANIFEST).exists():  # killed just before the end
+                _tidy(staging)
+                return _published(staging, folder)
+            total = int(orders.select(pl.len()).collect().item())
+            work = _Work(
+                staging,
+                total,
+                buckets or buckets_for(total),
+                chunk_rows,
+                {"time_zone": time_zone, "currency": currency, "policy": (policy or Policy()).model_dump()},
+            )
+            work.begin(fingerprint)
+            for start in range(work.dealt, total, chunk_rows):
+                advance(Progress("reading", start, total))
+                work.deal(orders.slice(start, chunk_rows), start, policy, currency)
+            advance(Progress("reading", total, total))
+            work.check(max_rejected_share)
+            for bucket in range(work.buckets):
+                advance(Progress("sorting", bucket, work.buckets))
+                work.sort(bucket)
+            advance(Progress("sorting", work.buckets, work.buckets))
+            work.check(max_rejected_share)
+            work.finish()
+            _tidy(staging)
+            return _published(staging, folder)
+    except Timeout:
+        raise DataError(
+            f"Another ingest into {folder.name} is running. Wait for it, or name another folder."
+        ) from None
+
+
+def buckets_for(rows: int) -> int:
+    """Return how many buckets keep one within the memory to plan with: a power of two."""
+    most = memory.budget_mb() * (1 << 20) // _ROW_BYTES
+    buckets = 1
+    while rows > most * buckets:
+        buckets *= 2
+    return buckets
+
+
+class _Work:
+    """One ingest under way in its staging folder."""
+
+    def __init__(
+        self, staging: Path, total: int, buckets: int, chunk_rows: int, settings: dict[str, Any]
+    ) -> None:
+        self.staging = staging
+        self.total = total
+        self.buckets = buckets
+        self.chunk_rows = chunk_rows
+        self.settings = settings
+
+    def begin(self, fingerprint: str) -> None:
+        """Note what is being ingested, or check that it is what was begun."""
+        plan = {
+            "fingerprint": fingerprint,
+            "rows": self.total,
+            "chunk_rows": self.chunk_rows,
+            **self.settings,
+        }
+        path = self.staging / _PLAN
+        if not path.exists():
+            write_json(path, {**plan, "buckets": self.buckets})
+            return
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        self.buckets = begun.pop("buckets")  # another machine, or more memory, must not deal differently
+        changed = sorted(name for name in plan if plan[name] != begun.get(name))
+        if changed:
+            raise DataError(
+                f"An ingest into this folder was interrupted, and since then {', '.join(changed)} changed. "
+                f"Remove the folder {self.staging.name} to begin anew, or restore what it began with."
+            )
+
+    @property
+    def dealt(self) -> int:
+        """How many rows of the input are dealt."""
+        return max((int(path.name.split("-")[1]) for path in self._dealt()), default=0)
+
+    def deal(self, chunk: pl.LazyFrame, start: int, policy: Policy | None, currency: str | None) -> None:
+        """Clean the rows of a chunk, which begins at ``start``, and write them bucket by bucket."""
+        tables, rejects, reasons, end = [], [], Counter[str](), start
+        for offset in range(0, self.chunk_rows, _CLEANED_ROWS):
+            size = min(_CLEANED_ROWS, self.chunk_rows - offset)
+            rows = chunk.slice(offset, size).collect(engine="streaming")
+            if rows.is_empty():
+                break
+            if "order_id" not in rows.columns:
+                number = pl.int_range(end + 1, end + 1 + pl.len())
+                rows = rows.with_columns(order_id=pl.format("row-{}", number))
+            cleaned = clean("orders", rows.lazy(), self.settings["time_zone"], policy, currency)
+            tables.append(cleaned.table)
+            rejects.append(cleaned.rejected.with_columns(pl.col("row") + end))
+            reasons.update(cleaned.counts)
+            end += rows.height
+        if end == start:
+            raise DataError("The input has fewer rows than it said. Ingest it anew, from data at rest.")
+        partial = self.staging / "chunks" / f".{start:012}"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        table = pl.concat(tables, how="diagonal")
+        table = table.with_columns(bucket=buckets_of(table["customer_id"], self.buckets)).sort(
+            "bucket", maintain_order=True
+        )
+        for (bucket,), rows in table.partition_by(
+            "bucket", as_dict=True, include_key=False, maintain_order=True
+        ).items():
+            # Read back once and removed: quick to write counts for more than small.
+            rows.write_parquet(partial / f"bucket-{bucket:04}.parquet", compression="lz4", statistics=False)
+        if rejected := [rows for rows in rejects if rows.height]:
+            pl.concat(rejected, how="diagonal_relaxed").write_parquet(partial / "rejected.parquet")
+        counted = {
+            "rejected": dict(reasons),
+            "values": {name: _values(table[name]) for name in _LISTED if name in table.columns},
+        }
+        write_json(partial / "counted.json", counted)
+        partial.rename(self.staging / "chunks" / f"{start:012}-{end:012}")
+
+    def sort(self, bucket: int) -> None:
+        """Sort a bucket and set aside orders that came in two chunks."""
+        folder = self.staging / f"bucket-{bucket:04}"
+        done = folder / "counted.json"
+        if done.exists():
+            return
+        pieces = [path for chunk in self._dealt() if (path := chunk / f"bucket-{bucket:04}.parquet").exists()]
+        folder.mkdir(exist_ok=True)
+        counted: dict[str, Any] = {"rows": 0, "customers": 0, "rejected": {}}
+        if pieces:
+            rows, rejected = without_repeats(pl.concat([pl.read_parquet(path) for path in pieces]))
+            listed = {
+                name: pl.Enum(list(values)) for name, values in self.values.items() if name in rows.columns
+            }
+            rows, customers = in_runs(rows.cast(listed))  # type: ignore[arg-type]
+            write_parquet(folder / "part-000001.parquet", rows)
+            if rejected.height:
+                write_parquet(folder / "rejected.parquet", rejected)
+            counted = {
+                "rows": rows.height,
+                "customers": customers,
+                "first_day": rows["day"].min(),
+                "last_day": rows["day"].max(),
+                "rejected": dict(rejected.group_by("reason").len().sort("reason").iter_rows()),
+            }
+        write_json(done, counted)
+
+    def check(self, max_rejected_share: float) -> None:
+        """Raise QualityGateError for more faulty rows than are allowed."""
+        reasons = self._reasons()
+        faulty = sum(count for reason, count in reasons.items() if reason not in BY_POLICY)
+        if self.total and faulty / self.total > max_rejected_share:
+            told = ", ".join(f"{REASONS[reason].en} {count:,}" for reason, count in reasons.most_common())
+            raise QualityGateError(
+                f"{faulty:,} of {self.total:,} rows ({faulty / self.total:.1%}) are rejected: {told}. The "
+                f"study allows {max_rejected_share:.1%} (quality.max_rejected_share). The rows are in the "
+                f"folder {self.staging.name}/chunks; remove {self.staging.name} once the data is corrected."
+            )
+
+    @cached_property
+    def values(self) -> dict[str, dict[str, int]]:
+        """Column of few values → value → rows, most frequent first, over all chunks."""
+        values: dict[str, Counter[str]] = {}
+        unlisted: set[str] = set()
+        for each in self._counted(self._dealt()):
+            for name, counts in each["values"].items():
+                unlisted |= {name} if counts is None else set()
+                values.setdefault(name, Counter()).update(counts or {})
+        return {
+            name: dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+            for name, counts in values.items()
+            if name not in unlisted and len(counts) <= FEW_VALUES
+        }
+
+    def finish(self) -> None:
+        """Move the rejected rows to one place, write the manifest, and drop what is no longer needed."""
+        rejected = self.staging / "rejected"
+        rejected.mkdir(exist_ok=True)
+        for folder in [*self._dealt(), *self._sorted()]:
+            if (path := folder / "rejected.parquet").exists():
+                path.rename(rejected / f"{folder.name}.parquet")
+        found = {int(path.name.split("-")[1]): each for path, each in self._with_counts(self._sorted())}
+        filled = {bucket: each for bucket, each in found.items() if each["rows"]}
+        write_manifest(
+            self.staging,
+            {
+                "table": "orders",
+                **self.settings,
+                "buckets": self.buckets,
+                "rows": sum(each["rows"] for each in found.values()),
+                "customers": sum(each["customers"] for each in found.values()),
+                "first_day": min((each["first_day"] for each in filled.values()), default=None),
+                "last_day": max((each["last_day"] for each in filled.values()), default=None),
+                "rejected": dict(sorted(self._reasons().items())),
+                "values": self.values,
+                "parts": {
+                    str(bucket): [
+                        {
+                            "file": f"bucket-{bucket:04}/part-000001.parquet",
+                            "rows": each["rows"],
+                            "customers": each["customers"],
+                        }
+                    ]
+                    for bucket, each in sorted(filled.items())
+                },
+            },
+        )
+
+    def _dealt(self) -> list[Path]:
+        return sorted((self.staging / "chunks").glob("[0-9]*"))
+
+    def _sorted(self) -> list[Path]:
+        return sorted(self.staging.glob("bucket-*"))
+
+    def _with_counts(self, folders: list[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+        for folder in folders:
+            if (path := folder / "counted.json").exists():
+                yield folder, json.loads(path.read_text(encoding="utf-8"))
+
+    def _counted(self, folders: list[Path]) -> list[dict[str, Any]]:
+        return [each for _, each in self._with_counts(folders)]
+
+    def _reasons(self) -> Counter[str]:
+        reasons: Counter[str] = Counter()
+        for each in self._counted([*self._dealt(), *self._sorted()]):
+            reasons.update(each["rejected"])
+        return reasons
+
+
+def _tidy(staging: Path) -> None:
+    """Drop what only an ingest under way needs."""
+    shutil.rmtree(staging / "chunks", ignore_errors=True)
+    for path in [staging / _PLAN, *staging.glob("bucket-*/counted.json")]:
+        path.unlink(missing_ok=True)
+    for empty in [path for path in staging.glob("bucket-*") if not any(path.iterdir())]:
+        empty.rmdir()
+
+
+def _published(staging: Path, folder: Path) -> Store:
+    """Give the complete store its name; the lock, which is held, goes with its file."""
+    (staging / _LOCK).unlink(missing_ok=True)
+    if folder.exists():
+        folder.rmdir()
+    staging.rename(folder)
+    return Store.open(folder)
+
+
+def _values(column: pl.Series) -> dict[str, int] | None:
+    """Count the values of a column; None where there are too many to list."""
+    counts = column.drop_nulls().value_counts()
+    if counts.height > FEW_VALUES:
+        return None
+    return dict(counts.sort(column.name).iter_rows())

@@ -1,0 +1,139 @@
+"""Orders in buckets by a hash of the customer, each sorted by customer and day: memory bounded by a bucket.
+
+::
+
+    NAME/store.json                      what is in it: see :class:`Store`
+    NAME/bucket-0003/part-000001.parquet the orders of the customers of bucket 3
+    NAME/rejected/…                      rows that were rejected, as they were read, with the reason
+
+All orders of a customer lie in one bucket. The parts are plain Parquet files with the columns of the
+canonical table, so that any engine reads the folder as one table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import polars.selectors as cs
+
+from crmlab.aggregates.layout import Layout
+from crmlab.errors import DataError
+
+MANIFEST = "store.json"
+VERSION = 1
+_NOTHING = {"customer_id": pl.String, "day": pl.Int64, "amount_hundredths": pl.Int64, "order_id": pl.String}
+ORDER = ("customer_id", "day")
+"""The columns that each part is sorted by."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of orders in buckets, complete since it has its manifest.
+
+    ``manifest`` has ``buckets`` (their number), ``rows``, ``customers``, ``first_day``, ``last_day``,
+    ``time_zone``, ``currency``, ``rejected`` (reason → rows), ``values`` (column → value → rows, most
+    frequent first, of columns with few values) and ``parts`` (bucket → files with rows and customers).
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Store:
+        """Open a store; raise DataError where there is none, or one of a later version."""
+        folder = Path(folder)
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise DataError(
+                f"{folder.name} is no store of orders: it has no readable {MANIFEST}. Make one with "
+                "`crmlab ingest STUDY FOLDER`; one that was interrupted goes on when it is called again."
+            ) from None
+        if manifest.get("version") != VERSION:
+            raise DataError(
+                f"{folder.name} is a store of version {manifest.get('version')!r}; this crmlab reads version "
+                f"{VERSION}. Ingest it anew."
+            )
+        return cls(folder, manifest)
+
+    @property
+    def buckets(self) -> range:
+        """The numbers of the buckets."""
+        return range(self.manifest["buckets"])
+
+    def rows(self, bucket: int) -> pl.LazyFrame:
+        """Return the orders of a bucket, sorted by customer and day.
+
+        A column of few values is an Enum of those of the part; of several parts, text.
+        """
+        parts = self._parts(bucket)
+        if not parts:
+            return self.scan().clear()
+        if len(parts) == 1:
+            return pl.scan_parquet(parts, glob=False, hive_partitioning=False)
+        return _as_text(parts).sort(*ORDER, maintain_order=True)
+
+    def scan(self) -> pl.LazyFrame:
+        """Return all orders, bucket by bucket."""
+        parts = [part for bucket in self.buckets for part in self._parts(bucket)]
+        return _as_text(parts) if parts else pl.LazyFrame(schema=_NOTHING)
+
+    def _parts(self, bucket: int) -> list[Path]:
+        return [self.folder / part["file"] for part in self.manifest["parts"].get(str(bucket), ())]
+
+    def layout(
+        self,
+        category_column: str = "product",
+        windows: tuple[int, ...] = (30, 90, 365),
+        counted: int = 5,
+        *,
+        gaps: bool = True,
+    ) -> Layout:
+        """Return a layout with the channels and categories that were seen at ingest, most frequent first."""
+        values = self.manifest["values"]
+        return Layout(
+            channels=tuple(values.get("channel", ())),
+            categories=tuple(values.get(category_column, ())),
+            windows=windows,
+            counted=counted,
+            gaps=gaps,
+            category_column=category_column,
+        )
+
+
+def _as_text(parts: list[Path]) -> pl.LazyFrame:
+    """Read parts whose columns of few values may have other values in each."""
+    frames = [pl.scan_parquet(part, glob=False, hive_partitioning=False) for part in parts]
+    return pl.concat([frame.with_columns(cs.enum().cast(pl.String)) for frame in frames], how="diagonal")
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest whole or not at all."""
+    write_json(folder / MANIFEST, {"version": VERSION, **manifest})
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write JSON so that a reader sees the old file or the new one, even when the power fails."""
+    text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def write_parquet(path: Path, frame: pl.DataFrame) -> None:
+    """Write Parquet so that the file is there complete, or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        frame.write_parquet(file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,148 @@
+"""Features of a store: bucket by bucket to a state, exact cut points over all of them, then features.
+
+The result is a folder of Parquet, one part per bucket, and ``summary.json`` beside them. What was done when
+a process was killed is kept in a staging folder and not done again; the result appears by one rename.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import polars as pl
+
+from crmlab.aggregates import customers, rfm, runs
+from crmlab.aggregates.layout import Layout
+from crmlab.aggregates.store import Store, write_json
+from crmlab.errors import DataError
+from crmlab.estimators import Classifier
+
+SUMMARY = "summary.json"
+_PLAN = "plan.json"
+
+
+class Progress(NamedTuple):
+    """What a summary has done: ``stage`` is ``"states"`` or ``"features"``, in buckets."""
+
+    stage: str
+    done: int
+    total: int
+
+
+def states(store: Store, layout: Layout, as_of: date | None = None) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Return the state of each bucket's customers."""
+    for bucket in store.buckets:
+        yield bucket, state(store, bucket, layout, as_of)
+
+
+def state(store: Store, bucket: int, layout: Layout, as_of: date | None = None) -> pl.DataFrame:
+    """Return the state of the customers of one bucket."""
+    return runs.lift(store.rows(bucket).select(layout.columns).collect(), layout, as_of)
+
+
+def summarise(
+    store: Store,
+    folder: Path,
+    as_of: date,
+    layout: Layout | None = None,
+    settings: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    advance: Callable[[Progress], object] = lambda progress: None,
+) -> Path:
+    """Write the features of all customers of a store as of a day, with RFM scores and labels.
+
+    ``settings`` are parameters of the classifier ``rfm``. ``workers`` buckets are in memory at once, as
+    many as there are processors unless given, two at most. Raises DataError where the folder holds
+    something, or a summary into it with other input or settings was interrupted.
+    """
+    layout = layout or store.layout()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder.name} exists and is not empty. Name a new folder, or remove it first.")
+    staging = folder.with_name(f".{folder.name}.summary")
+    staging.mkdir(parents=True, exist_ok=True)
+    _begin(staging, store, as_of, layout, settings)
+    total = len(store.buckets)
+
+    def lifted(bucket: int) -> None:
+        path = staging / f"state-{bucket:04}.parquet"
+        if not path.exists():
+            _write(path, state(store, bucket, layout, as_of), "uncompressed")
+
+    def finished(bucket: int, classifier: Classifier) -> int:
+        path = staging / f"part-{bucket:04}.parquet"
+        if path.exists():
+            return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        lazy = nw.from_native(pl.scan_parquet(staging / f"state-{bucket:04}.parquet"))
+        features: pl.DataFrame = customers.finish(lazy, layout, as_of).to_native().collect()
+        _write(path, rfm.label(features, classifier), "lz4")
+        return features.height
+
+    with ThreadPoolExecutor(workers or min(2, os.cpu_count() or 1)) as pool:
+        for done, _ in enumerate(pool.map(lifted, store.buckets)):
+            advance(Progress("states", done + 1, total))
+        every = nw.from_native(pl.scan_parquet(staging / "state-*.parquet"))
+        cuts = rfm.cut_points(every, as_of, settings)
+        classifier = rfm.classifier(cuts, settings)
+        rows = 0
+        for done, count in enumerate(pool.map(lambda bucket: finished(bucket, classifier), store.buckets)):
+            rows += count
+            advance(Progress("features", done + 1, total))
+    for path in staging.glob("state-*.parquet"):
+        path.unlink()
+    (staging / _PLAN).unlink()
+    described = {
+        "as_of": as_of.isoformat(),
+        "customers": rows,
+        "cut_points": cuts,
+        "columns": {
+            name: {"zh": measure.zh, "en": measure.en, "unit": measure.unit}
+            for name, measure in layout.measures.items()
+        },
+        "layout": asdict(layout),
+    }
+    write_json(staging / SUMMARY, described)
+    if folder.exists():
+        folder.rmdir()
+    staging.rename(folder)
+    return folder
+
+
+def _begin(
+    staging: Path, store: Store, as_of: date, layout: Layout, settings: Mapping[str, Any] | None
+) -> None:
+    """Note what is being summarised, or check that it is what was begun."""
+    manifest = json.dumps(store.manifest, sort_keys=True).encode()
+    plan = {
+        "store": sha256(manifest).hexdigest(),
+        "as_of": as_of.isoformat(),
+        "layout": json.loads(json.dumps(asdict(layout))),
+        "rfm": dict(settings or {}),
+    }
+    path = staging / _PLAN
+    if (staging / SUMMARY).exists():  # killed between the summary and its name: cheaper to do again
+        shutil.rmtree(staging)
+        staging.mkdir()
+    if not path.exists():
+        write_json(path, plan)
+        return
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    if changed := sorted(name for name in plan if plan[name] != begun.get(name)):
+        raise DataError(
+            f"A summary into this folder was interrupted, and since then {', '.join(changed)} changed. "
+            f"Remove the folder {staging.name} to begin anew, or restore what it began with."
+        )
+
+
+def _write(path: Path, frame: pl.DataFrame, compression: Any) -> None:
+    partial = path.with_name(path.name + ".partial")
+    frame.write_parquet(partial, compression=compression)
+    partial.replace(path)

@@ -1,0 +1,161 @@
+"""``crmlab run``: run the reports of a study."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from crmlab.report.run import Batch, Run, Step
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="NAME",
+    help="Only this report; may be repeated. 只运行该报告，可重复。",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a setting, dotted keys. 覆盖一项设置。",
+)
+@click.option("--language", type=click.Choice(["zh", "en"]), help="Language of the report. 报告语言。")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="AXIS=VALUE",
+    help="Only these cells of the matrix; may be repeated. 只运行矩阵中的这些组合，可重复。",
+)
+@click.option(
+    "--failed",
+    is_flag=True,
+    help="Only cells whose last run did not finish well, or that have none. 只重跑上次未完成的组合。",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Run even what is unchanged since an earlier run. 即使没有变化也重新运行。",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would run and why; write nothing. 只说明将运行什么、为什么，不写任何文件。",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Notebooks run at once. 同时运行的笔记本数。",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["plain", "fork"]),
+    default="plain",
+    show_default=True,
+    help="How kernels start; fork: quicker, Linux only. 内核启动方式，fork 更快，仅限 Linux。",
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Where runs are kept. 结果目录。",
+)
+@click.option("--quiet", is_flag=True, help="No progress bars. 不显示进度条。")
+def run(study: Path, *, jobs: int, engine: str, quiet: bool, dry_run: bool, **chosen: Any) -> None:
+    """运行研究。 Run the reports of STUDY, a YAML file, for every cell of its matrix.
+
+    A report whose settings, data and code are those of an earlier run is taken from there and not run
+    again.
+
+    Exit codes: 0 done, 1 a notebook failed, 2 settings or plugins invalid, 3 too many rows rejected.
+
+    设置、数据和代码都没有变化的报告直接沿用之前的结果。
+
+    退出码：0 完成，1 有笔记本失败，2 设置或插件有误，3 被拒收的数据行过多。
+    """
+    import signal
+
+    from crmlab import memory
+
+    memory.claim(jobs)  # before polars is imported
+    from crmlab.report.run import preview, run_all
+
+    if dry_run:
+        _show_steps(preview(study, **chosen))
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends a run as Ctrl-C does
+    batch = run_all(study, jobs=jobs, engine=engine, progress=not quiet, **chosen)  # type: ignore[arg-type]
+    for warning in batch.warnings:
+        click.secho(warning, err=True, fg="yellow")
+    for done in batch.runs:
+        _show_run(done, alone=len(batch.runs) == 1)
+    for sentence in batch.lost:
+        click.secho(sentence, fg="red")
+    _show_end(batch)
+    sys.exit(batch.exit_code)
+
+
+def _show_steps(steps: list[Step]) -> None:
+    for step in steps:
+        name = f"{step.cell} · {step.report}" if step.cell else step.report
+        action = f"reuse 沿用 {step.reuse}" if step.reuse else "run 运行"
+        click.echo(f"{name}: {action} ({step.why})")
+    reused = sum(step.reuse is not None for step in steps)
+    click.echo(f"{len(steps) - reused} to run 待运行, {reused} unchanged 未变化")
+
+
+def _show_run(run: Run, *, alone: bool) -> None:
+    """Say how each report ended; of many runs, only what is not done."""
+    cell = " · ".join(map(str, run.cell.values()))
+    for outcome in run.outcomes:
+        done = outcome.status == "done"
+        if done and not alone:
+            continue
+        name = f"{cell} · {outcome.name}" if cell else outcome.name
+        if outcome.name in run.reused:
+            said = f"unchanged 未变化, taken from 沿用 {run.reused[outcome.name]}"
+        else:
+            said = f"{outcome.status}, {outcome.seconds:.1f} s"
+        click.secho(f"{name}: {said}", fg="green" if done else "red")
+        if outcome.error:
+            where = f"cell {outcome.error['cell']}: " if outcome.error["cell"] else ""
+            click.echo(f"  {where}{outcome.error['type']}: {outcome.error['message']}")
+
+
+def _show_end(batch: Batch) -> None:
+    if batch.removed:
+        click.echo(f"older runs removed 已清理旧结果: {len(batch.removed)}")
+    if len(batch.runs) == 1:
+        click.echo(f"results 结果: {_shown(batch.runs[0].folder)}")
+    elif batch.runs or batch.lost:
+        outcomes = [outcome for run in batch.runs for outcome in run.outcomes]
+        done = sum(outcome.status == "done" for outcome in outcomes)
+        reused = sum(len(run.reused) for run in batch.runs)
+        failed = len(outcomes) - done
+        click.echo(
+            f"{len(batch.runs)} runs 次运行, {len(outcomes)} reports 份报告: {done} done 完成 "
+            f"({reused} unchanged 未变化), {failed} failed 未完成"
+        )
+    else:
+        click.echo("Nothing to run: the last run of every cell finished well. 没有需要重跑的组合。")
+        return
+    click.echo(f"gallery 报告目录页: {_shown(batch.gallery)}")
+
+
+def _shown(path: Path) -> str:
+    """Write a path as a person would type it from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

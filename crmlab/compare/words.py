@@ -1,0 +1,189 @@
+"""The words of the comparison page, and how its figures are written."""
+
+from __future__ import annotations
+
+from crmlab.labels import Language, Text
+from crmlab.view.numbers import count, decimal, money, percent, signed
+from crmlab.view.tables import MISSING
+
+WORDS = {
+    "title": Text("运行对比：{}", "Two runs compared: {}"),
+    "lead": Text(
+        "以 {before}（观察日 {before_day}）为基准，看 {after}（观察日 {after_day}）有何变化。",
+        "{after} (as of {after_day}) held against {before} (as of {before_day}).",
+    ),
+    "figures": Text("关键指标", "Key figures"),
+    "classes": Text("客户类别", "Classes of customers"),
+    "drift": Text("输入数据的分布", "How the inputs are spread"),
+    "changes": Text("数据、设置与代码", "Data, settings and code"),
+    "method": Text("如何判断是否为随机波动", "What is called chance, and how"),
+    "figure": Text("指标", "Figure"),
+    "report": Text("报告", "Report"),
+    "before": Text("基准", "Before"),
+    "after": Text("本次", "After"),
+    "change": Text("变化", "Change"),
+    "interval": Text("变化的 95% 区间", "95% interval of the change"),
+    "q": Text("校正后 p 值", "Adjusted p"),
+    "verdict": Text("判断", "Verdict"),
+    "class": Text("类别", "Class"),
+    "stayed": Text("留在本类", "Stayed"),
+    "from": Text("由", "From"),
+    "to": Text("到", "To"),
+    "customers": Text("客户数", "Customers"),
+    "share": Text("占原类别", "Of the class before"),
+    "input": Text("输入", "Input"),
+    "psi": Text("稳定性指数（PSI）", "Stability index (PSI)"),
+    "limit": Text("随机可达", "Chance reaches"),
+    "name": Text("名称", "Name"),
+    "rows_before": Text("基准行数", "Rows before"),
+    "rows_after": Text("本次行数", "Rows after"),
+    "rows_change": Text("行数变化", "Change in rows"),
+    "content": Text("内容", "Content"),
+    "nothing": Text("完全相同。", "Exactly the same."),
+    "newcomer": Text("（新客户）", "(new)"),
+    "leaver": Text("（不再出现）", "(not there any more)"),
+    "unclassified": Text("未分类", "Unclassified"),
+    "share_caption": Text("{}：各类占比", "{}: shares of the classes"),
+    "moves_caption": Text("{}：人数最多的流动", "{}: the largest moves"),
+    "moves_note": Text(
+        "最多列 {} 项，其余见 compare.json；不足 {} 人的流动不显示。",
+        "At most {} rows, the rest is in compare.json; moves of fewer than {} customers are not shown.",
+    ),
+    "no_common_ids": Text(
+        "两次运行没有共同的客户编号，无法逐人比较：可能换了数据来源、公司，或换了编号方式（例如重新做过客户识别）。",
+        "No customer id is in both runs, so nobody can be followed: another source or company, or ids made "
+        "in another way, by a new identity resolution for example.",
+    ),
+    "overlap": Text(
+        "基准 {a} 位、本次 {b} 位客户，其中 {both} 位两次都在",
+        "{a} customers before, {b} after, {both} of them in both",
+    ),
+    "moved": Text("；{moved} 位（{share}）换了类别", "; {moved} ({share}) are in another class"),
+    "few_both": Text("（人数过少，不显示）", "(too few to be shown)"),
+    "rule_same": Text(
+        "。划分界限相同，变化来自客户本身。", ". The cut-points are the same: customers moved."
+    ),
+    "rule_changed": Text(
+        "。划分界限或设置变了，部分流动由规则造成，与客户行为无关。",
+        ". The cut-points or settings differ, so part of the movement is the rule's and not the customers'.",
+    ),
+    "rule_unknown": Text(
+        "。未保存划分界限，不知道规则是否变过。",
+        ". No cut-points were kept: whether the rule changed is not known.",
+    ),
+    "same_classes": Text("两次运行中完全相同的分类：{}。", "Exactly the same in both runs: {}."),
+    "no_classes": Text(
+        "两次运行没有可逐人比较的客户类别。",
+        "The runs have no classes of customers in common to be compared.",
+    ),
+    "no_figures": Text("没有可比较的指标。", "There are no figures to compare."),
+    "unread": Text(
+        "报告 {} 的表无法读取，未作比较（{}）。", "Tables of {} could not be read and are not compared ({})."
+    ),
+    "drift_caption": Text("客户类别所用输入的分布变化", "Inputs of the classes, the most moved first"),
+    "drift_note": Text(
+        "PSI 低于 0.1 或不超过随机可达的水平记为稳定，0.25 以上为明显变化。",
+        "A PSI below 0.1, or that chance reaches, counts as stable; above 0.25 it is a clear change.",
+    ),
+    "inputs": Text("输入表", "Tables that were read"),
+    "params": Text("设置", "Settings"),
+    "plugins": Text("插件", "Plugins"),
+    "code": Text("代码", "Code"),
+    "packages": Text("软件包", "Packages"),
+    "same_rows": Text("内容相同", "same"),
+    "other_rows": Text("内容不同", "differs"),
+}
+
+VERDICTS = {
+    "same": Text("未变", "Unchanged"),
+    "chance": Text("属随机波动范围", "Within chance"),
+    "beyond": Text("超出随机波动", "Beyond chance"),
+    "rule": Text("数据相同，由设置或代码造成", "Same data: by settings or code"),
+    "counted": Text("未附误差区间，不作检验", "No interval to judge by"),
+    "hidden": Text("人数过少，不显示", "Too few to be told"),
+    "defined": Text("口径或单位不同", "Defined or measured otherwise"),
+    "added": Text("仅本次有", "Only in the later run"),
+    "removed": Text("仅基准有", "Only in the earlier run"),
+}
+DRIFTS = {
+    "ok": Text("稳定", "Stable"),
+    "watch": Text("有所变化", "Some change"),
+    "act": Text("明显变化", "Clear change"),
+}
+METHOD = (
+    Text(
+        "把两次运行的客户各看作同类客户的一个样本：若样本之间的偶然差别就足以造成这样大的变化，便称为随机波动。"
+        "数据收集本身的偏差、模型的误判不在其中。",
+        "The customers of each run are taken as a sample of customers like them: a change that the luck of "
+        "such samples makes is called chance. Bias in how data was collected and mistakes of models are "
+        "not in it.",
+    ),
+    Text(
+        "变化的区间由两次各自的 95% 区间合成（MOVER，Zou 与 Donner 2008；两个占比之差即 Newcombe 1998）。",
+        "The interval of a change is made from those of both runs (MOVER, Zou & Donner 2008; of two shares "
+        "it is that of Newcombe 1998).",
+    ),
+    Text(
+        "两次运行多半是同一批客户，并不独立。客户类别的占比按共同客户逐人计算相关（Derrick 等 2015）；"
+        "其他指标没有逐人数据，按不相关处理：区间偏宽，可能把真实变化看作随机波动，反过来则少见。",
+        "Most customers are in both runs, so the two depend on each other. For shares of classes the "
+        "correlation is computed from who is in both (Derrick et al. 2015); for other figures it is taken as "
+        "zero: intervals are then too wide, and a true change may be called chance, rarely the other way "
+        "round.",
+    ),
+    Text(
+        "同时看多个指标，p 值按 Benjamini–Hochberg 1995 校正：被判为“超出随机波动”的，"
+        "平均约二十项中有一项是误判。同一方案的各类占比之和为 1，这一保证对它们只是近似。",
+        "Many figures are looked at, so p values are adjusted by Benjamini & Hochberg (1995): of those "
+        "called beyond chance, about one in twenty is wrong. Shares of classes add to one; for them this is "
+        "approximate.",
+    ),
+    Text(
+        "清点得出的数（客户数、销售额、件数）没有抽样误差，变化就是事实，但不说明原因；没有区间的指标不作检验。"
+        "数据完全相同时，差异只能来自设置或代码，不作检验。",
+        "What is counted (customers, revenue, complaints) has no sampling error: its change is a fact, not "
+        "an explanation; no figure without an interval is tested. Where both runs saw the same rows, a "
+        "difference comes from settings or code and is not tested.",
+    ),
+)
+
+
+def word(name: str, language: Language) -> str:
+    """Return a word of the page in a language."""
+    return WORDS[name].to(language)
+
+
+def written(value: float | None, unit: str, currency: str, language: Language) -> str:
+    """Write a figure as its unit asks."""
+    if value is None:
+        return MISSING
+    if unit == "share":
+        return percent(value)
+    if unit == "currency":
+        return money(value, currency).to(language)
+    if unit == "count":
+        return count(value)
+    return decimal(value, 1 if unit in ("days", "hours", "points") else 3)
+
+
+def change(value: float | None, unit: str, currency: str, language: Language) -> str:
+    """Write a difference with its sign; of shares in percentage points."""
+    if value is None:
+        return MISSING
+    if value == 0:
+        return "0"
+    if unit == "share":
+        return f"{signed(100 * value, 1)} {Text('个百分点', 'pp').to(language)}"
+    if unit == "currency":
+        return ("+" if value > 0 else "") + money(value, currency).to(language)
+    return signed(value, {"count": 0, "number": 3}.get(unit, 1))
+
+
+def between(low: float | None, high: float | None, unit: str, currency: str, language: Language) -> str:
+    """Write the interval of a difference."""
+    if low is None or high is None:
+        return MISSING
+    if unit == "share":
+        pp = Text("个百分点", "pp").to(language)
+        return f"{signed(100 * low, 1)} – {signed(100 * high, 1)} {pp}"
+    return " – ".join(change(end, unit, currency, language) for end in (low, high))

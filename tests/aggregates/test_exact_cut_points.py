@@ -1,0 +1,90 @@
+"""Order statistics by radix histograms equal those of a sort, on every engine; so do labels made by them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import narwhals as nw
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from order_rows import AS_OF, many
+
+from crmlab.aggregates import rfm
+from crmlab.aggregates.cut_points import order_statistics, quantiles, select
+from crmlab.errors import ParamsError
+from crmlab.registry import classifiers
+from crmlab.summary import finish, lift
+
+VALUES = st.lists(
+    st.one_of(st.none(), st.integers(-5, 5), st.integers(-(2**52), 2**52)), min_size=1, max_size=60
+).filter(lambda values: any(value is not None for value in values))
+
+
+@given(VALUES)
+def test_every_rank_is_that_of_a_sort(values: list[int | None]) -> None:
+    ordered = sorted(value for value in values if value is not None)
+    table = nw.from_native(pl.LazyFrame({"x": values}, schema={"x": pl.Int64}))
+    assert order_statistics(table, "x", range(len(ordered))) == dict(enumerate(ordered))
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=50), st.integers(2, 10))
+@settings(max_examples=50)
+def test_quantiles_are_those_of_the_classifier(values: list[int], parts: int) -> None:
+    from crmlab_plugins.schemes.rfm_scoring import quantiles as reference
+
+    table = nw.from_native(pl.LazyFrame({"x": values}, schema={"x": pl.Int64}))
+    shares = [Fraction(part, parts) for part in range(1, parts)]
+    money = [value / 100 for value in sorted(values)]
+    assert quantiles(table, "x", shares, 100) == reference(money, parts)
+
+
+def test_of_nobody() -> None:
+    table = nw.from_native(pl.LazyFrame({"x": [None]}, schema={"x": pl.Int64}))
+    assert order_statistics(table, "x", []) == {}
+    assert quantiles(table, "x", [Fraction(1, 2)]) == []
+
+
+def test_a_rank_that_is_not_there() -> None:
+    with pytest.raises(IndexError, match="rank 2 is not one of 2 values"):
+        select(lambda first, last, width: {0: 1, 1: 1}, 0, 1, [2])
+
+
+def test_a_second_engine_finds_the_same() -> None:
+    duckdb = pytest.importorskip("duckdb")
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE t AS SELECT (i * 7919) % 100003 - 500 AS x FROM range(5000) r(i)")
+    ordered = sorted((i * 7919) % 100003 - 500 for i in range(5000))
+    ranks = [0, 1, 2499, 4998, 4999]
+    found = order_statistics(nw.from_native(connection.table("t")), "x", ranks)
+    assert found == {rank: ordered[rank] for rank in ranks}
+
+
+def test_labels_are_those_that_the_classifier_gives() -> None:
+    orders = many(2_000, 12_000)
+    summary = finish(lift(nw.from_native(orders.lazy())), AS_OF).to_native().collect().sort("customer_id")
+    reference = classifiers["rfm"]().fit(summary)
+    found = rfm.of_orders(nw.from_native(orders.lazy()), AS_OF).sort("customer_id")
+    assert found["customer_id"].equals(summary["customer_id"])
+    assert found["rfm"].equals(reference.predict(summary).alias("rfm"))
+    assert found.select(rfm.SCORES).equals(reference.scores(summary).select(rfm.SCORES))  # type: ignore[attr-defined]
+    assert found["total_spend"].equals(summary["total_spend"])
+
+
+def test_customers_who_paid_for_nothing_have_no_label_and_move_no_cut() -> None:
+    orders = many(200, 1_000)
+    refund = pl.DataFrame({"customer_id": ["r"], "day": [19_000], "amount_hundredths": [-5]})
+    with_refund = pl.concat([orders.select(refund.columns), refund])
+    before = rfm.of_orders(nw.from_native(orders.lazy()), AS_OF).sort("customer_id")
+    after = rfm.of_orders(nw.from_native(with_refund.lazy()), AS_OF).sort("customer_id")
+    assert after.filter(customer_id="r")["rfm"].to_list() == ["unclassified"]
+    assert after.filter(pl.col("customer_id") != "r").equals(before)
+
+
+def test_other_maps_and_no_other_convention() -> None:
+    orders = nw.from_native(many(100, 500).lazy())
+    labels = set(rfm.of_orders(orders, AS_OF, {"map": "shopify"})["rfm"])
+    assert labels <= {*classifiers["rfm"](map="shopify").scheme.ids, "unclassified"}
+    with pytest.raises(ParamsError, match="value_quintile"):
+        rfm.of_orders(orders, AS_OF, {"convention": "nested"})

@@ -1,0 +1,315 @@
+"""Stores: what goes in comes out, counted; a killed ingest goes on; memory is bounded by a bucket."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+import pytest
+from click.testing import CliRunner
+from order_rows import AS_OF, many
+
+from crmlab.aggregates import customers, rfm
+from crmlab.aggregates.hashing import buckets_of, hashes
+from crmlab.aggregates.ingest import Progress, buckets_for, ingest
+from crmlab.aggregates.store import Store
+from crmlab.aggregates.summarise import state, summarise
+from crmlab.data.cleaning import clean
+from crmlab.errors import DataError, QualityGateError
+
+
+def delivered(orders: int = 3_000, seed: int = 1) -> pl.DataFrame:
+    """Return orders as a source delivers them."""
+    rows = many(200, orders, seed)
+    moment = pl.lit(datetime(1970, 1, 1, 4, tzinfo=UTC)).dt.cast_time_unit("us") + pl.duration(days="day")
+    return rows.select(
+        "customer_id",
+        order_id=pl.int_range(pl.len()).cast(pl.String),
+        ordered_at=moment,
+        amount=pl.col("amount_hundredths") / 100,
+        channel="channel",
+        product="category",
+    )
+
+
+def bring(rows: pl.DataFrame, folder: Path, **settings: Any) -> Store:
+    """Ingest in chunks of 700 rows into four buckets."""
+    given: dict[str, Any] = {"time_zone": "Asia/Shanghai", "chunk_rows": 700, "buckets": 4}
+    return ingest(rows.lazy(), folder, **{**given, **settings})
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Return every file of a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_store_holds_what_cleaning_accepts(tmp_path: Path) -> None:
+    rows = delivered()
+    store = bring(rows, tmp_path / "store")
+    table = clean("orders", rows.lazy(), "Asia/Shanghai").table
+    kept = store.scan().collect()
+    assert kept.sort("order_id").equals(table.select(kept.columns).sort("order_id"))
+    assert (store.manifest["rows"], store.manifest["rejected"]) == (3_000, {})
+    assert store.manifest["customers"] == table["customer_id"].n_unique()
+    days = (table["day"].min(), table["day"].max())
+    assert (store.manifest["first_day"], store.manifest["last_day"]) == days
+    counted = table["channel"].value_counts(sort=True)
+    assert store.manifest["values"]["channel"] == dict(counted.iter_rows())
+
+
+def test_buckets_share_no_customer_and_lie_sorted(tmp_path: Path) -> None:
+    store = bring(delivered(), tmp_path / "store")
+    seen: set[str] = set()
+    for bucket in store.buckets:
+        rows = store.rows(bucket).collect()
+        assert rows.equals(rows.sort("customer_id", "day", maintain_order=True))
+        mine = set(rows["customer_id"])
+        assert mine
+        assert not mine & seen
+        assert set(buckets_of(pl.Series(sorted(mine)), 4)) == {bucket}
+        seen |= mine
+
+
+def test_neither_chunks_nor_buckets_change_a_feature(tmp_path: Path) -> None:
+    rows = delivered()
+    found = []
+    for name, settings in (("one", {"buckets": 1, "chunk_rows": 10_000}), ("many", {"buckets": 8})):
+        store = bring(rows, tmp_path / name, **settings)
+        folder = summarise(store, tmp_path / f"{name}-features", AS_OF)
+        found.append(pl.read_parquet(folder / "*.parquet").sort("customer_id"))
+    assert found[0].equals(found[1])
+
+
+def test_features_are_those_of_the_definition_for_every_engine(tmp_path: Path) -> None:
+    rows = delivered()
+    store = bring(rows, tmp_path / "store")
+    layout = store.layout()
+    folder = summarise(store, tmp_path / "features", AS_OF)
+    table = nw.from_native(clean("orders", rows.lazy(), "Asia/Shanghai").table.lazy())
+    expected = customers.finish(customers.lift(table, layout, AS_OF), layout, AS_OF).to_native().collect()
+    expected = expected.sort("customer_id")
+    found = pl.read_parquet(folder / "*.parquet").sort("customer_id")
+    assert found.select(expected.columns).equals(expected)
+    labels = rfm.of_orders(table, AS_OF).sort("customer_id")
+    assert found.select(*rfm.SCORES, "rfm").equals(labels.select(*rfm.SCORES, "rfm"))
+    said = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert said["customers"] == expected.height
+    assert said["columns"]["channel_1_orders"]["zh"] == f"经“{layout.channels[0]}”的付款订单数"
+
+
+def test_what_is_rejected_is_counted_and_kept(tmp_path: Path) -> None:
+    rows = delivered(1_500)
+    again = rows.slice(0, 3)  # equal rows, in another chunk
+    contradicting = rows.slice(10, 2).with_columns(amount=pl.lit(1.5))
+    nobody = rows.slice(20, 4).with_columns(
+        customer_id=pl.lit(None, pl.String), order_id=pl.format("n{}", "order_id")
+    )
+    store = bring(pl.concat([rows, again, contradicting, nobody]), tmp_path / "store")
+    assert store.manifest["rejected"] == {"exact_duplicate": 3, "nullability": 4, "unique_id": 4}
+    assert store.manifest["rows"] == 1_500 - 2
+    kept = pl.concat(
+        [pl.read_parquet(path) for path in sorted((store.folder / "rejected").iterdir())],
+        how="diagonal_relaxed",
+    )
+    assert kept.height == 11
+    assert not set(store.scan().collect()["order_id"]) & {"10", "11"}
+
+
+def test_too_many_rejected_rows_stop_it(tmp_path: Path) -> None:
+    rows = delivered(1_000).with_columns(customer_id=pl.when(pl.col("amount") > 100).then("customer_id"))
+    with pytest.raises(QualityGateError, match="required value is missing") as error:
+        bring(rows, tmp_path / "store", max_rejected_share=0.1)
+    assert not (tmp_path / "store").exists()
+    assert "C0" not in str(error.value)
+
+
+def test_rows_without_numbers_are_numbered_across_chunks(tmp_path: Path) -> None:
+    store = bring(delivered().drop("order_id"), tmp_path / "store")
+    assert store.manifest["rows"] == 3_000
+    assert store.scan().collect()["order_id"].n_unique() == 3_000
+
+
+def test_an_empty_table(tmp_path: Path) -> None:
+    store = bring(delivered(1).clear(), tmp_path / "store")
+    assert (store.manifest["rows"], store.manifest["parts"]) == (0, {})
+    folder = summarise(store, tmp_path / "features", AS_OF)
+    assert pl.read_parquet(folder / "*.parquet").height == 0
+
+
+_INGEST = """
+import sys
+from pathlib import Path
+import polars as pl
+from crmlab.aggregates.ingest import ingest
+def advance(progress):
+    print(progress.stage, progress.done, flush=True)
+ingest(pl.scan_parquet(sys.argv[1]), Path(sys.argv[2]), time_zone="Asia/Shanghai", chunk_rows=700, buckets=4,
+       fingerprint="f", advance=advance)
+print("published", flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_a_killed_ingest_goes_on_where_it_was(tmp_path: Path) -> None:
+    rows = delivered()
+    rows.write_parquet(tmp_path / "orders.parquet")
+    whole = bring(rows, tmp_path / "whole", fingerprint="f")
+    folder = tmp_path / "store"
+    command = [sys.executable, "-c", _INGEST, str(tmp_path / "orders.parquet"), str(folder)]
+    first = []
+    for line in ("reading 1400", "sorting 2", "sorting 4", ""):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            first.append(process.stdout.readline().strip())
+            if line and first[-1] != line:
+                while process.stdout.readline().strip() not in (line, ""):
+                    pass
+            if line:
+                process.send_signal(signal.SIGKILL)
+                assert not folder.exists() or line == "sorting 4"
+            else:
+                process.stdout.read()
+        if folder.exists():
+            break
+    assert first[0] == "reading 0"
+    assert first[1] != "reading 0"  # the second process did not begin anew
+    assert content(folder) == content(whole.folder)
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_an_interrupted_ingest_of_something_else_is_not_gone_on_with(tmp_path: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.stage == "sorting":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bring(delivered(), tmp_path / "store", fingerprint="one", advance=interrupt)
+    with pytest.raises(DataError, match="fingerprint, time_zone changed"):
+        bring(delivered(), tmp_path / "store", fingerprint="two", time_zone="UTC")
+    # More memory does not deal the rest otherwise.
+    assert bring(delivered(), tmp_path / "store", fingerprint="one", buckets=16).manifest["buckets"] == 4
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    store = bring(delivered(), tmp_path / "store")
+    with pytest.raises(DataError, match="not empty"):
+        bring(delivered(), tmp_path / "store")
+    with pytest.raises(DataError, match="not empty"):
+        summarise(store, tmp_path / "store", AS_OF)
+
+
+def test_two_at_once_are_refused(tmp_path: Path) -> None:
+    def second(progress: Progress) -> None:
+        if progress.done == 700:
+            with pytest.raises(DataError, match="is running"):
+                bring(delivered(), tmp_path / "store")
+
+    assert bring(delivered(), tmp_path / "store", advance=second).manifest["rows"] == 3_000
+
+
+def test_a_summary_goes_on_and_changes_nothing(tmp_path: Path) -> None:
+    store = bring(delivered(), tmp_path / "store")
+    whole = summarise(store, tmp_path / "whole", AS_OF)
+    for stage in ("states", "features"):
+
+        def interrupt(progress: Any, stage: str = stage) -> None:
+            if progress.stage == stage and progress.done == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            summarise(store, tmp_path / "again", AS_OF, advance=interrupt)
+    with pytest.raises(DataError, match="as_of changed"):
+        summarise(store, tmp_path / "again", AS_OF - timedelta(days=1))
+    assert content(summarise(store, tmp_path / "again", AS_OF)) == content(whole)
+
+
+def test_what_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no store of orders"):
+        Store.open(tmp_path)
+    (tmp_path / "store.json").write_text('{"version": 9}', encoding="utf-8")
+    with pytest.raises(DataError, match="version 9"):
+        Store.open(tmp_path)
+
+
+def test_the_source_keeps_the_contract_of_plugins(tmp_path: Path) -> None:
+    from crmlab.registry import sources
+    from crmlab.testing import checks_for
+
+    bring(delivered(300), tmp_path / "store")
+    source = sources["store"].from_params({"folder": str(tmp_path / "store")})
+    checks = checks_for(source)
+    assert checks
+    for check in checks:
+        check(source)
+    assert "300" in source.origin.zh
+
+
+def test_further_parts_of_a_bucket_are_read_as_one(tmp_path: Path) -> None:
+    store = bring(delivered(), tmp_path / "store", buckets=1)
+    whole = state(store, 0, store.layout())
+    rows = store.rows(0).collect()
+    parts = []
+    for name, part in (("a", rows.gather_every(2)), ("b", rows.gather_every(2, 1))):
+        part.write_parquet(store.folder / f"bucket-0000/{name}.parquet")
+        parts.append({"file": f"bucket-0000/{name}.parquet", "rows": part.height, "customers": 0})
+    split = Store(store.folder, {**store.manifest, "parts": {"0": parts}})
+    assert state(split, 0, store.layout()).equals(whole)
+
+
+def test_the_hash_never_changes() -> None:
+    # Test vectors of RFC 9923 for FNV-1a of 64 bits.
+    found = hashes(pl.Series(["", "a", "foobar"]))
+    assert [hex(value) for value in found] == [
+        "0xcbf29ce484222325",
+        "0xaf63dc4c8601ec8c",
+        "0x85944171f73967e8",
+    ]
+    assert list(buckets_of(pl.Series(["王小明", "C000001", ""]), 1 << 10)) == [
+        _bucket(text) for text in ("王小明", "C000001", "")
+    ]
+    assert list(hashes(pl.Series([], dtype=pl.String))) == []
+
+
+def _bucket(text: str) -> int:
+    value = 0xCBF29CE484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return (value ^ (value >> 32)) % (1 << 10)
+
+
+def test_buckets_follow_the_rows_and_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRMLAB_MEMORY_MB", "512")
+    assert [buckets_for(rows) for rows in (0, 1_000_000, 1_100_000, 100_000_000)] == [1, 1, 2, 128]
+    monkeypatch.setenv("CRMLAB_MEMORY_MB", "4096")
+    assert buckets_for(100_000_000) == 16
+
+
+def test_the_commands_and_the_source(tmp_path: Path, shop: dict[str, str], make_lab: Any) -> None:
+    from crmlab.commands.ingest import ingest as ingest_command
+    from crmlab.commands.ingest import summarise as summarise_command
+
+    (tmp_path / "orders.csv").write_text(shop["orders"], encoding="utf-8")
+    study = tmp_path / "shop.yaml"
+    study.write_text(
+        "as_of: 2024-06-30\ndata: [{source: files, files: {orders: {path: orders.csv}}}]\n", encoding="utf-8"
+    )
+    run = CliRunner()
+    store, features = str(tmp_path / "store"), str(tmp_path / "features")
+    result = run.invoke(ingest_command, [str(study), store, "--quiet"], catch_exceptions=False)
+    assert (result.exit_code, "orders 订单: 7" in result.output) == (0, True)
+    result = run.invoke(summarise_command, [store, features, "--as-of", "2024-06-30"], catch_exceptions=False)
+    assert result.exit_code == 0
+    found = pl.read_parquet(tmp_path / "features/*.parquet").sort("customer_id")
+    lab = make_lab({"orders": shop["orders"]})
+    columns = ("order_count", "total_spend", "days_since_last_order")
+    assert found.select("customer_id", *columns).equals(lab.features(*columns))
+    stored = make_lab({}, data=[{"source": "store", "folder": store}])
+    assert stored.features(*columns).equals(lab.features(*columns))
+    assert stored.tables["orders"].sort("order_id").equals(lab.tables["orders"].sort("order_id"))

@@ -1,0 +1,72 @@
+"""Eight runs at once, of the same and of different parameters, all publish and hinder no other."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from torture.world import World, problems, record
+
+CROWD = """
+import multiprocessing, sys
+import papermill, crmlab.report.work
+from crmlab.report.forked import serving
+from crmlab.cli import main
+
+def one(arguments):
+    sys.argv = ["crmlab", "run", *arguments]
+    main()
+
+if __name__ == "__main__":
+    start, rest = multiprocessing.get_context("fork"), sys.argv[2:]
+    with serving():
+        runs = [start.Process(target=one, args=([*rest, "--set", f"reports.echo.number={n}"],)) for n in %s]
+        for run in runs: run.start()
+        for run in runs: run.join()
+    print("CODES", [run.exitcode for run in runs])
+"""
+ECHO = "import time; time.sleep(0.3); print('number', number)"
+
+
+def crowd(world: World, numbers: list[int], *options: str) -> list[dict[str, Any]]:
+    """Run at once with each of these numbers as parameter; return the manifests of what was published."""
+    command = (sys.executable, "-c", CROWD % numbers)
+    code, said = world.run("--engine", "fork", *options, command=command)
+    assert code == 0, said
+    assert f"CODES {[0] * len(numbers)}" in said, said
+    assert world.quiet() == []
+    assert world.staged() == []
+    for folder in world.published():
+        assert problems(folder) == []
+    page = (world.runs / "index.html").read_text(encoding="utf-8")
+    assert all(folder.name in page for folder in world.published()), "the gallery lacks a run"
+    return [record(folder) for folder in world.published()]
+
+
+def test_eight_runs_at_once(world: World) -> None:
+    world.study({"echo": [ECHO]}, "number = 0", each={"echo": {"number": 0}})
+    numbers = [0, 0, 0, 0, 1, 2, 3, 4]
+    runs = crowd(world, numbers)
+    assert len({run["run"] for run in runs}) == len(numbers)
+    told = []
+    for folder in world.published():
+        page = (folder / "echo.html").read_text(encoding="utf-8")
+        told += [
+            number for number in range(5) if f"number {number}\\n" in page or f"number {number}<" in page
+        ]
+    assert sorted(told) == numbers
+    again = crowd(world, [0, 0, 0, 0, 1, 2, 3, 4])
+    assert sum(run["reports"][0]["reused"] is not None for run in again) == len(numbers)
+
+
+@pytest.mark.torture
+def test_eight_runs_at_once_again_and_again(world: World, figures: dict[str, Any]) -> None:
+    world.study({"echo": [ECHO]}, "number = 0", each={"echo": {"number": 0}}, keep={"last": 3, "days": 0})
+    published = 0
+    for _ in range(10):
+        runs = crowd(world, [0, 0, 0, 0, 1, 2, 3, 4], "--force")
+        published += 8
+        assert 1 <= len(runs) <= 11 + 8
+    figures["eight runs at once"] = {"runs published": published}

@@ -1,0 +1,111 @@
+"""On a full disk a run says so, publishes only what is whole, and leaves older runs as they were."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from torture.world import CRMLAB, World, hashes, problems, record
+
+LARGE = "print('long ' * 200_000)"
+TABLES = """
+import os
+from pathlib import Path
+folder = Path(os.environ["CRMLAB_RUN_FOLDER"], "tables", "tables")
+folder.mkdir(parents=True)
+for n in range(6):
+    (folder / f"{n}.csv").write_bytes(bytes(150_000 * (n + 1)))
+"""
+SIZES = (1_000, 5_000, 20_000, 60_000, 100_000, 200_000, 300_000, 500_000, 900_000, 2_000_000)
+SHORT = (5_000, 300_000)
+
+
+def limited(size: int) -> tuple[str, ...]:
+    """Return the command under a limit of the bytes in one file, which its kernels inherit."""
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size})); "
+    return (sys.executable, "-c", limit + "from crmlab.cli import main; main()")
+
+
+def good_run(world: World) -> dict[str, str]:
+    """Publish a run of small reports, then make them larger than the disk; return the hashes of the run."""
+    reports = {"large": ["1"], "tables": ["1"], "small": ["1"]}
+    world.study(reports)
+    code, said = world.run()
+    assert code == 0, said
+    world.study({"large": [LARGE], "tables": [TABLES], "small": ["print('small')"]})
+    return hashes(world.home)
+
+
+def fill(world: World, command: tuple[str, ...], before: dict[str, str], engine: str = "plain") -> str:
+    """Run on a disk that is full; check what it leaves and say how it ended."""
+    code, said = world.run("--engine", engine, command=command)
+    assert "Traceback" not in said, said
+    for folder in world.published():
+        assert problems(folder) == []
+    now = hashes(world.home)
+    assert {path: digest for path, digest in now.items() if path in before} == before
+    if code == 0:
+        return "done"
+    assert code in (1, 2), said
+    new = [folder for folder in world.published() if f"{folder.name}/manifest.json" not in before]
+    if not new:
+        assert "could not be published" in said or "cannot be written" in said, said
+        return "not published"
+    ends = {report["name"]: report["status"] for report in record(new[-1])["reports"]}
+    assert set(ends.values()) <= {"done", "disk_full"}, (ends, said)
+    return "published as failed"
+
+
+def sizes(world: World, each: tuple[int, ...], engine: str) -> dict[str, int]:
+    before = good_run(world)
+    counted: dict[str, int] = {}
+    for size in each:
+        ended = fill(world, limited(size), before, engine)
+        counted[ended] = counted.get(ended, 0) + 1
+        before = hashes(world.home)
+    code, said = world.run("--force")
+    assert code == 0, said
+    return counted
+
+
+def test_files_may_not_grow(world: World) -> None:
+    counted = sizes(world, SHORT, "fork")
+    assert set(counted) == {"not published", "published as failed"}
+
+
+@pytest.mark.torture
+def test_files_may_not_grow_at_ten_sizes(world: World, figures: dict[str, Any]) -> None:
+    figures["disk full at ten sizes"] = sizes(world, SIZES, "plain")
+
+
+@pytest.fixture
+def small_disk(world: World) -> Iterator[World]:
+    """A world whose runs lie on a file system of their own, of 3 MB; only where one may be mounted."""
+    world.runs.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(world.runs)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("a small file system may be mounted by the administrator only")
+    yield world
+    subprocess.run(["umount", "--lazy", str(world.runs)], check=True)
+
+
+def test_a_small_file_system(small_disk: World) -> None:
+    world = small_disk
+    before = good_run(world)
+    assert fill(world, CRMLAB, before, "fork") == "published as failed"
+    ballast = world.runs / "ballast"
+    space = os.statvfs(world.runs)
+    ballast.write_bytes(bytes(space.f_bavail * space.f_frsize - 50_000))
+    before = hashes(world.home)
+    assert fill(world, CRMLAB, before, "fork") == "not published"
+    ballast.unlink()
+    world.study({"small": ["print('there is room again')"]})
+    code, said = world.run()
+    assert code == 0, said

@@ -1,0 +1,125 @@
+"""A kernel that hangs, floods, multiplies, falls silent or stands still ends as what it is, and alone."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from torture.world import World, problems, record
+
+SHOWN = "print('shown before the end')"
+FORKS = """
+import os, time
+for _ in range(3):
+    if os.fork() == 0:
+        time.sleep(600)
+        os._exit(0)
+"""
+LEAVES = "import subprocess\nsubprocess.Popen(['sleep', '600'])"
+DEAF = """
+import signal, time
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
+time.sleep(600)
+"""
+HUNGRY = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+bytes(16 << 30)
+"""
+DEEP = "import sys; sys.setrecursionlimit(10**9)\ndef f(): repr(exec('f()'))\nf()"
+# The cell, how a report with it ends, and a part of what is said of it; "timeout" after 3 s for a cell.
+WAYS: dict[str, tuple[str, str, str]] = {
+    "exits": ("import os; os._exit(3)", "kernel_died", "The kernel died"),
+    "leaves": ("import sys; sys.exit(3)", "exited", "3"),
+    "hangs": ("while True: pass", "timeout", "longer than 3 s"),
+    "deaf": (DEAF, "timeout", "longer than 3 s"),
+    "stands": ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "timeout", "longer than 3 s"),
+    "forks": (FORKS, "done", ""),
+    "starts": (LEAVES, "done", ""),
+    "closes": ("import os; os.close(1); os.close(2)", "done", ""),
+    "shuts": ("import sys; sys.stdout.close(); sys.stderr.close()", "done", ""),
+    "hungry": (HUNGRY, "error", ""),
+    "deep": (DEEP, "kernel_died", "The kernel died"),
+    "murders": ("import os, signal; os.kill(0, signal.SIGKILL)", "kernel_died", "The kernel died"),
+    "good": ("1 + 1", "done", ""),
+}
+OFTEN = ("deaf", "stands", "forks", "closes", "good")
+"""Of the plain kernel, which other tests look at as well, in the short form."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(("plain", OFTEN), id="plain"),
+        pytest.param(("fork", tuple(WAYS)), id="fork"),
+        pytest.param(("plain", tuple(WAYS)), id="plain-all", marks=pytest.mark.torture),
+    ],
+)
+def ended(request: pytest.FixtureRequest) -> Iterator[tuple[World, tuple[str, ...], str]]:
+    """A run with a report for each way, two at a time, and what it said."""
+    engine, ways = request.param
+    world = World()
+    slow = {way: {"cell_timeout": 3} for way in ways if WAYS[way][1] == "timeout"}
+    world.study({way: [SHOWN, WAYS[way][0]] for way in ways}, each=slow, cell_timeout=120)
+    code, said = world.run("--engine", engine, "--jobs", "2")
+    assert code == 1, said
+    yield world, ways, said
+    world.end()
+
+
+def test_each_end_is_named_and_stops_no_other(ended: tuple[World, tuple[str, ...], str]) -> None:
+    world, ways, said = ended
+    assert "Traceback" not in said
+    (folder,) = world.published()
+    assert problems(folder) == []
+    told = {report["name"]: report for report in record(folder)["reports"]}
+    assert {way: told[way]["status"] for way in ways} == {way: WAYS[way][1] for way in ways}
+    for way in ways:
+        assert WAYS[way][2] in ((told[way]["error"] or {}).get("message") or "")
+        assert "shown before the end" in (folder / f"{way}.html").read_text(encoding="utf-8")
+
+
+def test_nothing_that_a_kernel_started_outlives_it(ended: tuple[World, tuple[str, ...], str]) -> None:
+    world, _, _ = ended
+    assert world.quiet(20) == []
+    assert list(world.temporary.glob("crmlab-*")) == []
+
+
+FLOODS = {
+    "prints": 'line = "x" * 999_999 + "\\n"\nfor _ in range(1000):\n    print(line, end="")',
+    "children": "import subprocess\nsubprocess.run(['head', '-c', '300000000', '/dev/zero'])",
+    "displays": "from IPython.display import HTML, display\ndisplay(HTML('y' * 200_000_000))",
+    "returns": "'z' * 200_000_000",
+    "fails": "raise ValueError('w' * 200_000_000)",
+    "often": "from IPython.display import display\n"
+    "for _ in range(300):\n    display({'text/plain': 'v' * 1_000_000}, raw=True)",
+}
+AFTER = "print('and went on')"
+PEAK = (
+    sys.executable,
+    "-c",
+    "import atexit, resource; atexit.register(lambda: print('PEAK', resource.getrusage(0).ru_maxrss)); "
+    "from crmlab.cli import main; main()",
+)
+
+
+def test_a_gigabyte_of_output_is_cut_with_a_note(world: World, figures: dict[str, Any]) -> None:
+    world.study({name: [cell, AFTER] for name, cell in FLOODS.items()}, cell_timeout=300)
+    _, said = world.run("--engine", "fork", command=PEAK)
+    assert len(said) < 20_000, "what the kernel printed is in the log"
+    (folder,) = world.published()
+    assert problems(folder) == []
+    ends = {report["name"]: report["status"] for report in record(folder)["reports"]}
+    assert ends == {**dict.fromkeys(FLOODS, "done"), "fails": "error"}
+    for name in FLOODS:
+        page = (folder / f"{name}.html").read_text(encoding="utf-8")
+        assert len(page) < 4_000_000, name
+        if name != "fails":
+            assert "a cell may show 2,000,000 characters" in page, name
+            assert "and went on" in page, name
+    peak = int(re.findall(r"PEAK (\d+)", said)[0]) // 1024
+    assert peak < 600, f"the command took {peak} MB"
