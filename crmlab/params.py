@@ -46,6 +46,14 @@ from crmlab.registry import (
 from crmlab.relative_days import RELATIVE_DAYS, with_fixed_days
 from crmlab.report.settings import Axis, KeepParams, Matrix
 from crmlab.report.settings import problems as matrix_problems
+from crmlab.storage.settings import (
+    PublishAddress,
+    Storage,
+    StorageParams,
+    storage_names,
+    storage_problems,
+    with_storage,
+)
 from crmlab.surveys.settings import SurveyParams
 from crmlab.validation import Where, problems_of
 
@@ -213,7 +221,7 @@ class Study(_Strict):
     """Folder with plugin files (.py) of this study. 本研究自带插件的目录。"""
     reports: dict[Slug, dict[str, Any] | None] = {"segmentation": None, "feedback": None}
     """Reports to run; below each, what is different for it. 要生成的报告及其单独设置。"""
-    cell_timeout: int = Field(default=600, ge=1)
+    cell_timeout: int = Field(default=600, ge=1, le=604_800)
     """Seconds that one notebook cell may take. 单个单元格的时限（秒）。"""
     matrix: Matrix = {}
     """Run once per combination: name → values or a column. 按取值组合批量运行：名称 → 取值列表或列。"""
@@ -224,6 +232,10 @@ class Study(_Strict):
     本次运行对应的时刻，相对日期由此推算；由定时任务填写。"""
     notify: Channels = ()
     """Who is told how a run ended: 企业微信, 钉钉, 飞书, Slack, e-mail. 运行结束后通知谁。"""
+    storage: Storage = StorageParams()
+    """How S3, Google Cloud Storage, Azure and WebDAV are reached. 对象存储与 WebDAV 的访问方式。"""
+    publish: PublishAddress | None = None
+    """Address that finished runs are copied to: `s3://bucket/reports`. 运行结束后上传到的地址。"""
 
     @field_validator("timezone")
     @classmethod
@@ -298,10 +310,10 @@ class Study(_Strict):
         """
         changes = _of_the_study(self.reports.get(name))
         alone = {**self.settings(), "reports": {name: self.reports.get(name)}}
-        return check(_merged(alone, changes)) if changes else self
+        return check(with_storage(_merged(alone, changes))) if changes else self
 
 
-RUN_FIELDS = ("matrix", "keep", "due", "notify")
+RUN_FIELDS = ("matrix", "keep", "due", "notify", "storage", "publish")
 """What is about running a study and not about its results; no notebook is given it."""
 STUDY_FIELDS = tuple(name for name in Study.model_fields if name not in RUN_FIELDS)
 
@@ -342,7 +354,7 @@ def prepare(
     ``plugin_folder`` is relative to ``folder``. A relative ``as_of`` is replaced by its day. Raises
     ParamsError like :func:`check`.
     """
-    values = with_fixed_days(values)
+    values = with_storage(with_fixed_days(values))
     playbook = values.get("playbook")
     if isinstance(playbook, str):
         from crmlab.playbook import Playbook
@@ -422,6 +434,8 @@ def _allowed(where: Where) -> tuple[str, ...]:
         return tuple(Axis.model_fields)
     if where[:2] == ("quality", "rules") and len(where) == 4:
         return tuple(QualityRuleParams.model_fields)
+    if where[:1] == ("storage",):
+        return storage_names(where[1:-1])
     if where[:1] == ("notify",) and len(where) == 4:
         return channel_fields(str(where[2]))
     return tuple((groups.get(where[:-1]) or Study).model_fields)
@@ -438,16 +452,19 @@ def _checked(values: Mapping[str, Any]) -> tuple[Study | None, Problems]:
 def _plugin_problems(values: Mapping[str, Any]) -> Problems:
     """Build every plugin that the values name, and collect what is wrong."""
     named: list[tuple[Where, Registry[Any], str, Mapping[str, Any]]] = []
+    problems: Problems = []
     data = values.get("data")
     for place, spec in enumerate(data if isinstance(data, list) else []):
         if isinstance(spec, dict) and isinstance(spec.get("source"), str):
             rest = {key: value for key, value in spec.items() if key != "source"}
+            if wrong := storage_problems(rest.get("storage"), ("data", place, "storage")):
+                problems += wrong
+                continue
             named.append((("data", place), sources, spec["source"], rest))
     for kind, plugins in _REGISTRIES.items():
         chosen = values.get(kind)
         for name, given in chosen.items() if isinstance(chosen, dict) else ():
             named.append(((kind, name), plugins, name, given if isinstance(given, dict) else {}))
-    problems: Problems = []
     for where, plugins, name, params in named:
         path = ".".join(map(str, where))
         try:

@@ -71,8 +71,15 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where runs are kept. 结果目录。",
 )
+@click.option(
+    "--publish",
+    metavar="ADDRESS",
+    help="Copy finished runs there, s3://bucket/reports; as the study's `publish`. 运行结束后上传到该地址。",
+)
 @click.option("--quiet", is_flag=True, help="No progress bars. 不显示进度条。")
-def run(study: Path, *, jobs: int, engine: str, quiet: bool, dry_run: bool, **chosen: Any) -> None:
+def run(
+    study: Path, *, jobs: int, engine: str, quiet: bool, dry_run: bool, publish: str | None, **chosen: Any
+) -> None:
     """运行研究。 Run the reports of STUDY, a YAML file, for every cell of its matrix.
 
     A report whose settings, data and code are those of an earlier run is taken from there and not run
@@ -87,10 +94,17 @@ def run(study: Path, *, jobs: int, engine: str, quiet: bool, dry_run: bool, **ch
     import signal
 
     from crmlab import memory
+    from crmlab.storage.addresses import SCHEMES
 
+    if str(chosen["runs"]).partition(":")[0] in SCHEMES:
+        raise click.UsageError(
+            "--runs is a folder of this machine, where runs are made. To copy them elsewhere, add --publish."
+        )
     memory.claim(jobs)  # before polars is imported
     from crmlab.report.run import preview, run_all
 
+    if publish:
+        chosen["overrides"] = (*chosen["overrides"], f"publish={publish}")
     if dry_run:
         _show_steps(preview(study, **chosen))
         return
@@ -100,7 +114,7 @@ def run(study: Path, *, jobs: int, engine: str, quiet: bool, dry_run: bool, **ch
         click.secho(warning, err=True, fg="yellow")
     for done in batch.runs:
         _show_run(done, alone=len(batch.runs) == 1)
-    for sentence in batch.lost:
+    for sentence in (*batch.lost, *batch.unpublished):
         click.secho(sentence, fg="red")
     _show_end(batch)
     sys.exit(batch.exit_code)

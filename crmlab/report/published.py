@@ -35,7 +35,8 @@ class Batch:
     """The runs of all cells of a study; a study without a matrix has one.
 
     ``lost`` has a sentence for each cell that has no run: it could not be published, or the user
-    stopped before it began. ``removed`` names the runs that the study's ``keep`` left over.
+    stopped before it began. ``removed`` names the runs that the study's ``keep`` left over, and
+    ``unpublished`` says what could not be copied to where the study publishes.
     """
 
     runs: tuple[Run, ...]
@@ -43,11 +44,12 @@ class Batch:
     warnings: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    unpublished: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """0 all done; 3 only the data-quality gate stopped reports; 1 otherwise."""
-        if self.lost:
+        if self.lost or self.unpublished:
             return 1
         return _exit_code([outcome for run in self.runs for outcome in run.outcomes])
 

@@ -45,7 +45,7 @@ def run(
     done = work.run(jobs, engine, progress=progress)
     if not done.runs:
         raise RunError(done.lost[0])
-    return replace(done.runs[0], warnings=done.warnings)
+    return replace(done.runs[0], warnings=(*done.warnings, *done.unpublished))
 
 
 def run_all(

@@ -82,11 +82,11 @@ class KeepParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    last: int = Field(default=10, ge=1)
+    last: int = Field(default=10, ge=1, le=100_000)
     """The last so many runs. 保留最近多少次运行。"""
-    days: int = Field(default=30, ge=0)
+    days: int = Field(default=30, ge=0, le=36_500)
     """All of the last so many days. 保留最近多少天内的全部运行。"""
-    months: int = Field(default=12, ge=0)
+    months: int = Field(default=12, ge=0, le=1_200)
     """The last finished run of each of so many months. 最近多少个月中，每月保留最后一次成功的运行。"""
 
 

@@ -18,7 +18,7 @@ from crmlab import notify
 from crmlab.errors import RunError
 from crmlab.labels import Language
 from crmlab.params import Study, read_study
-from crmlab.report import gallery, keeping, manifest, staging
+from crmlab.report import gallery, keeping, manifest, remote, staging
 from crmlab.report.batch import execute_all, not_begun
 from crmlab.report.execute import Engine, Job, Outcome, why_not_to_fork
 from crmlab.report.matrix import Cell, cells
@@ -137,12 +137,16 @@ class Work:
         ]
         page = self.home.parent / "index.html"
         removed: tuple[str, ...] = ()
+        unpublished: list[str] = []
         if self.runs and self.study.keep:
             removed = keeping.collect(self.home, self.study.keep, pinned(self.study)).removed
         if self.runs:
             self._list_runs()
+            unpublished = self._publish()
             self.warnings += notify.after(self.study, *self.runs)
-        return Batch(tuple(self.runs), page, tuple(self.warnings), tuple(self.lost), removed)
+        return Batch(
+            tuple(self.runs), page, tuple(self.warnings), tuple(self.lost), removed, tuple(unpublished)
+        )
 
     def _possible(self, engine: Engine) -> Engine:
         reason = why_not_to_fork() if engine == "fork" else None
@@ -310,6 +314,15 @@ class Work:
             "plugins": said.get("plugins", []),
             "outputs": manifest.outputs(item.folder, manifest.files_of(item.folder, name)),
         }
+
+    def _publish(self) -> list[str]:
+        """Copy the runs to the storage that the study names; return what is not there now."""
+        if not self.study.publish:
+            return []
+        folders = [run.folder for run in self.runs if run.folder.exists()]
+        return remote.publish(
+            self.study.publish, self.study.storage, folders, self.home.parent, self.study.language
+        )
 
     def _list_runs(self) -> None:
         """Write the gallery, again where a run was published meanwhile that the page may lack."""

@@ -188,14 +188,15 @@ class TableRead(NamedTuple):
     notes: list[tuple[str, Text]]
 
 
-def read_table(given: str | Path, table: str, options: Options) -> TableRead:
+def read_table(given: str | Path | Sequence[Path], table: str, options: Options) -> TableRead:
     """Return one canonical table from a file, or from all files of a folder or pattern, one below another.
 
-    Of several files each may order its columns as it likes; a required column that one of them lacks
-    is a DataError that names the file. Rows say in ``source_file`` where they are from; rows that are
-    no data are among them with the reason in ``source_reason``, for cleaning to count and keep.
+    A list of files is taken as it is. Of several files each may order its columns as it likes; a required
+    column that one of them lacks is a DataError that names the file. Rows say in ``source_file`` where
+    they are from; rows that are no data are among them with the reason in ``source_reason``, for cleaning
+    to count and keep.
     """
-    paths = files_in(given)
+    paths = files_in(given) if isinstance(given, str | Path) else given
     frames, notes = [], []
     for path in paths:
         intake = open_file(path, options, table).as_table(table, several=len(paths) > 1)

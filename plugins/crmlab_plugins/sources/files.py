@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
@@ -22,6 +23,10 @@ from crmlab.errors import ParamsError, did_you_mean
 from crmlab.estimators import Source
 from crmlab.labels import Text
 from crmlab.satisfaction import scale_problem
+from crmlab.storage.addresses import address_problem, is_address
+from crmlab.storage.fetching import fetch
+from crmlab.storage.fetching import fingerprint as version_of
+from crmlab.storage.settings import StorageParams
 
 TableFile = TypedDict(
     "TableFile",
@@ -48,7 +53,8 @@ class Files(Source):
 
     ``files`` maps a table's name to its ``path`` (relative to the working folder, which is the folder of
     the study's YAML in a run). A folder, or a pattern such as ``orders/2024-*.csv``, is many files of one
-    table. The rest is needed only where it is not recognised:
+    table. A path may be an address of S3, Google Cloud Storage, Azure or WebDAV, such as
+    ``s3://bucket/orders-*.csv``. The rest is needed only where it is not recognised:
 
     - ``preset``: the program that exported the file, a YAML file with a preset of your own, or ``none``
     - ``columns``: canonical column → header in the file
@@ -58,7 +64,8 @@ class Files(Source):
     - ``questions`` of a survey: number or stem → scale or kind; ``scale`` of the scores of feedback
 
     ``orders: {from: order_lines}`` sums the lines to orders. ``note`` tells readers in a sentence what the
-    data is, ``warning`` (``{zh: …, en: …}``) what they must know before they repeat a figure.
+    data is, ``warning`` (``{zh: …, en: …}``) what they must know before they repeat a figure. ``storage`` has
+    how storages are reached; a study sets it once, for all of its sources.
     """
 
     title: ClassVar[Text] = Text("文件", "Files")
@@ -66,6 +73,7 @@ class Files(Source):
     files: dict[str, TableFile]
     note: str = ""
     warning: dict[Literal["zh", "en"], str] = field(default_factory=dict)
+    storage: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def provides(self) -> tuple[str, ...]:
@@ -74,9 +82,12 @@ class Files(Source):
 
     @property
     def origin(self) -> Text:
-        """The names of the files, without their folders, and what was noticed in them once they are read."""
-        paths = [file["path"] for file in self.files.values() if "path" in file]
-        names = ", ".join(dict.fromkeys(Path(path).name for path in paths))
+        """The names of the files, without their folders, and what was noticed in them once they are read.
+
+        A file elsewhere is named by its whole address.
+        """
+        paths = [path if is_address(path) else Path(path).name for path in self._paths]
+        names = ", ".join(dict.fromkeys(paths))
         note = f" {self.note}" if self.note else ""
         notes: list[tuple[str, Text]] = getattr(self, "_notes", [])
         zh = "".join(f" {name}：{noticed.zh}" for name, noticed in notes)
@@ -89,9 +100,13 @@ class Files(Source):
         return Text(self.warning["zh"], self.warning["en"]) if self.warning else None
 
     def fingerprint(self) -> str | None:
-        """Return a hash over the files, and over presets that are files."""
+        """Return a hash over the files and over presets that are files; elsewhere, over their versions."""
         presets = [file["preset"] for file in self.files.values() if is_file(file.get("preset", NONE))]
-        return of_files([*(file["path"] for file in self.files.values() if "path" in file), *presets])
+        here = of_files([*(path for path in self._paths if not is_address(path)), *presets])
+        elsewhere = [version_of(path, self.storage) for path in self._paths if is_address(path)]
+        if not elsewhere or here is None or None in elsewhere:
+            return None if elsewhere else here
+        return hashlib.sha256("\n".join([here, *map(str, elsewhere)]).encode()).hexdigest()
 
     def read(self) -> Mapping[str, pl.LazyFrame]:
         """Read every file; raise DataError for a file or a header that is not there.
@@ -99,7 +114,7 @@ class Files(Source):
         Orders that are ``from`` their lines are not delivered: their lines are.
         """
         read = {
-            name: read_table(file["path"], name, _options(file))
+            name: read_table(self._brought(file["path"]), name, _options(file))
             for name, file in self.files.items()
             if "from" not in file
         }
@@ -110,8 +125,18 @@ class Files(Source):
         if self.warning and set(self.warning) != {"zh", "en"}:
             raise ParamsError("warning: give it in both languages, `warning: {zh: …, en: …}`.")
         problems = [line for name, file in self.files.items() for line in _problems(name, file, self.files)]
+        if unknown := [name for name in self.storage if name not in StorageParams.model_fields]:
+            allowed = ", ".join(StorageParams.model_fields)
+            problems.append(f"storage: {unknown[0]!r} is no storage. There are: {allowed}.")
         if problems:
             raise ParamsError(" ".join(problems))
+
+    @property
+    def _paths(self) -> list[str]:
+        return [file["path"] for file in self.files.values() if "path" in file]
+
+    def _brought(self, path: str) -> str | list[Path]:
+        return fetch(path, self.storage) if is_address(path) else path
 
 
 def _options(file: TableFile) -> Options:
@@ -128,6 +153,8 @@ def _problems(name: str, file: TableFile, files: Mapping[str, TableFile]) -> lis
     problems = []
     if not file.get("path"):
         problems.append(f"The table {name!r} has no file; give it one with `{name}: {{path: …}}`.")
+    elif is_address(file["path"]) and (wrong := address_problem(file["path"])):
+        problems.append(f"{name}.path: {wrong}.")
     preset = file.get("preset", NONE)
     if preset != NONE and not is_file(preset):
         try:
