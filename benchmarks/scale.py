@@ -13,6 +13,11 @@ limit. 100000000 rows take 1.1 GB of disk for the data, 2 GB for the store, and 
 * ``features`` are our 31 features with RFM, from Parquet to Parquet, counters packed;
 * ``ingest`` is ours: cleaned, counted, in buckets, once; ``store`` its 31 features with RFM as Parquet,
   ``store-rfm`` the summary without windows, channels and categories;
+* ``state`` makes the state of the store, of everybody, and keeps it; ``increment`` adds 1 % new rows to store
+  and state, cleaned, checked for orders already there, and kept, ``increment-late`` the same with one row in
+  a hundred dated within the history. Printed below is their ratio to ``ingest`` and ``state`` of all rows;
+* ``twelve`` are twelve runs of ``store``, as of twelve month ends; ``snapshots`` are the same twelve at once;
+  printed below is the ratio to ``twelve``, and with one ``ingest`` to twelve full runs that ingest each;
 * ``polars``, ``duckdb``, ``pandas``: 31 features as one writes them by hand, from the same files to Parquet;
 * ``lifetimes``, ``pymc``: the summaries of these packages, given a frame of pandas that is read beforehand
   (its reading is not timed). They need an interpreter that has them: ``--peers PYTHON``.
@@ -179,6 +184,82 @@ def store_rfm(data: Path, work: Path) -> Timed:
         return int(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["customers"])
 
     shutil.rmtree(work / "labels", ignore_errors=True)
+    return run
+
+
+def state(data: Path, work: Path) -> Timed:
+    """Make the state of a store, and keep it."""
+    from crmlab.aggregates.kept import begin
+    from crmlab.aggregates.store import Store
+
+    return lambda: int(begin(Store.open(work / "store")).manifest["customers"])
+
+
+def increment(data: Path, work: Path, late: int = 0) -> Timed:
+    """Add 1 % new rows, one in ``late`` of them dated within the history, to a store and its state."""
+    import polars as pl
+
+    from crmlab.aggregates.increments import append
+    from crmlab.aggregates.store import Store
+
+    said = Store.open(work / "store").manifest
+    orders = pl.scan_parquet(sorted(data.glob("*.parquet"))[-1])
+    rows = orders.select(pl.len()).collect().item()
+    new = (
+        orders.with_row_index("row")
+        .filter(pl.col("row") * MONTHS % 100 < MONTHS)
+        .head(rows * MONTHS // 100)
+        .with_columns(
+            order_id=said["rows"] + pl.int_range(pl.len()), amount=pl.col("amount_hundredths") / 100
+        )
+        .with_columns(
+            ordered_at=pl.when(pl.lit(late > 0) & (pl.int_range(pl.len()) % max(late, 1) == 0))
+            .then("ordered_at")
+            .otherwise(pl.lit(said["last_day"] + 1).cast(pl.Date).cast(pl.Datetime("us", "UTC")))
+        )
+        .drop("amount_hundredths", "row")
+        .rename({"category": "product"})
+    )
+    new.sink_parquet(work / "today.parquet")
+    return lambda: append(work / "store", pl.scan_parquet(work / "today.parquet")).customers
+
+
+def increment_late(data: Path, work: Path) -> Timed:
+    """Add 1 % new rows, one in a hundred of them late."""
+    return increment(data, work, 100)
+
+
+def twelve(data: Path, work: Path) -> Timed:
+    """Write the features as of twelve days, one after the other."""
+    from crmlab.aggregates.snapshots import month_ends
+    from crmlab.aggregates.store import Store
+    from crmlab.aggregates.summarise import summarise
+
+    shutil.rmtree(work / "twelve", ignore_errors=True)
+
+    def run() -> int:
+        opened = Store.open(work / "store")
+        layout = opened.layout(gaps=False)
+        for day in month_ends(AS_OF, 12):
+            summarise(opened, work / "twelve" / day.isoformat(), day, layout)
+        return 12
+
+    return run
+
+
+def snapshots(data: Path, work: Path) -> Timed:
+    """Write the features as of twelve days at once."""
+    from crmlab.aggregates.snapshots import month_ends
+    from crmlab.aggregates.snapshots import snapshots as write
+    from crmlab.aggregates.store import Store
+
+    shutil.rmtree(work / "snapshots", ignore_errors=True)
+
+    def run() -> int:
+        opened = Store.open(work / "store")
+        write(opened, work / "snapshots", month_ends(AS_OF, 12), opened.layout(gaps=False))
+        return 12
+
     return run
 
 
@@ -354,6 +435,11 @@ CONTENDERS = {
     "ingest": ingest,
     "store": store,
     "store-rfm": store_rfm,
+    "twelve": twelve,
+    "snapshots": snapshots,
+    "state": state,
+    "increment": increment,
+    "increment-late": increment_late,
     "polars": polars,
     "duckdb": duckdb,
     "pandas": pandas,
@@ -361,6 +447,14 @@ CONTENDERS = {
     "pymc": pymc,
 }
 _PEERS = ("lifetimes", "pymc")
+_AGAINST = (
+    (("increment",), {"state": 1}),
+    (("increment",), {"ingest": 1, "state": 1}),
+    (("increment-late",), {"ingest": 1, "state": 1}),
+    (("snapshots",), {"twelve": 1}),
+    (("ingest", "snapshots"), {"twelve": 1, "ingest": 12}),
+)
+"""Contenders, and what they spare: other contenders → how often these run."""
 
 
 def measure(name: str, data: Path, work: Path) -> None:
@@ -386,6 +480,7 @@ def compare(rows: int, options: argparse.Namespace, folder: Path) -> None:
     print(f"\n{rows:,} rows, memory budget {options.memory:,} MiB")
     print(f"{'':10} {'wall s':>8} {'CPU s':>8} {'peak MB':>8} {'wall/scan':>10} {'CPU/scan':>9}   results")
     limit: dict[str, float] = {}
+    found: dict[str, dict[str, float]] = {}
     for name in options.only or CONTENDERS:
         python = options.peers if options.peers and name in _PEERS else sys.executable
         told = subprocess.run(
@@ -405,11 +500,21 @@ def compare(rows: int, options: argparse.Namespace, folder: Path) -> None:
             continue
         took = json.loads(told.stdout.splitlines()[-1])
         limit = limit or took
+        found[name] = took
         ratios = f"{took['wall'] / limit['wall']:10.1f} {took['cpu'] / limit['cpu']:9.1f}"
         print(
             f"{name:10} {took['wall']:8.2f} {took['cpu']:8.2f} {took['mb']:8.0f} {ratios}   {took['rows']:,}",
             flush=True,
         )
+    for names, spared in _AGAINST:
+        if {*names, *spared} <= set(found):
+            wall, cpu = (
+                sum(times * found[other][kind] for other, times in spared.items())
+                / sum(found[name][kind] for name in names)
+                for kind in ("wall", "cpu")
+            )
+            full = " + ".join(f"{times} × {other}" for other, times in spared.items())
+            print(f"{' + '.join(names)}: {wall:.1f} times as fast as {full} (CPU {cpu:.1f})")
 
 
 def main() -> None:

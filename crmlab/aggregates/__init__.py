@@ -44,6 +44,13 @@ hash of the customer (:func:`crmlab.aggregates.hashing.buckets_of`), each sorted
 **Features of a store** (:mod:`crmlab.aggregates.summarise`): ``state(store, bucket, layout, as_of)`` and
 ``summarise(store, folder, as_of, layout)``, bucket by bucket, memory bounded by a bucket.
 
+**Increments** (:mod:`crmlab.aggregates.increments`): ``append(folder, orders)`` adds a day's orders to a
+store and keeps the state of its customers current, late rows included. :mod:`crmlab.aggregates.kept`:
+``current(store, bucket)`` is that state, ``features(store, bucket, as_of)`` its features.
+
+**Snapshots** (:mod:`crmlab.aggregates.snapshots`): ``snapshots(store, folder, days)`` writes the features as
+of several days in one walk along the rows; ``month_ends(last, days)``.
+
 **Feedback** (:mod:`crmlab.aggregates.feedback`): ``lift(feedback, by)``, ``combine(*states, by=by)``,
 ``finish(state, by)`` of answers by any keys, such as segment × period × channel.
 """

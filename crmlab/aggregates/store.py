@@ -4,6 +4,8 @@
 
     NAME/store.json                      what is in it: see :class:`Store`
     NAME/bucket-0003/part-000001.parquet the orders of the customers of bucket 3
+    NAME/bucket-0003/state-000001.arrow  the state of its customers, where it is kept: see
+    NAME/bucket-0003/orders-000001.npy   :mod:`crmlab.aggregates.increments`
     NAME/rejected/…                      rows that were rejected, as they were read, with the reason
 
 All orders of a customer lie in one bucket. The parts are plain Parquet files with the columns of the
@@ -38,7 +40,8 @@ class Store:
 
     ``manifest`` has ``buckets`` (their number), ``rows``, ``customers``, ``first_day``, ``last_day``,
     ``time_zone``, ``currency``, ``rejected`` (reason → rows), ``values`` (column → value → rows, most
-    frequent first, of columns with few values) and ``parts`` (bucket → files with rows and customers).
+    frequent first, of columns with few values) and ``parts`` (bucket → files with rows and customers); where
+    a state is kept, ``state`` (its layout, and bucket → its files) and ``appends`` (how many there were).
     """
 
     folder: Path

@@ -99,7 +99,16 @@ def summarise(
     for path in staging.glob("state-*.parquet"):
         path.unlink()
     (staging / _PLAN).unlink()
-    described = {
+    write_json(staging / SUMMARY, described(as_of, rows, cuts, layout))
+    if folder.exists():
+        folder.rmdir()
+    staging.rename(folder)
+    return folder
+
+
+def described(as_of: date, rows: int, cuts: Mapping[str, list[float]], layout: Layout) -> dict[str, Any]:
+    """Return what ``summary.json`` says of the features as of a day."""
+    return {
         "as_of": as_of.isoformat(),
         "customers": rows,
         "cut_points": cuts,
@@ -109,11 +118,6 @@ def summarise(
         },
         "layout": asdict(layout),
     }
-    write_json(staging / SUMMARY, described)
-    if folder.exists():
-        folder.rmdir()
-    staging.rename(folder)
-    return folder
 
 
 def _begin(

@@ -23,15 +23,20 @@ _QUIET = click.option("--quiet", is_flag=True, help="No progress bars. 不显示
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--append", is_flag=True, help="Add to the store that is there. 追加到已有存储。")
 @_QUIET
-def ingest(study: Path, folder: Path, quiet: bool) -> None:
+def ingest(study: Path, folder: Path, append: bool, quiet: bool) -> None:
     """把大量订单整理为分桶存储。 Bring the orders of STUDY, however many, into a store at FOLDER.
 
     The rows are cleaned and counted as in a run, in memory bounded by CRMLAB_MEMORY_MB (MiB; most of the
     machine's or container's unless set). One that was interrupted goes on when it is called again. A study
     then reads the store with `data: [{source: store, folder: FOLDER}]`.
 
-    按研究的设置逐块清洗、计数并按客户分桶，内存占用有上限；中断后再次运行即可继续。
+    With --append the orders, a day's for example, are added to a store that is there, and the state of its
+    customers is kept current. Orders that it has already are rejected and counted.
+
+    按研究的设置逐块清洗、计数并按客户分桶，内存占用有上限；中断后再次运行即可继续。加上 --append
+    则把新订单（例如当天的）追加到已有存储，并更新客户状态；已有的订单会被拒收并计数。
     """
     from crmlab import memory
 
@@ -47,6 +52,9 @@ def ingest(study: Path, folder: Path, quiet: bool) -> None:
     # The files of a study are named from its own folder.
     with chdir(study.parent), _bar(quiet) as advance:
         source, name = _source_of_orders(settings)
+        if append:
+            _append(target, settings, _orders_of(source))
+            return
         store = bring_in(
             _orders_of(source),
             target,
@@ -68,27 +76,79 @@ def ingest(study: Path, folder: Path, quiet: bool) -> None:
 @click.command()
 @click.argument("store", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--as-of", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The as-of day. 观察日。")
+@click.option(
+    "--as-of",
+    "days",
+    required=True,
+    multiple=True,
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The as-of day; of several, a folder each. 观察日；可多次给出，每日一个文件夹。",
+)
+@click.option(
+    "--monthly",
+    type=click.IntRange(min=1),
+    help="As of so many days: the last --as-of and the month ends before it. 观察日及之前各月末的期数。",
+)
 @click.option("--gaps/--no-gaps", default=True, help="Also the gaps between purchases. 是否计算购买间隔。")
 @_QUIET
-def summarise(store: Path, folder: Path, as_of: datetime, gaps: bool, quiet: bool) -> None:
+def summarise(
+    store: Path, folder: Path, days: tuple[datetime, ...], monthly: int | None, gaps: bool, quiet: bool
+) -> None:
     """计算存储中全部客户的特征与 RFM 分群。 Write the features and RFM labels of a STORE to FOLDER.
 
     One row per customer, as Parquet, one part per bucket of the store; `summary.json` says what the columns
-    mean and where the cut points lie.
+    mean and where the cut points lie. As of several days (--as-of more than once, or --monthly 12) there is
+    a folder per day, made in one walk along the orders.
 
-    每位客户一行，写为 Parquet；列含义与切分点见 summary.json。
+    每位客户一行，写为 Parquet；列含义与切分点见 summary.json。多个观察日（多次 --as-of，或 --monthly 12）
+    只需遍历订单一次，每日一个文件夹。
     """
     from crmlab import memory
 
     memory.claim()
+    from crmlab.aggregates.snapshots import month_ends, snapshots
     from crmlab.aggregates.store import Store
     from crmlab.aggregates.summarise import summarise as write
 
     opened = Store.open(store)
+    layout = opened.layout(gaps=gaps)
+    dates = [day.date() for day in days]
+    if monthly:
+        dates += month_ends(max(dates), monthly)
     with _bar(quiet) as advance:
-        write(opened, folder, as_of.date(), opened.layout(gaps=gaps), advance=advance)
+        if monthly or len(dates) > 1:
+            snapshots(opened, folder, dates, layout, advance=advance)
+        else:
+            write(opened, folder, dates[0], layout, advance=advance)
     click.echo(f"features 特征: {folder}")
+
+
+def _append(folder: Path, settings: Study, orders: pl.LazyFrame) -> None:
+    """Add the orders to the store, and say what was done."""
+    from crmlab.aggregates.increments import append
+    from crmlab.aggregates.store import Store
+    from crmlab.data.schemas import REASONS
+    from crmlab.errors import ParamsError
+
+    made = Store.open(folder).manifest
+    wanted = {
+        "time_zone": settings.timezone,
+        "currency": settings.currency,
+        "policy": settings.policy.model_dump(mode="json"),
+    }
+    if changed := sorted(name for name in wanted if wanted[name] != made[name]):
+        raise ParamsError(
+            f"The store was made with another {', '.join(changed)} than the study has now, and one store "
+            "holds orders of one kind. Restore the study's settings, or ingest all orders into a new folder."
+        )
+    done = append(folder, orders, max_rejected_share=settings.quality.max_rejected_share)
+    said = done.store.manifest
+    click.echo(f"orders added 新增订单: {done.rows:,}")
+    click.echo(f"customers updated 更新客户: {done.customers:,}")
+    for reason, count in done.rejected.items():
+        click.echo(f"rejected 拒收: {count:,} ({REASONS[reason].en} {REASONS[reason].zh})")
+    click.echo(f"orders 订单: {said['rows']:,}")
+    click.echo(f"customers 客户: {said['customers']:,}")
 
 
 def _orders_of(source: Source) -> pl.LazyFrame:
