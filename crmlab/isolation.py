@@ -34,9 +34,13 @@ def at_work(plugin: Estimator, doing: str) -> Iterator[None]:
     culprit = who(plugin)
     _at_work.append(f"{culprit}, {doing}")
     _note()
+    interrupted = False
     try:
         yield
-    except (CrmlabError, NotImplementedError, KeyboardInterrupt):
+    except KeyboardInterrupt:
+        interrupted = True
+        raise
+    except (CrmlabError, NotImplementedError):
         raise
     except BaseException as error:
         raise PluginFailedError(
@@ -45,7 +49,8 @@ def at_work(plugin: Estimator, doing: str) -> Iterator[None]:
         ) from error
     finally:
         _at_work.pop()
-        _note()
+        if not interrupted:  # as a kernel is that takes too long, before it is killed
+            _note()
 
 
 def who(plugin: Estimator) -> str:

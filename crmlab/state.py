@@ -65,7 +65,7 @@ def read_state(cls: type[E], folder: Path) -> E:
             setattr(plugin, name, value)
         for name in document["frames"]:
             setattr(plugin, name, pl.read_parquet(folder / f"{name}.parquet"))
-    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+    except (Exception, pl.exceptions.PanicException) as error:  # damage makes polars panic at times
         raise DataError(
             f"No state of {cls.__name__} can be read from {folder.name}: {error}. "
             "Give the folder of a finished run, or run once without a baseline."

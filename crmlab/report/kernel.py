@@ -14,6 +14,8 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
 
+from crmlab.report import locks
+
 _PREFIX = "crmlab-kernel-"
 _NEW_SECONDS = 60
 """A folder that is younger may be about to be locked."""
@@ -40,7 +42,7 @@ class ReportKernelManager(AsyncKernelManager):
             return "127.0.0.1"
         _sweep()
         folder = tempfile.mkdtemp(prefix=_PREFIX)
-        self._folder_lock = _locked(folder)
+        self._folder_lock = locks.lock(Path(folder))
         return str(Path(folder) / "kernel")
 
     @default("connection_file")
@@ -62,23 +64,9 @@ class ReportKernelManager(AsyncKernelManager):
     cleanup_resources: Any = _async_cleanup_resources
 
 
-def _locked(folder: str | Path) -> int | None:
-    """Lock a folder as long as this process lives; None where another has it locked."""
-    import fcntl
-
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(opened)
-        return None
-    return opened
-
-
 def _sweep() -> None:
     """Remove the folders of processes that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # another's, or removed meanwhile
-            if time.time() - folder.stat().st_mtime > _NEW_SECONDS and (lock := _locked(folder)) is not None:
+            if time.time() - folder.stat().st_mtime > _NEW_SECONDS and not locks.is_held(folder):
                 shutil.rmtree(folder, ignore_errors=True)
-                os.close(lock)

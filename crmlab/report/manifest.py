@@ -61,7 +61,10 @@ def write(folder: Path, manifest: dict[str, Any]) -> None:
 
 def read(folder: Path) -> dict[str, Any]:
     """Read the manifest of a run; raise OSError or ValueError where there is none that can be read."""
-    record = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    try:
+        record = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError(f"{NAME} of the run {folder.name} is no manifest") from None
     if not isinstance(record, dict):
         raise ValueError(f"{NAME} of the run {folder.name} holds no mapping")
     return record

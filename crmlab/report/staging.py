@@ -1,7 +1,7 @@
 """The folder of a run while it runs: hidden, claimed by one process, published by rename.
 
-No locks: a name is claimed by making the folder, which only one process can, and published by renaming
-it, which is whole or not at all, on file shares as well. A lock would outlive a killed process there.
+Nothing waits for a lock: a name is claimed by making the folder, which only one process can, and published
+by renaming it, which is whole or not at all, on file shares as well.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from crmlab.errors import RunError
-from crmlab.report import manifest
+from crmlab.report import locks, manifest
 
 PREFIX = ".run-"
 _STALE_SECONDS = 24 * 3600
@@ -24,6 +25,10 @@ _RESERVE = ".reserve"
 """Holds a little space until the end, so that a manifest can be written on a disk that is full."""
 _USES = ".uses.json"
 """Names the other runs that this one reads, which must not be removed meanwhile."""
+
+
+_held: dict[Path, int] = {}
+"""Locks on the folders of this process's runs, which say to other runs that they are no leftovers."""
 
 
 def claim(home: Path, identity: str, uses: Iterable[str] = ()) -> Path:
@@ -56,16 +61,19 @@ def name_of(staging: Path) -> str:
 
 def publish(staging: Path, record: dict[str, Any]) -> Path:
     """Write the manifest and rename the folder to its place; raise RunError where that fails."""
+    if (held := _held.pop(staging, None)) is not None:
+        os.close(held)  # or the space of the reserve would not be free
     try:
         for path in [path for path in staging.glob(".*") if path.is_file()]:
             path.unlink()  # the reserve first of all, and what a process that died had noted
         manifest.write(staging, record)
-        return staging.rename(staging.with_name(name_of(staging)))
+        published = staging.rename(staging.with_name(name_of(staging)))
     except OSError as error:
         raise RunError(
             f"The run could not be published: {error.strerror or error}. "
             f"What it wrote stays in {staging} for a day."
         ) from None
+    return published
 
 
 def used(home: Path) -> set[str]:
@@ -81,7 +89,8 @@ def sweep(home: Path, prefix: str = PREFIX) -> None:
     """Remove what runs left that were killed more than a day ago."""
     for folder in home.glob(f"{prefix}*"):
         with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
+            old = time.time() - folder.stat().st_mtime > _STALE_SECONDS
+            if old and not locks.is_held(folder / _RESERVE):  # one that runs for days, or whose clock jumped
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -90,6 +99,8 @@ def _reserve(staging: Path, uses: list[str]) -> Path:
         (staging / _RESERVE).write_bytes(bytes(1 << 18))
         if uses:
             (staging / _USES).write_text(json.dumps(uses), encoding="utf-8")
+        if (held := locks.lock(staging / _RESERVE)) is not None:
+            _held[staging] = held
     except OSError:
         shutil.rmtree(staging, ignore_errors=True)
         raise

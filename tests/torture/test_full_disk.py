@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,6 +58,10 @@ def fill(world: World, command: tuple[str, ...], before: dict[str, str], engine:
     if not new:
         assert "could not be published" in said or "cannot be written" in said, said
         return "not published"
+    for path in new[-1].glob("*.html"):
+        assert path.read_text(encoding="utf-8").rstrip().endswith("</html>"), f"half of {path.name}"
+    for path in new[-1].glob("*.ipynb"):
+        json.loads(path.read_text(encoding="utf-8"))
     ends = {report["name"]: report["status"] for report in record(new[-1])["reports"]}
     assert set(ends.values()) <= {"done", "disk_full"}, (ends, said)
     return "published as failed"
@@ -106,6 +112,7 @@ def test_a_small_file_system(small_disk: World) -> None:
     before = hashes(world.home)
     assert fill(world, CRMLAB, before, "fork") == "not published"
     ballast.unlink()
+    shutil.rmtree(world.published()[-1])  # the run that had filled the disk
     world.study({"small": ["print('there is room again')"]})
     code, said = world.run()
     assert code == 0, said

@@ -167,6 +167,12 @@ def statuses(folder: Path) -> dict[str, str]:
     return {report["name"]: report["status"] for report in record(folder)["reports"]}
 
 
+def printed(folder: Path, report: str) -> str:
+    """Return what the cells of an executed notebook printed."""
+    notebook = nbformat.read(folder / f"{report}.ipynb", as_version=4)
+    return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+
+
 def hashes(folder: Path) -> dict[str, str]:
     """Return path → sha256 of every file below a folder."""
     return {
@@ -195,14 +201,14 @@ def problems(folder: Path) -> list[str]:
     )
 
 
-def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
+def eventually(true: Callable[[], object], seconds: float = 60) -> bool:
     """Wait until something is so; say whether it came to be."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if true():
             return True
         time.sleep(0.05)
-    return true()
+    return bool(true())
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:
