@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 # Every package is pinned with hashes and named in the file, so nothing is resolved at install time.
 INSTALL := $(PIP) install --require-hashes --no-deps --no-build-isolation
 
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test torture lint format lock clean
 
 help: ## show this help
 	@echo 'crmlab — customer segmentation and feedback reports · 客户细分与反馈分析报告'
@@ -33,6 +33,9 @@ test: $(DEV) ## run every check and test · 运行全部检查与测试
 	  echo 'Install Chromium and Chinese fonts, on Debian or Ubuntu: sudo apt-get install chromium fonts-noto-cjk' >&2; exit 1; }
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
+
+torture: $(DEV) ## the long form of what must not break · 长时间的破坏性测试
+	@$(BIN)/python -m pytest -q -m torture tests/torture
 
 lint: $(DEV) ## style and types · 代码风格与类型
 	@$(BIN)/ruff check .

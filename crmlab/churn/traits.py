@@ -142,7 +142,11 @@ def _feedback(
         return
     wrote = customers.filter(pl.col(KEY).is_in(given.drop_nulls("text")[KEY].implode()))
     if "sentiment" in registry.annotators:
-        said = lab.annotate("sentiment").feedback.filter(recent, pl.col("sentiment") == "negative")
+        # A base rate learned from all texts would tell of those after the day.
+        plain = (
+            {"adapt_base_rate": False} if hasattr(registry.annotators["sentiment"], "adapt_base_rate") else {}
+        )
+        said = lab.annotate("sentiment", **plain).feedback.filter(recent, pl.col("sentiment") == "negative")
         yield Trait("negative", "feedback", words["churn_trait_negative"]), _among(wrote, said[KEY])
     if "aspects" in registry.annotators:
         aspects = lab.annotate("aspects")

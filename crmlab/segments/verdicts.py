@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Literal
 
-from crmlab.errors import CrmlabError
+from crmlab.errors import CrmlabError, PluginFailedError
 from crmlab.labels import Text
 from crmlab.view.numbers import count, decimal, percent
 from crmlab.view.tables import MISSING
@@ -110,8 +110,9 @@ def failure(error: Exception) -> Text:
 
     The message of an error that is not ours may hold a customer's data; a page shows its type alone.
     """
-    kind = type(error).__name__
-    return say("segments_failed_text", error=f"{kind}: {error}" if isinstance(error, CrmlabError) else kind)
+    cause = error.__cause__ if isinstance(error, PluginFailedError) and error.__cause__ else error
+    kind = type(cause).__name__
+    return say("segments_failed_text", error=f"{kind}: {cause}" if isinstance(cause, CrmlabError) else kind)
 
 
 def listed(names: Sequence[Text], most: int | None = None) -> Text:

@@ -32,6 +32,7 @@ def spark_remote() -> Iterator[str]:
     if find_spec("pysail") is None:
         pytest.skip("pysail is not installed, which stands in for a cluster")
     os.environ.setdefault("RUST_LOG", "error")  # it tells of every session
+    os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", "3600")  # a slow machine is no idle client
     from pysail.spark import SparkConnectServer
 
     server = SparkConnectServer(port=0)
