@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from crmlab.commands import runs_option
+
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path))
@@ -21,13 +23,7 @@ import click
     is_flag=True,
     help="Say what would be removed; remove nothing. 只说明将清理什么，不删除。",
 )
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are kept. 结果目录。",
-)
+@runs_option
 def clean(
     study: Path, last: int | None, days: int | None, months: int | None, *, dry_run: bool, runs: Path
 ) -> None:

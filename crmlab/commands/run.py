@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crmlab.commands import runs_option
+
 if TYPE_CHECKING:
     from crmlab.report.run import Batch, Run, Step
 
@@ -64,13 +66,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="How kernels start; fork: quicker, Linux only. 内核启动方式，fork 更快，仅限 Linux。",
 )
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are kept. 结果目录。",
-)
+@runs_option
 @click.option(
     "--publish",
     metavar="ADDRESS",

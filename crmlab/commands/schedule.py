@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from crmlab.commands import runs_option
+
 if TYPE_CHECKING:
     from crmlab.scheduling.schedule import Schedule
 
@@ -20,13 +22,6 @@ _AT = click.option(
 )
 _ZONE = click.option("--timezone", help="Time zone of --at; the study's. 时区，默认与研究相同。")
 _NAME = click.option("--name", help="Name of the schedule; the study's. 任务名，默认用研究名。")
-_RUNS = click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are kept. 结果目录。",
-)
 _MOST = click.option(
     "--catch-up",
     "most",
@@ -84,7 +79,7 @@ def schedule() -> None:
 )
 @click.option("--force", is_flag=True, help="Write over existing files. 覆盖已有文件。")
 @_NAME
-@_RUNS
+@runs_option
 @_MOST
 @_ENVIRONMENT
 def write(
@@ -163,7 +158,7 @@ _NEXT = {
     "--log", type=click.Path(path_type=Path, dir_okay=False), help="File to say things in. 日志文件。"
 )
 @_NAME
-@_RUNS
+@runs_option
 @_MOST
 @_ENVIRONMENT
 def run(
