@@ -30,7 +30,7 @@ def _nothing_is_left() -> Iterator[None]:
     """Keep one process to fork from for the tests of this file, and end it."""
     yield
     forked.close()
-    assert not [each for each in psutil.Process().children(recursive=True) if "zygote" in _command(each)]
+    assert not [each for each in psutil.Process().children(recursive=True) if "crmlab.report.zygote" in _command(each)]
 
 
 def job_in(folder: Path, name: str, engine: Engine, **changes: Any) -> Job:
