@@ -19,7 +19,7 @@ import polars as pl
 import psutil
 import pytest
 
-from crmlab.report import forked
+from crmlab.report import forked, zygote
 from crmlab.report.execute import Engine, Job, Outcome, execute, why_not_to_fork
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
@@ -30,7 +30,8 @@ def _nothing_is_left() -> Iterator[None]:
     """Keep one process to fork from for the tests of this file, and end it."""
     yield
     forked.close()
-    assert not [each for each in psutil.Process().children(recursive=True) if "crmlab.report.zygote" in _command(each)]
+    ours = [each for each in psutil.Process().children(recursive=True) if zygote.__name__ in _command(each)]
+    assert not ours
 
 
 def job_in(folder: Path, name: str, engine: Engine, **changes: Any) -> Job:
