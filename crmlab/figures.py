@@ -5,9 +5,11 @@ as it is into its manifest, under ``reports[].figures``. Each is a JSON object:
 
 ``id`` (stable, unique in the report), ``zh`` and ``en`` (name), ``value``, ``low``, ``high`` (95 % interval;
 null where the figure is counted and not estimated), ``n`` (observations behind it, or null), ``unit``
-(count, share within 0–1, currency, days, hours, points, number), ``definition`` ({zh, en}), and ``key``:
-whether a list of runs shows it. A class of customers has the id ``class:PLUGIN:LABEL``; its ``value`` is
-null where too few are in it to be told.
+(count, share within 0–1, currency, days, hours, points, number), ``definition`` ({zh, en}), ``key``:
+whether a list of runs shows it, and ``sampled``: false where the interval leaves out the luck of which
+customers were there, so that two runs cannot be held against each other by it. A class of customers has the
+id ``class:PLUGIN:LABEL``, its ``value`` null where too few are in it to be told; the mean of a score has
+``score:PLUGIN:SCORE``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import isfinite, nan, sqrt
+from math import isclose, isfinite, nan, sqrt
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 
 Unit = Literal["count", "share", "currency", "days", "hours", "points", "number"]
 
-CLASS = "class"
-"""What the ids of figures on classes of customers begin with."""
+CLASS, SCORE = "class", "score"
+"""What the ids of figures on classes of customers, and on the means of scores, begin with."""
 _UNITS: dict[str, Unit] = {
     "probability": "share",
     "currency": "currency",
@@ -54,6 +56,7 @@ class Figure:
     estimate: Estimate
     n: int | None = None
     key: bool = True
+    sampled: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object of the manifest."""
@@ -65,6 +68,7 @@ class Figure:
             "unit": self.unit,
             "definition": self.definition._asdict(),
             "key": self.key,
+            "sampled": self.sampled,
         }
 
 
@@ -80,8 +84,13 @@ def figures(lab: Lab) -> list[Figure]:
         found += _of_classes(each, key=place == 0 and lab.report in ("segmentation", None))
     for result in results:
         if isinstance(result, Scores):
-            found += _of_scores(result)
+            # A mean that the report tells by itself, with the model's own interval, is not told twice.
+            found += [score for score in _of_scores(result) if not any(_same(score, each) for each in found)]
     return found
+
+
+def _same(one: Figure, two: Figure) -> bool:
+    return two.key and one.unit == two.unit and isclose(one.estimate.value, two.estimate.value, rel_tol=1e-9)
 
 
 def _of_classes(result: Segmentation, *, key: bool) -> Iterator[Figure]:
@@ -102,7 +111,10 @@ def _of_classes(result: Segmentation, *, key: bool) -> Iterator[Figure]:
 
 
 def _of_scores(result: Scores) -> Iterator[Figure]:
+    ends = {f"{score.id}{end}" for score in result.model.scores for end in ("_low", "_high")}
     for score in result.model.scores:
+        if score.id in ends:  # the mean of one end of each customer's interval is nobody's interval
+            continue
         values = result.scores[score.id].drop_nulls().cast(pl.Float64).drop_nans().sort()
         n = values.len()
         if n < max(result.lab.study.privacy.smallest_group, 2):
@@ -110,7 +122,7 @@ def _of_scores(result: Scores) -> Iterator[Figure]:
         mean, spread = float(values.mean()), float(values.std())  # type: ignore[arg-type]
         reach = z_value(0.95) * spread / sqrt(n)
         yield Figure(
-            f"score:{result.name}:{score.id}",
+            f"{SCORE}:{result.name}:{score.id}",
             say("figure_score", score=score.text),
             _UNITS[score.unit],
             texts()["figure_score_text"],
@@ -123,10 +135,13 @@ def _of_scores(result: Scores) -> Iterator[Figure]:
 def _of_quality(lab: Lab) -> Iterator[Figure]:
     words, card = texts(), lab.quality.scorecard
     if card.score is not None:
-        n, counted = len(card.checked), words["figure_counted_text"]
+        n = len(card.checked)
         errors = sum(result.status == "error" for result in card.over)
-        yield Figure("quality.score", words["quality_score"], "share", counted, _exact(card.score), n)
-        yield Figure("quality.errors", words["quality_errors"], "count", counted, _exact(errors), n)
+        score, over = words["figure_quality_score"], words["figure_quality_errors"]
+        told = words["quality_term_score_text"]
+        yield Figure("quality.score", score, "share", told, _exact(card.score), n)
+        told = words["figure_quality_errors_text"]
+        yield Figure("quality.errors", over, "count", told, _exact(errors), n)
 
 
 def _of_orders(lab: Lab) -> Iterator[Figure]:
@@ -158,7 +173,8 @@ def _of_value(lab: Lab) -> Iterator[Figure]:
     if not value.slipping.missing:
         risk, told = value.slipping.at_risk, words["figure_slipping_text"]
         lost = Estimate(risk.value, risk.low, risk.high)
-        yield Figure("slipping", words["figure_slipping"], "currency", told, lost, risk.customers)
+        name = words["figure_slipping"]
+        yield Figure("slipping", name, "currency", told, lost, risk.customers, sampled=False)
 
 
 def _of_lifecycle(lab: Lab) -> Iterator[Figure]:
@@ -186,8 +202,8 @@ def _of_complaints(lab: Lab) -> Iterator[Figure]:
     words, complaints = texts(), lab.complaints
     if "complaints" not in lab.tables or complaints.log is None:
         return
-    counted, n = words["figure_counted_text"], complaints.log.frame.height
-    yield Figure("complaints", words["figure_complaints"], "count", counted, _exact(n))
+    n, told = complaints.log.frame.height, words["figure_complaints_text"]
+    yield Figure("complaints", words["figure_complaints"], "count", told, _exact(n))
     rate, told = complaints.volume.overall, words["term_complaints_rate_text"]
     orders = complaints.volume.orders
     yield Figure("complaints.rate", words["term_complaints_rate"], "number", told, rate, orders)
@@ -206,15 +222,16 @@ def _of_complaints(lab: Lab) -> Iterator[Figure]:
             yield Figure(f"complaints.promise.{kept['measure']}", name, "share", told, share, kept["due"])
     if complaints.backlog.problem is None:
         still = complaints.backlog.open.height
-        yield Figure("complaints.open", words["figure_complaints_open"], "count", counted, _exact(still))
+        name, told = words["figure_complaints_open"], words["term_complaints_backlog_text"]
+        yield Figure("complaints.open", name, "count", told, _exact(still))
 
 
 def _of_improvement(lab: Lab) -> Iterator[Figure]:
     words, verdicts = texts(), [each.verdict for each in lab.improvement.judged]
-    counted, n = words["figure_counted_text"], len(verdicts)
+    told, n = words["figure_improvement_text"], len(verdicts)
     worked, harmed = verdicts.count("improved"), verdicts.count("worse")
-    yield Figure("improvement.worked", words["figure_improved"], "count", counted, _exact(worked), n)
-    yield Figure("improvement.harmed", words["figure_worsened"], "count", counted, _exact(harmed), n)
+    yield Figure("improvement.worked", words["figure_improved"], "count", told, _exact(worked), n)
+    yield Figure("improvement.harmed", words["figure_worsened"], "count", told, _exact(harmed), n)
 
 
 def _of_feedback(lab: Lab) -> Iterator[Figure]:

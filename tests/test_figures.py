@@ -92,6 +92,12 @@ def test_value_and_life_of_customers_are_told_with_their_intervals(company: dict
     assert worth.estimate.value == lab.value.worth.total.value
     assert worth.n == lab.value.worth.total.customers
     assert found["worth.mean"].estimate.value * worth.n == pytest.approx(worth.estimate.value)
+    assert [figure.id for figure in found.values() if not figure.sampled] == ["slipping"]
+    assert found["slipping"].as_json()["sampled"] is False
+    lab.score("clv")
+    again = by_id(figures(lab))
+    assert "score:clv:clv" not in again  # the mean that worth.mean tells, with the interval of its errors
+    assert "score:clv:probability_alive" in again
     lab.report = "lifecycle"
     told = by_id([figure for figure in figures(lab) if not figure.id.startswith("score")])
     assert told["again"].estimate == lab.retention.second_purchase.by(90)
@@ -108,6 +114,9 @@ def test_scores_have_the_mean_with_its_interval(company: dict[str, Any]) -> None
     spread = 1.959964 * float(values.std()) / values.len() ** 0.5  # type: ignore[arg-type]
     assert told.estimate.high - told.estimate.value == pytest.approx(spread, rel=1e-6)
     assert not told.key
+    ends = [name for name in scores.scores.columns if name.endswith(("_low", "_high"))]
+    assert ends  # intervals of single customers have no mean
+    assert not [name for name in found if name.endswith(("_low", "_high"))]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     "--output",
     "-o",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for compare.html and compare.json; else where the gallery lists them. 输出目录。",
+    help="Folder for compare.html and compare.json; else comparisons/ in the gallery's folder, or here. "
+    "输出目录，默认为总览所在目录（没有则为当前目录）下的 comparisons/。",
 )
 @click.option("--language", type=click.Choice(["zh", "en"]), help="Language of the page. 页面语言。")
 def compare(before: Path, after: Path, output: Path | None, language: str | None) -> None:
@@ -31,24 +32,32 @@ def compare(before: Path, after: Path, output: Path | None, language: str | None
     """
     from crmlab.compare import compare as compared
     from crmlab.compare import write
+    from crmlab.compare.comparison import nothing_changed
     from crmlab.report import gallery
 
     document = compared(before, after)
     told = language or document["after"]["language"]
     page_language: Language = "en" if told == "en" else "zh"
     runs = after.resolve().parent.parent
-    folder = output or runs / gallery.COMPARISONS / f"{before.resolve().name}--{after.resolve().name}"
+    listed = output is None and (runs / gallery.PAGE).is_file()
+    # A run that was copied elsewhere has no gallery above it, but somebody's folder.
+    home = (runs if listed else Path()) / gallery.COMPARISONS
+    folder = output or home / f"{before.resolve().name}--{after.resolve().name}"
     try:
         page = write(document, folder, page_language)
-        if output is None and (runs / gallery.PAGE).is_file():
+        if listed:
             gallery.write(runs, page_language)
     except OSError as error:
         raise click.FileError(str(folder), error.strerror) from None
+    tested = document["tested"]
     beyond = sum(figure["verdict"] == "beyond" for figure in document["figures"])
-    click.echo(
-        f"{document['tested']} figures tested, {beyond} changed beyond chance "
-        f"检验 {document['tested']} 个指标，{beyond} 个超出随机波动"
-    )
+    if nothing_changed(document):
+        click.echo("nothing changed 没有任何变化")
+    else:
+        click.echo(
+            f"{tested} figure{'' if tested == 1 else 's'} tested, {beyond} changed beyond chance "
+            f"检验 {tested} 个指标，{beyond} 个超出随机波动"
+        )
     for remark in document["remarks"]:
         click.secho(remark[page_language], err=True, fg="yellow")
     click.echo(f"comparison 对比: {page}")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crmlab.compare.runs import RunFolder
 
 Document = dict[str, Any]
 
@@ -14,7 +17,7 @@ def changes(before: Document, after: Document) -> dict[str, list[Document]]:
 
     ``inputs``, ``params``, ``plugins``, ``code`` (hashes of the notebook, and of our code with the study's
     plugins, per report) and ``packages`` are lists of what differs, in order of their names: ``name``,
-    ``before`` and ``after`` (null where it is not there), inputs with ``rows`` and ``sha256``.
+    ``before`` and ``after`` (null where it is not there), inputs with ``rows``, ``rejected`` and ``sha256``.
     """
     return {
         "inputs": _differing(tables(before["inputs"]), tables(after["inputs"])),
@@ -26,7 +29,10 @@ def changes(before: Document, after: Document) -> dict[str, list[Document]]:
 
 
 def tables(inputs: Iterable[Document]) -> dict[str, Document]:
-    """Return every table of a manifest's inputs: ``source table`` → rows, rejected, later, sha256."""
+    """Return every table of a manifest's inputs: ``source table`` → rows, rejected, sha256.
+
+    How many rows lie after the day that is looked from is the day's doing, and not the table's.
+    """
     found: dict[str, Document] = {}
     seen: Counter[str] = Counter()
     for source in inputs:
@@ -35,19 +41,17 @@ def tables(inputs: Iterable[Document]) -> dict[str, Document]:
             seen[name] += 1
             # A study may have several sources of one kind.
             key = name if seen[name] == 1 else f"{name} ({seen[name]})"
-            found[key] = {key: facts.get(key) for key in ("rows", "rejected", "later", "sha256")}
+            found[key] = {key: facts.get(key) for key in ("rows", "rejected", "sha256")}
     return found
 
 
-def same_data(before: Document, after: Document, report: str) -> bool:
+def same_data(before: RunFolder, after: RunFolder, report: str) -> bool:
     """Say whether a report saw the very same rows in both runs, as of the same day."""
     seen = []
-    for manifest in (before, after):
-        entry: Document = next((each for each in manifest["reports"] if each["name"] == report), {})
-        read = tables(entry.get("inputs") or manifest["inputs"])
-        own = (manifest["params"].get("reports") or {}).get(report) or {}
-        day = own.get("as_of") or manifest["as_of"]
-        seen.append((str(day), {name: facts["sha256"] for name, facts in read.items()}))
+    for run in (before, after):
+        entry = run.reports.get(report, {})
+        read = tables(entry.get("inputs") or run.manifest["inputs"])
+        seen.append((run.as_of(report), {name: facts["sha256"] for name, facts in read.items()}))
     return seen[0] == seen[1] and bool(seen[0][1]) and None not in seen[0][1].values()
 
 

@@ -60,7 +60,7 @@ class Migration:
             for run in self.runs
         )
         self._sizes = [dict(frame.group_by("label").len().iter_rows()) for frame in (one, two)]
-        self._customers = [one.height, two.height]
+        self.customers = [one.height, two.height]
         joined = one.with_columns(pl.col("customer_id").cast(pl.String)).join(
             two.with_columns(pl.col("customer_id").cast(pl.String)),
             on="customer_id",
@@ -82,27 +82,40 @@ class Migration:
         states = [_state(run.place("state", self.report) / self.plugin) for run in self.runs]
         return None if None in states else states[0] != states[1]
 
+    def is_empty(self, run: int, label: str) -> bool:
+        """Say whether a run (0 before, 1 after) has a class in its scheme and nobody in it."""
+        scheme = names_of(self.runs[run], self.report)["schemes"].get(self.plugin) or {"labels": []}
+        return label not in self._sizes[run] and label in {known["id"] for known in scheme["labels"]}
+
     def correlation(self, label: str) -> float:
         """Return the correlation of the shares of one class in both runs, from who is in both."""
-        first, second = ((self._sizes[i].get(label, 0), self._customers[i]) for i in (0, 1))
-        return correlation_of_shares(self.both, self._pairs.get((label, label), 0), first, second)
+        first, second = ((self._sizes[i].get(label, 0), self.customers[i]) for i in (0, 1))
+        stays = [(a, b, n) for (a, b), n in self._pairs.items() if a != NEWCOMER and b != LEAVER]
+        once = sum(n for a, _, n in stays if a == label)
+        again = sum(n for _, b, n in stays if b == label)
+        twice = self._pairs.get((label, label), 0)
+        return correlation_of_shares((self.both, twice, once, again), first, second, self._smallest)
 
     def as_json(self) -> dict[str, Any]:
         """Return names, counts and the matrix as JSON values; small groups are null.
 
-        ``matrix`` has one row per pair of classes with customers: ``before``, ``after``, ``customers``,
-        ``share`` (of the class before). ``moved`` counts customers of both runs whose class differs.
-        ``problem`` is ``no_common_ids`` where no customer is in both, and then there is no matrix.
+        ``matrix`` has one row per pair of classes with customers, and one for who stayed: ``before``,
+        ``after``, ``customers``, ``of`` (customers of the class before), ``share``. ``followed`` counts
+        customers with a class in both runs, ``moved`` those of them whose class differs; ``same`` says that
+        nobody came, went or moved. ``problem`` is ``no_common_ids`` where no customer is in both, and then
+        there is no matrix.
         """
         told: dict[str, Any] = {
             "report": self.report,
             "plugin": self.plugin,
             "zh": self._names["zh"],
             "en": self._names["en"],
-            "customers": self._customers,
+            "customers": self.customers,
             "both": self._shown(self.both),
             "rule_changed": self.rule_changed,
             "problem": None,
+            "same": all(a == b for a, b in self._pairs),
+            "followed": None,
             "moved": None,
             "labels": self._labels,
             "matrix": [],
@@ -110,9 +123,10 @@ class Migration:
         if not self.both:
             return {**told, "problem": "no_common_ids"}
         nowhere = {NEWCOMER, LEAVER, UNCLASSIFIED.id}
-        moved = sum(n for (a, b), n in self._pairs.items() if a != b and not {a, b} & nowhere)
-        if not any(hidden([moved, self.both - moved], self._smallest)):
-            told["moved"] = moved
+        known = [(a != b, n) for (a, b), n in self._pairs.items() if not {a, b} & nowhere]
+        followed, moved = sum(n for _, n in known), sum(n for differs, n in known if differs)
+        if not any(hidden([self.both - followed, moved, followed - moved], self._smallest)):
+            told |= {"followed": followed, "moved": moved}
         return {**told, "matrix": self._matrix()}
 
     @cached_property
@@ -142,11 +156,12 @@ class Migration:
                 "before": a,
                 "after": b,
                 "customers": None if hid else n,
-                "share": None if hid else n / sum(line),
+                "of": None if whole else sum(line),
+                "share": None if hid or whole else n / sum(line),
             }
-            for a, line, off in zip(rows, counts, gone, strict=True)
+            for a, line, off, whole in zip(rows, counts, gone, off_rows, strict=True)
             for b, n, hid in zip(columns, line, off, strict=True)
-            if n
+            if n or (a == b and sum(line))
         ]
 
     def _hidden(self, run: int, ids: list[str], sizes: list[int]) -> list[bool]:
@@ -157,7 +172,7 @@ class Migration:
         return hidden(sizes, self._smallest, already)
 
     def _shown(self, n: int) -> int | None:
-        rest = [total - n for total in self._customers]
+        rest = [total - n for total in self.customers]
         return None if any(0 < part < self._smallest for part in (n, *rest)) else n
 
 

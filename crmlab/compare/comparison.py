@@ -6,16 +6,19 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crmlab.compare import remarks
 from crmlab.compare.changes import changes, same_data
 from crmlab.compare.noise import judged
+from crmlab.compare.pairs import pairs
 from crmlab.compare.runs import RunFolder, open_run
 from crmlab.data.exports import whole
 from crmlab.errors import ParamsError
-from crmlab.figures import CLASS
 from crmlab.labels import Language
+
+if TYPE_CHECKING:
+    from crmlab.compare.classes import Migration
 
 SCHEMA = 1
 PAGE, DOCUMENT = "compare.html", "compare.json"
@@ -25,16 +28,22 @@ _HEAD = ("study", "title", "run", "status", "started_at", "as_of", "language", "
 def compare(before: Path | str, after: Path | str) -> dict[str, Any]:
     """Compare two folders of runs; ``before`` is what ``after`` is held against.
 
-    Returns JSON values: ``before`` and ``after`` (which runs), ``remarks`` (zh, en: what a reader must know
-    first), ``changes`` (:func:`crmlab.compare.changes.changes`), ``figures``
-    (:func:`crmlab.compare.noise.judged`), ``tested`` (how many had a p value), ``classes``
-    (:class:`crmlab.compare.classes.Migration`), ``drift``, and ``unread``: tables that could not be read.
-    Raises ParamsError where a folder holds no run.
+    Returns JSON values, as :mod:`crmlab.compare` describes them. Raises ParamsError where a folder holds
+    no run, or one whose manifest is damaged.
     """
-    one, two = open_run(before), open_run(after)
-    if one.folder.resolve() == two.folder.resolve():
-        raise ParamsError(f"{one.folder} was given twice. Give two runs, the earlier one first.")
-    return _compared(one, two)
+    return _compared(open_run(before), open_run(after))
+
+
+def nothing_changed(document: dict[str, Any]) -> bool:
+    """Say whether a comparison found no difference at all, and could read everything."""
+    return (
+        document["before"]["as_of"] == document["after"]["as_of"]
+        and not any(document["changes"].values())
+        and not document["unread"]
+        and all(figure["verdict"] in ("same", "hidden") for figure in document["figures"])
+        and all(move["same"] for move in document["classes"])
+        and not any(row["psi"] for row in document["drift"])
+    )
 
 
 def into(folder: Path, manifest: dict[str, Any], previous: Path) -> Path:
@@ -77,106 +86,69 @@ def write(document: dict[str, Any], folder: Path, language: Language) -> Path:
 
 def _compared(before: RunFolder, after: RunFolder) -> dict[str, Any]:
     shared = [name for name in after.reports if name in before.reports]
-    classes, moves, unread = _classes(before, after, shared)
-    figures = judged(list(_pairs(before, after, moves)))
+    unread: dict[str, str] = {}
+    classes, moves = _classes(before, after, shared, unread)
+    drift = _drift(before, after, shared, unread)
+    figures = judged(list(pairs(before, after, moves, set(unread))))
     return {
         "schema": SCHEMA,
         "before": {name: before.manifest.get(name) for name in _HEAD},
         "after": {name: after.manifest.get(name) for name in _HEAD},
-        "reports": {name: report["title"] for name, report in {**before.reports, **after.reports}.items()},
-        "currency": after.currency,
+        "reports": {name: each.get("title") for name, each in {**before.reports, **after.reports}.items()},
         "smallest_group": max(before.smallest_group, after.smallest_group),
-        "same_data": all(same_data(before.manifest, after.manifest, name) for name in shared),
+        "same_data": bool(shared) and all(same_data(before, after, each) for each in shared),
         "remarks": [said._asdict() for said in remarks.of(before, after)],
         "changes": changes(before.manifest, after.manifest),
         "tested": sum(figure["p"] is not None for figure in figures),
         "figures": figures,
         "classes": classes,
-        "drift": _drift(before, after, shared, unread),
-        "unread": unread,
+        "drift": drift,
+        "unread": [{"report": report, "error": error} for report, error in unread.items()],
     }
 
 
-def _pairs(before: RunFolder, after: RunFolder, moves: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every figure of both runs once, reports and figures in the order of the later run."""
-    told_already = set()
-    for report in dict.fromkeys([*after.reports, *before.reports]):
-        same_rows = same_data(before.manifest, after.manifest, report)
-        one, two = (
-            {figure["id"]: figure for figure in run.reports.get(report, {}).get("figures") or []}
-            for run in (before, after)
-        )
-        for name in dict.fromkeys([*two, *one]):
-            first, second = one.get(name), two.get(name)
-            told = second or first
-            assert told is not None
-            pair = {
-                "report": report,
-                "id": name,
-                **{key: told[key] for key in ("zh", "en", "unit", "definition", "key")},
-                "before": _estimate(first),
-                "after": _estimate(second),
-                "same_rows": same_rows,
-            }
-            if first and second:
-                same_money = told["unit"] != "currency" or before.currency == after.currency
-                names = ("unit", "en", "definition")
-                pair["comparable"] = same_money and all(first[key] == second[key] for key in names)
-            kind, _, rest = name.partition(":")
-            plugin, _, label = rest.partition(":")
-            if kind == CLASS:
-                # Several reports may use one classification; its shares are told, and tested, once.
-                shares = json.dumps([name, pair["before"], pair["after"]])
-                if shares in told_already:
-                    continue
-                told_already.add(shares)
-            if f"{report} {plugin}" in moves:
-                pair["correlation"] = moves[f"{report} {plugin}"].correlation(label)
-            yield pair
-
-
-def _estimate(figure: dict[str, Any] | None) -> dict[str, Any] | None:
-    return figure and {name: figure[name] for name in ("value", "low", "high", "n")}
-
-
 def _classes(
-    before: RunFolder, after: RunFolder, reports: list[str]
-) -> tuple[list[dict[str, Any]], dict[str, Any], list[dict[str, str]]]:
-    """Return migrations as JSON and as objects by report and plugin, and what could not be read."""
-    import polars as pl
-
+    before: RunFolder, after: RunFolder, reports: list[str], unread: dict[str, str]
+) -> tuple[list[dict[str, Any]], dict[tuple[str, str], Migration]]:
+    """Return migrations as JSON, each once, and as objects by report and plugin; note what is ``unread``."""
     from crmlab.compare.classes import Migration, class_tables
 
     told: list[dict[str, Any]] = []
-    moves: dict[str, Migration] = {}
-    unread: list[dict[str, str]] = []
+    moves: dict[tuple[str, str], Migration] = {}
     for report in reports:
-        try:
+        with _noted(unread, report):
             first, second = class_tables(before, report), class_tables(after, report)
             for plugin in (plugin for plugin in second if plugin in first):
-                move = Migration(before, after, report, plugin)
-                moves[f"{report} {plugin}"] = move
-                entry = move.as_json()
-                if {**entry, "report": ""} not in [{**each, "report": ""} for each in told]:
-                    told.append(entry)
-        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-            unread.append({"report": report, "error": type(error).__name__})
-    return told, moves, unread
+                moves[report, plugin] = move = Migration(before, after, report, plugin)
+                told.append(move.as_json())
+    return _once(told), moves
 
 
 def _drift(
-    before: RunFolder, after: RunFolder, reports: list[str], unread: list[dict[str, str]]
+    before: RunFolder, after: RunFolder, reports: list[str], unread: dict[str, str]
 ) -> list[dict[str, Any]]:
-    import polars as pl
-
     from crmlab.compare.features import drift
 
     found: list[dict[str, Any]] = []
-    for report in (name for name in reports if name not in {entry["report"] for entry in unread}):
-        try:
-            rows = drift(before, after, report)
-            known = [{**row, "report": ""} for row in found]
-            found += [row for row in rows if {**row, "report": ""} not in known]
-        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-            unread.append({"report": report, "error": type(error).__name__})
-    return found
+    for report in (name for name in reports if name not in unread):
+        with _noted(unread, report):
+            found += drift(before, after, report)
+    return _once(found)
+
+
+def _once(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows without those that an earlier report says as well."""
+    told = {json.dumps({**row, "report": ""}, sort_keys=True): row for row in reversed(rows)}
+    kept = {id(row) for row in told.values()}
+    return [row for row in rows if id(row) in kept]
+
+
+@contextlib.contextmanager
+def _noted(unread: dict[str, str], report: str) -> Iterator[None]:
+    """Note a report whose tables cannot be read, whatever is wrong with them, and go on."""
+    import polars as pl
+
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, pl.exceptions.PolarsError) as error:
+        unread[report] = type(error).__name__

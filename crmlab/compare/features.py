@@ -1,4 +1,4 @@
-"""Drift: whether the inputs of the classes, and the shares of the classes, are spread otherwise in two runs.
+"""Drift: whether the inputs of the classes are spread otherwise in two runs.
 
 By the population stability index and what chance alone reaches, as :mod:`crmlab.segments.drift` does
 within one run. Most customers are in both runs, which makes it careful: it finds less than independent
@@ -22,13 +22,17 @@ _NO_INPUT = ("customer_id", "label", "confidence", "zh", "en")
 def drift(before: RunFolder, after: RunFolder, report: str) -> list[dict[str, Any]]:
     """Return one row per input of the classes of a report that both runs kept, the most moved first.
 
-    ``column`` with its names ``zh`` and ``en``, ``bins``, ``psi``, ``chance`` (what independent samples of
-    one population exceed in one case of twenty), ``verdict``: ok, watch or act. Where several plugins have
-    an input, it is compared once. Columns that cannot be put in bins are left out.
+    ``column`` with its names ``zh`` and ``en``, ``before`` and ``after`` (customers), ``bins``, ``psi``,
+    ``chance`` (what independent samples of one population exceed in one case of twenty), ``verdict``: ok,
+    watch or act. Where several plugins have an input, it is compared once. Columns that cannot be put in
+    bins are left out, and amounts where the runs are in different currencies.
     """
     named = {**names_of(before, report)["columns"], **names_of(after, report)["columns"]}
+    other_money = before.currency(report) != after.currency(report)
     rows: dict[str, dict[str, Any]] = {}
     for column, one, two in _columns(before, after, report):
+        if other_money and named.get(column, {}).get("unit") == "currency":
+            continue
         if column in rows or not one.len() or not two.len() or (pair := binned(one, two)) is None:
             continue
         counts = _counts(*pair)
@@ -40,6 +44,8 @@ def drift(before: RunFolder, after: RunFolder, report: str) -> list[dict[str, An
             "column": column,
             "zh": names["zh"],
             "en": names["en"],
+            "before": one.len(),
+            "after": two.len(),
             "bins": len(counts[0]),
             "psi": value,
             "chance": chance,

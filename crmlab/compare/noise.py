@@ -6,11 +6,13 @@ the data (the method of variance estimates recovery, MOVER: Zou & Donner 2008, S
 Statistics in Medicine 17:873–890). The p value is that of the normal whose 95 % interval is the same on
 the side of zero.
 
-Customers who are in both runs make the estimates depend on each other. For a share of customers whose
-class is known in both, the correlation is computed from who is in both (partially overlapping samples:
-Derrick, Dobson-McKittrick, Toher & White 2015, Journal of Applied Quantitative Methods 10(3):1–14). For
-every other figure it is taken as zero; the same customers' figures go up and down together, so the
-interval is then too wide, and a change that is there may be called chance, rarely the other way round.
+Customers who are in both runs make the estimates depend on each other. For shares of classes and means
+of scores, which tables keep customer by customer, the correlation is computed from who is in both (partially
+overlapping samples: Derrick, Dobson-McKittrick, Toher & White 2015, Journal of Applied Quantitative Methods
+10(3):1–14): of their deviations from each run's own mean, as for ratio estimates (Cochran 1977, Sampling
+Techniques, chapter 6), since those who stay differ from those who come and go. For every other figure it
+is taken as zero; the same customers' figures go up and down together, so the interval is then too wide,
+and a change that is there may be called chance, rarely the other way round.
 
 Several figures are looked at at once: p values are adjusted by Benjamini & Hochberg (1995, JRSS B
 57:289–300), so that of those called beyond chance one in twenty is expected to be wrong. It is proven
@@ -21,15 +23,17 @@ for figures that are independent or move together (Benjamini & Yekutieli 2001, A
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
-from statistics import NormalDist
+from math import erfc, floor, sqrt
 from typing import Any, Literal, NamedTuple
 
 from crmlab.intervals import z_value
 
-Verdict = Literal["same", "chance", "beyond", "rule", "counted", "hidden", "defined", "added", "removed"]
+Verdict = Literal[
+    "same", "chance", "beyond", "rule", "counted", "model", "hidden", "defined", "added", "removed"
+]
 """``rule``: both runs saw the same rows, so chance has no part in it. ``counted``: no interval is known.
-``hidden``: too few customers to be told of. ``defined``: they are not the same figure, or in other units."""
+``model``: the interval leaves out who happened to be the customers. ``hidden``: too few customers to be
+told of. ``defined``: they are not the same figure, or in other units."""
 
 LEVEL = 0.05
 
@@ -57,24 +61,37 @@ def difference(
     elif reach == 0:
         p = 0.0
     else:
-        p = 2 * (1 - NormalDist().cdf(z_value(0.95) * abs(value) / reach))
+        p = erfc(z_value(0.95) * abs(value) / reach / sqrt(2))
     return Difference(value, value - below, value + above, p)
 
 
+def correlation_of_means(together: float, first: float, second: float) -> float:
+    """Return the correlation of two means of customers some of whom are counted in both.
+
+    ``first`` and ``second`` are the sums of squared deviations from each run's mean, ``together`` the sum
+    of the products of both deviations over those in both. Zero where nothing deviates.
+    """
+    spread = sqrt(first) * sqrt(second)
+    return max(-1.0, min(1.0, together / spread)) if spread else 0.0
+
+
 def correlation_of_shares(
-    both: int, inside_both: int, first: tuple[int, int], second: tuple[int, int]
+    both: tuple[int, int, int, int], first: tuple[int, int], second: tuple[int, int], coarse: int = 1
 ) -> float:
     """Return the correlation of two shares of customers some of whom are counted in both.
 
-    ``first`` and ``second`` are (in the class, all) of each run, ``both`` the customers of both runs,
-    ``inside_both`` those in the class both times. Zero where a share is 0 or 1.
+    ``first`` and ``second`` are (in the class, all) of each run; ``both`` counts who is in both runs: all,
+    in the class both times, in the class the first time, and the second. The sum over them is rounded down
+    to a multiple of ``coarse`` customers, on the careful side, so that it does not give small groups away.
     """
-    (x, n), (y, m) = first, second
-    if not both or not 0 < x < n or not 0 < y < m:
+    (n_both, twice, once, again), (x, n), (y, m) = both, first, second
+    if not n or not m:
         return 0.0
     p, q = x / n, y / m
-    together = inside_both / both - p * q
-    return max(-1.0, min(1.0, both * together / sqrt(n * m * p * (1 - p) * q * (1 - q))))
+    together = twice - p * again - q * once + p * q * n_both
+    if coarse > 1:
+        together = coarse * floor(together / coarse)
+    return correlation_of_means(together, x * (1 - p), y * (1 - q))
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
@@ -90,9 +107,9 @@ def adjusted(p_values: Sequence[float]) -> list[float]:
 def judged(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return each pair of figures with its difference, interval, ``p``, ``q`` (adjusted) and ``verdict``.
 
-    A pair has ``before`` and ``after`` (value, low, high and n, or None where the run does not have it). It
-    may have ``correlation``; ``comparable`` is false where they are not one figure, ``same_rows`` true where
-    both runs saw the same data.
+    A pair has ``before`` and ``after`` (value, low and high, or None where the run does not have it). It
+    may have ``correlation``; ``comparable`` is false where they are not one figure, ``sampled`` where an
+    interval is not that of a sample of customers, ``same_rows`` true where both runs saw the same data.
     """
     told = [{**pair, **_compared(pair)} for pair in pairs]
     tested = [entry for entry in told if entry["p"] is not None]
@@ -117,6 +134,8 @@ def _compared(pair: dict[str, Any]) -> dict[str, Any]:
     if same_rows or _counted(before) or _counted(after):
         same = before["value"] == after["value"]
         return {**nothing, "verdict": "same" if same else "rule" if same_rows else "counted"}
+    if not pair.get("sampled", True):
+        return {**nothing, "verdict": "model" if nothing["difference"] else "same"}
     names = ("value", "low", "high")
     found = difference(
         tuple(before[name] for name in names),

@@ -9,13 +9,17 @@ from crmlab.labels import Text
 
 
 def of(before: RunFolder, after: RunFolder) -> Iterator[Text]:
-    """Yield a sentence for each: other study, other cell, other language, order, failures, older schema."""
+    """Yield a sentence for each: one run twice, another study, cell, language or currency, failures, age."""
     one, two = before.manifest, after.manifest
+    if before.folder.resolve() == after.folder.resolve():
+        yield Text("同一次运行与自身对比。", "The run is held against itself.")
     if one["study"] != two["study"]:
         yield Text(
-            f"两次运行属于不同的研究（{one['study']} 与 {two['study']}），差异不能理解为随时间的变化。",
+            f"两次运行属于不同的研究（{one['study']} 与 {two['study']}），差异不能理解为随时间的变化；"
+            "客户按编号对应，编号相同即视为同一客户。",
             f"The runs are of different studies ({one['study']} and {two['study']}); "
-            "differences are not changes over time.",
+            "differences are not changes over time. Customers are followed by their id: one id counts as one "
+            "customer.",
         )
     elif (one.get("cell") or {}) != (two.get("cell") or {}):
         first, second = _cell(before), _cell(after)
@@ -35,12 +39,13 @@ def of(before: RunFolder, after: RunFolder) -> Iterator[Text]:
             f"The run held against looks at a later day ({one['as_of']}, the other at {two['as_of']}): "
             "changes run against time.",
         )
-    if before.currency != after.currency:
-        yield Text(
-            f"两次运行的货币不同（{before.currency} 与 {after.currency}），金额不作比较。",
-            f"The runs are in different currencies ({before.currency} and {after.currency}); "
-            "amounts are not compared.",
-        )
+    both = [name for name in after.reports if name in before.reports]
+    for old, new in sorted({(before.currency(name), after.currency(name)) for name in both}):
+        if old != new:
+            yield Text(
+                f"两次运行的货币不同（{old} 与 {new}），金额不作比较。",
+                f"The runs are in different currencies ({old} and {new}); amounts are not compared.",
+            )
     for run in (before, after):
         failed = [name for name, report in run.reports.items() if report["status"] != "done"]
         if failed:
@@ -49,7 +54,8 @@ def of(before: RunFolder, after: RunFolder) -> Iterator[Text]:
                 f"运行 {run.manifest['run']} 中有报告未完成：{names.zh}。",
                 f"In the run {run.manifest['run']} these reports did not finish: {names.en}.",
             )
-        if not any("figures" in report for report in run.manifest["reports"]):
+        done = [report for report in run.manifest["reports"] if report["status"] == "done"]
+        if done and all(report.get("figures") is None for report in done):
             yield Text(
                 f"运行 {run.manifest['run']} 由较早的版本生成，未保存关键指标，因此无法逐项比较指标。",
                 f"The run {run.manifest['run']} was made by an earlier version, which kept no key figures; "

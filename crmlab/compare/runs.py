@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crmlab.compare.checks import problems
 from crmlab.errors import ParamsError
 from crmlab.report import manifest
 
-_NEEDED = ("study", "run", "status", "as_of", "params", "inputs", "reports")
+_NAMED = 3
+"""So many of the damages of a manifest are told."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,24 @@ class RunFolder:
 
     @property
     def smallest_group(self) -> int:
-        """Fewer customers than these are told of nowhere."""
-        return int(self.manifest["params"].get("privacy", {}).get("smallest_group", 5))
+        """Fewer customers than these are told of nowhere; the largest that a report goes by."""
+        asked = [self.setting(name, "privacy") or {} for name in ("", *self.reports)]
+        return max(int(privacy.get("smallest_group", 5)) for privacy in asked)
 
-    @property
-    def currency(self) -> str:
-        """The currency of the study's amounts."""
-        return str(self.manifest["params"].get("currency", "CNY"))
+    def setting(self, report: str, name: str) -> Any:
+        """Return a setting as a report goes by it: its own, else the study's; None where neither says."""
+        params = self.manifest["params"]
+        own = (params.get("reports") or {}).get(report) or {}
+        return own.get(name, params.get(name))
+
+    def currency(self, report: str) -> str:
+        """Return the currency of a report's amounts."""
+        return str(self.setting(report, "currency") or "CNY")
+
+    def as_of(self, report: str) -> str:
+        """Return the day that a report looks from."""
+        own = (self.manifest["params"].get("reports") or {}).get(report) or {}
+        return str(own.get("as_of") or self.manifest["as_of"])
 
     def place(self, kind: str, report: str) -> Path:
         """Return the folder of a report's ``tables`` or ``state``."""
@@ -43,8 +56,9 @@ class RunFolder:
 def open_run(path: Path | str) -> RunFolder:
     """Read the folder of a finished run.
 
-    Raises ParamsError where there is no manifest in it, where it cannot be read, and for a manifest that a
-    later version wrote. One of an earlier schema is read; what it does not have is not compared.
+    Raises ParamsError where there is no manifest in it, where it cannot be read or is damaged, and for a
+    manifest that a later version wrote. One of an earlier schema is read; what it does not have is not
+    compared.
     """
     folder = Path(path)
     file = folder / manifest.NAME
@@ -55,15 +69,20 @@ def open_run(path: Path | str) -> RunFolder:
         )
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ParamsError(f"{file} cannot be read: {error}. Compare another run.") from None
-    missing = [name for name in _NEEDED if name not in document] if isinstance(document, dict) else _NEEDED
-    if missing:
-        raise ParamsError(f"{file} is no manifest of a run: it lacks {', '.join(missing)}.")
-    if document.get("schema", 0) > manifest.SCHEMA:
+    schema = document.get("schema", 0) if isinstance(document, dict) else 0
+    if isinstance(schema, int) and schema > manifest.SCHEMA:
         raise ParamsError(
-            f"{file} has the schema {document['schema']}; this version of crmlab reads up to "
+            f"{file} has the schema {schema}; this version of crmlab reads up to "
             f"{manifest.SCHEMA}. Compare with the version that made the run, or a later one."
+        )
+    if found := problems(document):
+        told = "; ".join(found[:_NAMED])
+        more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        raise ParamsError(
+            f"{file} is no manifest of a run, or damaged: {told}{more}. Compare another run, or run the "
+            "study again."
         )
     return RunFolder(folder, document)
 

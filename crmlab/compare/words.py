@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from crmlab.labels import Language, Text
-from crmlab.view.numbers import count, decimal, money, percent, signed
+from crmlab.view.numbers import decimal, money, percent, signed
 from crmlab.view.tables import MISSING
 
 WORDS = {
@@ -22,11 +24,17 @@ WORDS = {
     "before": Text("基准", "Before"),
     "after": Text("本次", "After"),
     "change": Text("变化", "Change"),
-    "interval": Text("变化的 95% 区间", "95% interval of the change"),
-    "q": Text("校正后 p 值", "Adjusted p"),
+    "estimate_note": Text("95% 区间，样本量 n", "95% interval, sample n"),
+    "one_sample": Text("95% 区间，n = {}", "95% interval, n = {}"),
+    "change_note": Text("95% 区间", "95% interval"),
+    "plot": Text("变化图示", "Plot"),
+    "plot_note": Text("刻度 ±{} 个百分点", "scale ±{} pp"),
+    "q_note": Text("校正后的 p 值", "adjusted p"),
     "verdict": Text("判断", "Verdict"),
     "class": Text("类别", "Class"),
     "stayed": Text("留在本类", "Stayed"),
+    "stayed_note": Text("占原类别", "of the class before"),
+    "definitions": Text("指标口径", "What the figures are"),
     "from": Text("由", "From"),
     "to": Text("到", "To"),
     "customers": Text("客户数", "Customers"),
@@ -58,7 +66,10 @@ WORDS = {
         "基准 {a} 位、本次 {b} 位客户，其中 {both} 位两次都在",
         "{a} customers before, {b} after, {both} of them in both",
     ),
-    "moved": Text("；{moved} 位（{share}）换了类别", "; {moved} ({share}) are in another class"),
+    "moved": Text(
+        "；两次都有类别的 {followed} 位中，{moved} 位（{share}）换了类别",
+        "; of {followed} with a class both times, {moved} ({share}) are in another one",
+    ),
     "few_both": Text("（人数过少，不显示）", "(too few to be shown)"),
     "rule_same": Text(
         "。划分界限相同，变化来自客户本身。", ". The cut-points are the same: customers moved."
@@ -92,6 +103,11 @@ WORDS = {
     "packages": Text("软件包", "Packages"),
     "same_rows": Text("内容相同", "same"),
     "other_rows": Text("内容不同", "differs"),
+    "same_drift": Text("各输入的分布完全相同。", "All inputs are spread exactly alike."),
+    "unchanged": Text(
+        "没有任何变化：数据、设置、代码、指标与客户类别完全相同。",
+        "Nothing changed: data, settings, code, figures and classes are exactly the same.",
+    ),
 }
 
 VERDICTS = {
@@ -99,7 +115,8 @@ VERDICTS = {
     "chance": Text("属随机波动范围", "Within chance"),
     "beyond": Text("超出随机波动", "Beyond chance"),
     "rule": Text("数据相同，由设置或代码造成", "Same data: by settings or code"),
-    "counted": Text("未附误差区间，不作检验", "No interval to judge by"),
+    "counted": Text("无误差区间，不检验", "No interval, not tested"),
+    "model": Text("区间不含抽样误差，不检验", "Interval of the model only, not tested"),
     "hidden": Text("人数过少，不显示", "Too few to be told"),
     "defined": Text("口径或单位不同", "Defined or measured otherwise"),
     "added": Text("仅本次有", "Only in the later run"),
@@ -119,17 +136,22 @@ METHOD = (
         "not in it.",
     ),
     Text(
-        "变化的区间由两次各自的 95% 区间合成（MOVER，Zou 与 Donner 2008；两个占比之差即 Newcombe 1998）。",
+        "变化的区间由两次各自的 95% 区间合成（MOVER，Zou 与 Donner 2008；两个占比之差即 Newcombe 1998）。"
+        "预测值的区间是预测误差：变化在其中，即两次预测相差不超过预测本身的误差。"
+        "得分均值的区间只含抽样误差：模型重新拟合带来的变化也算变化。",
         "The interval of a change is made from those of both runs (MOVER, Zou & Donner 2008; of two shares "
-        "it is that of Newcombe 1998).",
+        "it is that of Newcombe 1998). The interval of a forecast is its error: a change within it is one "
+        "that forecasts as good as these cannot tell. That of the mean of a score holds sampling error "
+        "alone: what a new fit of the model changes counts as a change.",
     ),
     Text(
-        "两次运行多半是同一批客户，并不独立。客户类别的占比按共同客户逐人计算相关（Derrick 等 2015）；"
-        "其他指标没有逐人数据，按不相关处理：区间偏宽，可能把真实变化看作随机波动，反过来则少见。",
-        "Most customers are in both runs, so the two depend on each other. For shares of classes the "
-        "correlation is computed from who is in both (Derrick et al. 2015); for other figures it is taken as "
-        "zero: intervals are then too wide, and a true change may be called chance, rarely the other way "
-        "round.",
+        "两次运行多半是同一批客户，并不独立。客户类别的占比与得分均值按共同客户逐人计算相关"
+        "（部分重叠样本，Derrick 等 2015）；其他指标没有逐人数据，按不相关处理：区间偏宽，"
+        "可能把真实变化看作随机波动，反过来则少见。",
+        "Most customers are in both runs, so the two depend on each other. For shares of classes and means "
+        "of scores the correlation is computed from who is in both (partially overlapping samples, Derrick "
+        "et al. 2015); for other figures it is taken as zero: intervals are then too wide, and a true change "
+        "may be called chance, rarely the other way round.",
     ),
     Text(
         "同时看多个指标，p 值按 Benjamini–Hochberg 1995 校正：被判为“超出随机波动”的，"
@@ -139,11 +161,11 @@ METHOD = (
         "approximate.",
     ),
     Text(
-        "清点得出的数（客户数、销售额、件数）没有抽样误差，变化就是事实，但不说明原因；没有区间的指标不作检验。"
-        "数据完全相同时，差异只能来自设置或代码，不作检验。",
+        "清点得出的数（客户数、销售额、件数）没有抽样误差，变化就是事实，但不说明原因；没有区间、或区间只含模型参数"
+        "不确定性的指标不作检验。数据完全相同时，差异只能来自设置或代码，不作检验。",
         "What is counted (customers, revenue, complaints) has no sampling error: its change is a fact, not "
-        "an explanation; no figure without an interval is tested. Where both runs saw the same rows, a "
-        "difference comes from settings or code and is not tested.",
+        "an explanation. No figure is tested that has no interval, or one of the model's parameters alone. "
+        "Where both runs saw the same rows, a difference comes from settings or code and is not tested.",
     ),
 )
 
@@ -153,17 +175,34 @@ def word(name: str, language: Language) -> str:
     return WORDS[name].to(language)
 
 
+def filled(name: str, value: Text) -> Text:
+    """Return a word of the page around a text."""
+    return Text(*(text.format(part) for text, part in zip(WORDS[name], value, strict=True)))
+
+
+def listed(names: Sequence[str], language: Language, most: int = 4) -> str:
+    """Write the first few names, and how many more there are."""
+    shown, more = list(names[:most]), len(names) - most
+    said = ("、" if language == "zh" else ", ").join(shown)
+    return said if more <= 0 else said + Text(f"等 {len(names)} 项", f" and {more} more").to(language)
+
+
 def written(value: float | None, unit: str, currency: str, language: Language) -> str:
-    """Write a figure as its unit asks."""
+    """Write a figure as its unit asks; a mean of counts with a decimal."""
     if value is None:
         return MISSING
     if unit == "share":
         return percent(value)
     if unit == "currency":
         return money(value, currency).to(language)
-    if unit == "count":
-        return count(value)
-    return decimal(value, 1 if unit in ("days", "hours", "points") else 3)
+    return decimal(value, _decimals(value, unit))
+
+
+def span(low: float | None, high: float | None, unit: str, currency: str, language: Language) -> str:
+    """Write the interval of a figure; empty where there is none."""
+    if low is None or high is None:
+        return ""
+    return "–".join(written(end, unit, currency, language) for end in (low, high))
 
 
 def change(value: float | None, unit: str, currency: str, language: Language) -> str:
@@ -173,17 +212,40 @@ def change(value: float | None, unit: str, currency: str, language: Language) ->
     if value == 0:
         return "0"
     if unit == "share":
-        return f"{signed(100 * value, 1)} {Text('个百分点', 'pp').to(language)}"
-    if unit == "currency":
-        return ("+" if value > 0 else "") + money(value, currency).to(language)
-    return signed(value, {"count": 0, "number": 3}.get(unit, 1))
+        return f"{_points(value)} {Text('个百分点', 'pp').to(language)}"
+    return _signed(value, unit, currency, language)
 
 
 def between(low: float | None, high: float | None, unit: str, currency: str, language: Language) -> str:
-    """Write the interval of a difference."""
+    """Write the interval of a difference, in the unit of that; empty where there is none."""
     if low is None or high is None:
-        return MISSING
-    if unit == "share":
-        pp = Text("个百分点", "pp").to(language)
-        return f"{signed(100 * low, 1)} – {signed(100 * high, 1)} {pp}"
-    return " – ".join(change(end, unit, currency, language) for end in (low, high))
+        return ""
+    ends = [
+        _points(end) if unit == "share" else _signed(end, unit, currency, language) for end in (low, high)
+    ]
+    return Text(" 至 ", " to ").to(language).join(ends)
+
+
+def chance(q: float | None) -> str:
+    """Write an adjusted p value; empty where there is none."""
+    if q is None:
+        return ""
+    return "p < 0.001" if q < 0.001 else f"p = {q:.3f}"
+
+
+def _points(value: float) -> str:
+    """Write a difference of shares in percentage points, never as nought."""
+    points = 100 * value
+    return signed(points, 1 if abs(points) >= 0.05 or not points else 2)
+
+
+def _signed(value: float, unit: str, currency: str, language: Language) -> str:
+    if unit == "currency":
+        return ("+" if value > 0 else "") + money(value, currency).to(language)
+    return signed(value, _decimals(value, unit))
+
+
+def _decimals(value: float, unit: str) -> int:
+    if unit == "count":
+        return 0 if value == int(value) or abs(value) >= 1000 else 2
+    return 3 if unit == "number" else 1

@@ -23,13 +23,15 @@ from crmlab.labels import Language, Text
 from crmlab.report import manifest
 from crmlab.report.gallery_runs import Figure, Found, Run, shown
 from crmlab.report.html import LANG, policy, template, template_text
-from crmlab.report.sparkline import sparkline
+from crmlab.report.sparkline import MOST, sparkline
 from crmlab.view.html import stylesheet
 
 PAGE = "index.html"
 COMPARISONS = "comparisons"
 """The folder beside the studies for comparisons that somebody asked for."""
 _SHOWN_FIGURES = 6
+_SHOWN_FAILURES = 12
+_COLON = Text("：", ": ")
 
 _WORDS = {
     "title": Text("报告总览", "All reports"),
@@ -56,6 +58,11 @@ _WORDS = {
     "shown": Text("显示 {n} / {all} 次运行", "{n} of {all} runs"),
     "none": Text("没有符合条件的运行。", "No run matches."),
     "attention": Text("最近一次运行失败：", "Failed in the last run: "),
+    "more_failed": Text("等共 {} 个", "and {} more"),
+    "unread": Text("无法读取的运行：{} 个", "Runs that cannot be read: {}"),
+    "definitions": Text("指标口径", "What the figures are"),
+    "torn": Text("文件不完整或已损坏（第 {} 行）", "The file is torn or damaged, in line {}"),
+    "lacks": Text("记录不完整，缺少 {}", "It is incomplete: {} is missing"),
     "other": Text("English", "中文"),
 }
 
@@ -66,6 +73,7 @@ class _Shown:
 
     name: str
     text: str
+    detail: str
     definition: str
     line: str
     beyond: bool
@@ -98,16 +106,17 @@ def write(runs: Path, language: Language = "zh") -> Path:
 
 
 def _page(
-    runs: Path, read: Sequence[Found], unread: Sequence[tuple[str, str]], language: Language, other: str
+    runs: Path, read: Sequence[Found], unread: Sequence[tuple[str, Text]], language: Language, other: str
 ) -> str:
     found: list[Run] = []
     broken = list(unread)
     for each in read:
         try:
             found.append(shown(each, language))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except Exception as error:  # whatever is in a damaged manifest, the others are listed
             broken.append(_reason(runs, each.folder, error))
     groups = _groups(found, language)
+    failing = [group for group in groups if group.last.status == "failed"]
     script = template_text("gallery.js")
     return template("gallery.html.j2").render(
         language=LANG[language],
@@ -117,17 +126,18 @@ def _page(
         words={name: text.to(language) for name, text in _WORDS.items()},
         other=other,
         groups=groups,
-        failing=[group for group in groups if group.last.status == "failed"],
+        failing=failing[:_SHOWN_FAILURES],
+        failing_more=len(failing) - _SHOWN_FAILURES,
         studies=sorted({(group.last.study, group.last.study_title) for group in groups}),
         total=len(found),
         comparisons=list(_comparisons(runs, language)),
-        broken=sorted(broken),
+        broken=sorted((path, said.to(language)) for path, said in broken),
     )
 
 
-def _read(runs: Path) -> tuple[list[Found], list[tuple[str, str]]]:
+def _read(runs: Path) -> tuple[list[Found], list[tuple[str, Text]]]:
     found: list[Found] = []
-    broken: list[tuple[str, str]] = []
+    broken: list[tuple[str, Text]] = []
     for path in sorted(runs.glob(f"[!.]*/[!.]*/{manifest.NAME}")):
         try:
             found.append(Found.read(path.parent))
@@ -138,8 +148,13 @@ def _read(runs: Path) -> tuple[list[Found], list[tuple[str, str]]]:
     return found, broken
 
 
-def _reason(runs: Path, folder: Path, error: Exception) -> tuple[str, str]:
-    return f"{folder.relative_to(runs).as_posix()}/{manifest.NAME}", f"{type(error).__name__}: {error}"
+def _reason(runs: Path, folder: Path, error: Exception) -> tuple[str, Text]:
+    said = Text(*[f"{type(error).__name__}: {error}"] * 2)
+    if isinstance(error, KeyError):
+        said = Text(*(text.format(error.args[0]) for text in _WORDS["lacks"]))
+    elif isinstance(error, json.JSONDecodeError):
+        said = Text(*(text.format(error.lineno) for text in _WORDS["torn"]))
+    return f"{folder.relative_to(runs).as_posix()}/{manifest.NAME}", said
 
 
 def _groups(found: Sequence[Run], language: Language) -> list[_Group]:
@@ -163,12 +178,14 @@ def _figures(runs: Sequence[Run], language: Language) -> list[_Shown]:
         days: dict[date, Figure] = {}
         for run in reversed(runs):  # of two runs on one day's data the later counts
             same = next((each for each in run.figures if each.key == figure.key), None)
-            if same is not None and run.day is not None:
+            if same is not None and same.measured == figure.measured and run.day is not None:
                 days[run.day] = same
-        points = sorted(days.items())
+        points = sorted(days.items())[-MOST:]
         said = _said(points, language)
         line = sparkline([(day, each.value) for day, each in points], said)
-        lines.append(_Shown(figure.name, figure.text, figure.definition, line, figure.key in beyond))
+        lines.append(
+            _Shown(figure.name, figure.text, figure.detail, figure.definition, line, figure.key in beyond)
+        )
     return lines
 
 
@@ -197,7 +214,7 @@ def _said(points: Sequence[tuple[date, Figure]], language: Language) -> str:
 def _beyond(run: Run) -> set[tuple[str, str]]:
     """Return the figures that changed beyond chance, as the run's comparison says."""
     document = _document(run.comparison) if run.comparison else {}
-    with contextlib.suppress(KeyError, TypeError):
+    with contextlib.suppress(LookupError, TypeError):
         return {(f["report"], f["id"]) for f in document["figures"] if f["verdict"] == "beyond"}
     return set()
 
@@ -206,15 +223,19 @@ def _comparisons(runs: Path, language: Language) -> Iterator[tuple[str, str]]:
     """Yield link and text of what ``crmlab compare`` has put beside the studies, the latest run first."""
     for path in sorted(runs.glob(f"{COMPARISONS}/*/compare.json"), reverse=True):
         document = _document(path)
-        with contextlib.suppress(KeyError, TypeError):
+        with contextlib.suppress(LookupError, TypeError, ValueError):
             one, two = (document[name] for name in ("before", "after"))
-            title = two["title"][language] if isinstance(two["title"], dict) else two["study"]
-            told = f"{title}: {one['run']} ({one['as_of']}) → {two['run']} ({two['as_of']})"
+            titles = dict.fromkeys(
+                run["title"][language] if isinstance(run["title"], dict) else run["study"]
+                for run in (one, two)
+            )
+            runs_told = " → ".join(f"{run['run']} ({run['as_of']})" for run in (one, two))
+            told = f"{' → '.join(titles)}{_COLON.to(language)}{runs_told}"
             yield f"{COMPARISONS}/{quote(path.parent.name, safe='')}/compare.html", told
 
 
 def _document(path: Path) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         read = json.loads(path.read_text(encoding="utf-8"))
         return read if isinstance(read, dict) else {}
     return {}
@@ -223,7 +244,8 @@ def _document(path: Path) -> dict[str, Any]:
 def _replace(path: Path, text: str) -> Path:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".index-", suffix=".html")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        # Half a character, in the name of a file or in damaged JSON, is no reason to have no page.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from crmlab.compare.words import written
+from crmlab.compare.runs import RunFolder
+from crmlab.compare.words import span, written
 from crmlab.labels import Language, Text
 from crmlab.report import manifest
 
@@ -38,6 +43,9 @@ _WORDS = {
     "tables": Text("数据表", "Tables"),
     "manifest": Text("运行记录", "Manifest"),
     "comparison": Text("与上次对比", "Changes since the last run"),
+    "interval": Text("95% 区间 {}", "95% interval {}"),
+    "no_interval": Text("不附区间", "no interval"),
+    "missing": Text("页面文件缺失", "The page is missing"),
 }
 _LANGUAGES = {"zh": "中文", "en": "English"}
 _SEPARATOR = {"zh": "；", "en": "; "}
@@ -53,13 +61,18 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A key figure of one report: its value as written and as a number."""
+    """A key figure of one report: its value as written and as a number, its interval and sample in words.
+
+    ``measured`` is alike where two runs' figures are of one thing in one unit.
+    """
 
     key: tuple[str, str]
     name: str
     value: float
     text: str
+    detail: str
     definition: str
+    measured: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +110,11 @@ class Run:
 
     @property
     def search(self) -> str:
-        """What the search looks through, in lower case."""
+        """What the search looks through, in lower case, full-width letters and digits as half-width ones."""
         told = [self.study, self.study_title, self.name, self.cell, self.when, self.as_of, self.badge]
         for report in self.reports:
             told += [report.title, report.problem, report.headline]
-        return " ".join(told).lower()
+        return unicodedata.normalize("NFKC", " ".join(told)).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +166,8 @@ class Found:
 def shown(found: Found, language: Language) -> Run:
     """Return a run as the gallery lists it.
 
-    Raises ValueError, KeyError, TypeError or AttributeError for a manifest that cannot be shown. One of an
-    earlier version is shown without what it does not have.
+    Raises an exception of one kind or another for a damaged manifest. One of an earlier version is shown
+    without what it does not have.
     """
     document, folder = found.manifest, found.folder
     if not 1 <= document["schema"] <= manifest.SCHEMA:
@@ -171,14 +184,14 @@ def shown(found: Found, language: Language) -> Run:
         name=folder.name,
         cell=" · ".join(str(value) for value in (document.get("cell") or {}).values()),
         started=started,
-        when=started.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        when=_when(started, document["params"].get("timezone")),
         as_of=str(document["as_of"]),
         day=_day(document["as_of"]),
         status=document["status"],
         badge=STATUS[document["status"]].to(language),
         facts=_facts(document, language),
         reports=[_report(report, found, language) for report in document["reports"]],
-        figures=list(_figures(document, language)),
+        figures=list(_figures(RunFolder(folder, document), language)),
         links=found.of_run(language),
         comparison=folder / "compare.json" if "compare.json" in found.names else None,
     )
@@ -198,15 +211,15 @@ def _facts(document: dict[str, Any], language: Language) -> list[tuple[str, str]
 
 
 def _report(report: dict[str, Any], found: Found, language: Language) -> Report:
-    status = str(report["status"])
-    problem = ""
+    status, href = str(report["status"]), found.page(report)
+    problem = _WORDS["missing"].to(language) if status == "done" and href is None else ""
     if status != "done":
         problem = STATUS[status].to(language) if status in STATUS else status
         problem = _SEPARATOR[language].join([problem, *_reason(report.get("error"), language)])
     return Report(
         title=_text(report["title"], language),
         status="done" if status == "done" else "failed",
-        href=found.page(report),
+        href=href,
         links=found.of_report(str(report["name"]), language),
         problem=problem,
         headline=_text(report["headline"], language) if report.get("headline") else "",
@@ -222,15 +235,41 @@ def _reason(error: dict[str, Any] | None, language: Language) -> Iterator[str]:
     yield f"{error.get('type', '')}: {error.get('message', '')}"
 
 
-def _figures(document: dict[str, Any], language: Language) -> Iterator[Figure]:
-    currency = str(document["params"].get("currency", "CNY"))
-    for report in document["reports"]:
+def _figures(run: RunFolder, language: Language) -> Iterator[Figure]:
+    for report in run.manifest["reports"]:
         for figure in report.get("figures") or []:
             if figure.get("key") and figure["value"] is not None:
-                value = float(figure["value"])
-                told = written(value, figure["unit"], currency, language)
-                meaning = _text(figure["definition"], language)
-                yield Figure((report["name"], figure["id"]), _text(figure, language), value, told, meaning)
+                yield _figure(figure, report["name"], run.currency(report["name"]), language)
+
+
+def _figure(figure: dict[str, Any], report: str, currency: str, language: Language) -> Figure:
+    value, unit, n = float(figure["value"]), figure["unit"], figure.get("n")
+    if not isfinite(value):
+        raise ValueError(f"the figure {figure['id']} is no finite number")
+    interval = span(figure.get("low"), figure.get("high"), unit, currency, language)
+    detail = [_WORDS["interval" if interval else "no_interval"].to(language).format(interval)]
+    detail += [] if n is None else [f"n = {n:,}"]
+    name, meaning = _text(figure, language), _text(figure["definition"], language)
+    return Figure(
+        key=(report, figure["id"]),
+        name=name,
+        value=value,
+        text=written(value, unit, currency, language),
+        detail=" · ".join(detail),
+        definition=meaning,
+        measured=(name, meaning, unit, currency if unit == "currency" else ""),
+    )
+
+
+def _when(started: datetime, timezone: Any) -> str:
+    """Write when a run began, by the clock of its study."""
+    zone: tzinfo = UTC
+    with contextlib.suppress(ValueError, OSError, ZoneInfoNotFoundError):
+        zone = ZoneInfo(str(timezone)) if timezone else UTC
+    local = started.astimezone(zone)
+    offset = local.strftime("%z")  # +0800, of odd zones +082205
+    hours = f"{offset[0]}{int(offset[1:3])}" + (f":{offset[3:5]}" if offset[3:5] != "00" else "")
+    return f"{local:%Y-%m-%d %H:%M} UTC{hours if offset.strip('+-0') else ''}"
 
 
 def _day(value: Any) -> date | None:

@@ -8,6 +8,7 @@ from datetime import date
 from crmlab.view.html import escape
 
 _WIDTH, _HEIGHT, _EDGE = 96, 24, 3
+_LEAST = 0.05
 MOST = 36
 """The latest days that a line shows."""
 
@@ -15,14 +16,17 @@ MOST = 36
 def sparkline(points: Sequence[tuple[date, float]], said: str) -> str:
     """Return inline SVG of (day, value) in the order of days; nothing for fewer than two.
 
-    Days lie as far apart as they are; the lowest value lies at the bottom, and the last has a dot. ``said``
-    is its text for who cannot see it.
+    Days lie as far apart as they are; the lowest value lies at the bottom, and the last has a dot. The height
+    is at least a twentieth of the largest value, lest a hair's breadth look like a fall. ``said`` is its text
+    for who cannot see it.
     """
     shown = points[-MOST:]
     if len(shown) < 2:
         return ""
     days, values = [day.toordinal() for day, _ in shown], [value for _, value in shown]
-    low, span, length = min(values), max(values) - min(values), max(days[-1] - days[0], 1)
+    length = max(days[-1] - days[0], 1)
+    span = max(max(values) - min(values), _LEAST * max(map(abs, values)))
+    low = (min(values) + max(values) - span) / 2
     places = [
         (
             _EDGE + (_WIDTH - 2 * _EDGE) * (day - days[0]) / length,

@@ -63,7 +63,7 @@ def test_it_puts_the_comparison_where_the_gallery_lists_it(tmp_path: Path, two: 
     gallery.write(runs, "en")
     done = CliRunner().invoke(compare, two)
     assert done.exit_code == 0, done.output
-    assert "1 figures tested, 1 changed beyond chance" in done.stdout
+    assert "1 figure tested, 1 changed beyond chance" in done.stdout
     folder = runs / "comparisons" / "r1--r2"
     assert sorted(path.name for path in folder.iterdir()) == ["compare.html", "compare.json"]
     assert 'lang="en"' in (folder / "compare.html").read_text(encoding="utf-8")
@@ -71,11 +71,28 @@ def test_it_puts_the_comparison_where_the_gallery_lists_it(tmp_path: Path, two: 
     assert [path.name for path in (runs / "demo" / "r2").iterdir()] == ["manifest.json"]
 
 
+def test_without_a_gallery_it_writes_here_and_not_above_the_runs(
+    tmp_path: Path, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    done = CliRunner().invoke(compare, two)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "here" / "comparisons" / "r1--r2" / "compare.html").is_file()
+    assert not (tmp_path / "runs" / "comparisons").exists()
+
+
 def test_folder_and_language_can_be_chosen(tmp_path: Path, two: tuple[str, str]) -> None:
     done = CliRunner().invoke(compare, [*two, "--output", str(tmp_path / "out"), "--language", "zh"])
     assert done.exit_code == 0, done.output
     assert "运行对比：演示" in (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
     assert not (tmp_path / "runs" / "comparisons").exists()
+
+
+def test_a_run_held_against_itself_has_not_changed(tmp_path: Path, two: tuple[str, str]) -> None:
+    done = CliRunner().invoke(compare, [two[0], two[0], "--output", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "nothing changed" in done.stdout
 
 
 def test_what_is_no_run_is_named(tmp_path: Path, two: tuple[str, str]) -> None:

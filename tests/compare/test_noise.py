@@ -67,7 +67,7 @@ def test_a_difference_backwards_is_the_same_with_the_other_sign(
 def test_customers_in_both_runs_correlate_as_pairs_do(a: int, b: int, c: int, d: int) -> None:
     """All customers are in both: the variance of the difference is that of McNemar's pairs."""
     n, one, two = a + b + c + d, a + b, a + c
-    r = correlation_of_shares(n, a, (one, n), (two, n))
+    r = correlation_of_shares((n, a, one, two), (one, n), (two, n))
     assert -1 <= r <= 1
     if 0 < one < n and 0 < two < n:
         p, q = one / n, two / n
@@ -76,7 +76,8 @@ def test_customers_in_both_runs_correlate_as_pairs_do(a: int, b: int, c: int, d:
 
 
 def test_nobody_in_both_means_no_correlation() -> None:
-    assert correlation_of_shares(0, 0, (3, 10), (4, 10)) == 0.0
+    assert correlation_of_shares((0, 0, 0, 0), (3, 10), (4, 10)) == 0.0
+    assert correlation_of_shares((0, 0, 0, 0), (0, 0), (0, 0)) == 0.0
 
 
 def test_overlapping_samples_of_one_population_are_called_different_in_one_case_of_twenty() -> None:
@@ -91,11 +92,40 @@ def test_overlapping_samples_of_one_population_are_called_different_in_one_case_
             [np.where(keeps, first[:both], rng.random(both) < 0.3), rng.random(n - both) < 0.3]
         )
         counts = (int(first.sum()), n), (int(second.sum()), n)
-        r = correlation_of_shares(both, int((first[:both] & second[:both]).sum()), *counts)
+        once, again = first[:both], second[:both]
+        who = both, int((once & again).sum()), int(once.sum()), int(again.sum())
+        r = correlation_of_shares(who, *counts)
         for name, correlation in (("with", r), ("without", 0.0)):
             found[name] += difference(share(*counts[0]), share(*counts[1]), correlation).p < 0.05
     assert 0.03 < found["with"] / trials < 0.07
     assert found["without"] / trials < 0.02  # careful: the dependence is left out
+
+
+def test_who_comes_and_goes_may_differ_from_who_stays() -> None:
+    """Only who stays is ever in the class, and keeps to it: nothing is too often called different."""
+    rng = np.random.default_rng(6)
+    trials, different = 2000, 0
+    for _ in range(trials):
+        gone, twice, once, again, never, new = rng.multinomial(650, np.array([15, 25, 5, 5, 10, 15]) / 75)
+        both = int(twice + once + again + never)
+        counts = (int(twice + once), int(gone) + both), (int(twice + again), int(new) + both)
+        r = correlation_of_shares((both, int(twice), counts[0][0], counts[1][0]), *counts)
+        different += difference(share(*counts[0]), share(*counts[1]), r).p < 0.05
+    assert 0.035 < different / trials < 0.065
+
+
+def test_the_correlation_does_not_give_small_groups_away() -> None:
+    """A few customers more or less cannot be told apart, and are taken on the careful side."""
+    first, second = (300, 1000), (320, 1000)
+    exact = [correlation_of_shares((900, twice, 280, 290), first, second) for twice in range(250, 260)]
+    told = [correlation_of_shares((900, twice, 280, 290), first, second, 5) for twice in range(250, 260)]
+    assert len(set(exact)) == 10
+    assert len(set(told)) == 3
+    assert all(rough <= true for rough, true in zip(told, exact, strict=True))
+
+
+def test_very_small_p_values_are_not_nought() -> None:
+    assert 0 < difference((10.0, 9.0, 11.0), (30.0, 29.0, 31.0)).p < 1e-20
 
 
 @pytest.mark.parametrize(
@@ -110,6 +140,8 @@ def test_overlapping_samples_of_one_population_are_called_different_in_one_case_
         (estimate(10), estimate(20, None), {}, "counted"),
         (estimate(None), estimate(20), {}, "hidden"),
         (estimate(10), estimate(20), {"comparable": False}, "defined"),
+        (estimate(10), estimate(20), {"sampled": False}, "model"),
+        (estimate(10), estimate(10), {"sampled": False}, "same"),
         (None, estimate(20), {}, "added"),
         (estimate(10), None, {}, "removed"),
     ],

@@ -92,6 +92,35 @@ def test_search_and_filters_show_what_fits(gallery: Path, visit: Callable[..., A
     assert page.evaluate("window.PWNED") is None
 
 
+def test_search_waits_for_an_input_method_and_folds_wide_letters(
+    gallery: Path, visit: Callable[..., Any]
+) -> None:
+    page = visit(gallery).page
+    shown = page.locator("#count")
+    page.focus("#words")
+    typing = page.context.new_cdp_session(page)
+    typing.send("Input.imeSetComposition", {"text": "hua nan", "selectionStart": 7, "selectionEnd": 7})
+    assert page.input_value("#words") == "hua nan"
+    assert shown.text_content() == "9 of 9 runs"  # pinyin on its way is no search
+    typing.send("Input.insertText", {"text": "华南"})
+    assert shown.text_content() == "1 of 9 runs"
+    page.fill("#words", "ＳＯＵＴＨ　华南")
+    assert shown.text_content() == "1 of 9 runs"
+
+
+def test_it_can_be_used_by_keyboard_and_read_aloud(gallery: Path, visit: Callable[..., Any]) -> None:
+    page = visit(gallery).page
+    page.focus("#words")
+    reached = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.ariaLabel"))
+    assert reached[:2] == ["status", "study"]
+    assert page.locator("output#count").get_attribute("aria-live") == "polite"
+    nameless = "[...document.querySelectorAll('a, input, select, svg')].filter(each => !(each.ariaLabel "
+    assert page.evaluate(nameless + "|| each.textContent.trim())).length") == 0
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_it_fits_the_screen_and_its_links_open(gallery: Path, visit: Callable[..., Any], width: int) -> None:
     seen = visit(gallery, width)

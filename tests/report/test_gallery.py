@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +146,7 @@ def test_what_failed_last_comes_first(tmp_path: Path) -> None:
     put(tmp_path, "r2", manifest(started_at="2026-04-02T00:00:00+00:00"), study="c")
     text = write(tmp_path, "en").read_text(encoding="utf-8")
     assert re.findall(r'<section class="study" id="\w+" data-study="(\w)"', text) == ["a", "c", "b"]
-    assert re.findall(r'<p class="attention">.*?<a href="#(\w+)">', text) == ["g1"]
+    assert re.findall(r'<div class="attention">\s*<p>.*?<a href="#(\w+)">', text) == ["g1"]
 
 
 def test_cells_of_a_matrix_stand_by_themselves(tmp_path: Path) -> None:
@@ -163,6 +165,87 @@ def test_key_figures_are_drawn_over_the_days_of_the_data(tmp_path: Path) -> None
     (line,) = re.findall(r'<svg class="spark".*?aria-label="([^"]*)".*?points="([^"]*)"', text)
     assert line == ("2017-12-01: ¥1.00M, 2017-12-09: ¥4.00M", "3.0,21.0 48.0,9.0 93.0,3.0")
     assert "class:abc" not in text
+
+
+def with_estimate(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return the manifest of :func:`with_figure` whose figure is changed."""
+    document["reports"][0]["figures"][0] |= changes
+    return document
+
+
+def test_a_figure_stands_with_its_interval_sample_and_definition(tmp_path: Path) -> None:
+    put(tmp_path, "r1", with_estimate(with_figure(1, 1e6), low=9e5, high=1.2e6, n=3831))
+    text = write(tmp_path, "en").read_text(encoding="utf-8")
+    assert "<small>95% interval ¥900k–¥1.20M · n = 3,831</small>" in text
+    assert "<dt>Net revenue</dt><dd>What it is</dd>" in text
+    zh = (tmp_path / "index.zh.html").read_text(encoding="utf-8")
+    assert "95% 区间 ¥90.0 万–¥120.0 万 · n = 3,831" in zh
+    put(tmp_path, "r2", with_figure(2, 1e6))
+    assert "<small>no interval · n = 9</small>" in write(tmp_path, "en").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"definition": {"zh": "今后 90 天", "en": "over 90 days"}}, {"unit": "count"}]
+)
+def test_what_is_not_the_same_figure_is_no_point_of_its_line(tmp_path: Path, changes: dict[str, Any]) -> None:
+    put(tmp_path, "r1", with_figure(1, 1e6))
+    put(tmp_path, "r2", with_figure(2, 2e6))
+    assert "<svg" in write(tmp_path, "en").read_text(encoding="utf-8")
+    put(tmp_path, "r3", with_estimate(with_figure(3, 3e6), **changes))
+    assert "<svg" not in write(tmp_path, "en").read_text(encoding="utf-8")
+
+
+def test_a_line_says_what_it_shows_and_no_more(tmp_path: Path) -> None:
+    for day in range(1, 41):
+        document = with_figure(1, 1e6 + day)
+        document |= {"as_of": str(date(2017, 1, 1) + timedelta(day))}
+        put(tmp_path, f"r{day:02}", document)
+    text = write(tmp_path, "en").read_text(encoding="utf-8")
+    (said,) = re.findall(r'<svg class="spark".*?aria-label="([^"]*)"', text)
+    assert said.startswith("2017-01-06: ")  # the first of the 36 days that are drawn
+
+
+def test_the_search_folds_wide_letters(tmp_path: Path) -> None:
+    put(tmp_path, "r1", manifest(title={"zh": "ＶＩＰ　客户", "en": "ＶＩＰ"}))
+    assert 'data-text="demo vip ' in write(tmp_path, "en").read_text(encoding="utf-8")
+
+
+def test_amounts_are_in_the_currency_of_their_report(tmp_path: Path) -> None:
+    own = {"currency": "CNY", "reports": {"segmentation": {"currency": "EUR"}}}
+    put(tmp_path, "r1", with_figure(1, 1e6, params=own))
+    assert "<b>€1.00M</b>" in write(tmp_path, "en").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("timezone", "when"),
+    [
+        ("Asia/Shanghai", "2026-11-22 13:01 UTC+8"),
+        ("Asia/Kolkata", "2026-11-22 10:31 UTC+5:30"),
+        ("Atlantic/Azores", "2026-11-22 04:01 UTC-1"),
+        ("Europe/London", "2026-11-22 05:01 UTC"),
+        ("../etc", "2026-11-22 05:01 UTC"),
+        (None, "2026-11-22 05:01 UTC"),
+    ],
+)
+def test_a_run_is_told_by_the_clock_of_its_study(tmp_path: Path, timezone: str | None, when: str) -> None:
+    put(tmp_path, "r1", manifest(params={"timezone": timezone}))
+    assert f"<h3>{when}</h3>" in write(tmp_path, "en").read_text(encoding="utf-8")
+
+
+def test_a_page_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    folder = put(tmp_path, "r1", manifest())
+    assert "is missing" not in write(tmp_path, "en").read_text(encoding="utf-8")
+    (folder / "segmentation.html").unlink()
+    assert "The page is missing" in write(tmp_path, "en").read_text(encoding="utf-8")
+
+
+def test_many_failures_are_counted(tmp_path: Path) -> None:
+    for place in range(15):
+        put(tmp_path, "r1", manifest(status="failed"), study=f"s{place}")
+    text = write(tmp_path, "en").read_text(encoding="utf-8")
+    (told,) = re.findall(r'<div class="attention">.*?</div>', text, re.DOTALL)
+    assert told.count("<a ") == 12
+    assert "and 3 more" in told
 
 
 def test_one_day_of_data_is_no_line(tmp_path: Path) -> None:
@@ -229,6 +312,11 @@ BROKEN = {
     "hollow": {"schema": 1, "status": "done"},
     "nothing": manifest(reports=[None]),
     "language": manifest(title={"fr": "x"}),
+    "params": manifest(params=[]),
+    "ancient": manifest(started_at="0001-01-01T00:00:00+14:00"),
+    "endless": json.dumps(manifest()).replace("468307", "Infinity"),
+    "nan": with_figure(1, float("nan")),
+    "deep": "[" * 100_000,
 }
 
 
@@ -239,7 +327,31 @@ def test_a_broken_manifest_is_listed_and_stops_nothing(tmp_path: Path, name: str
     text = write(tmp_path, "en").read_text(encoding="utf-8")
     assert "Runs that cannot be read" in text
     assert f"<code>demo/{name}/manifest.json</code>" in text
+    assert '<a href="#broken">Runs that cannot be read: 1</a>' in text
     assert "demo/good/segmentation.html" in text
+
+
+def test_what_is_wrong_with_a_broken_manifest_is_said_plainly(tmp_path: Path) -> None:
+    put(tmp_path, "torn", BROKEN["torn"])
+    put(tmp_path, "hollow", BROKEN["hollow"])
+    text = write(tmp_path, "en").read_text(encoding="utf-8")
+    assert "The file is torn or damaged, in line 1" in text
+    assert "It is incomplete: started_at is missing" in text
+    assert "记录不完整，缺少 started_at" in (tmp_path / "index.zh.html").read_text(encoding="utf-8")
+
+
+def test_half_characters_and_odd_bytes_stop_nothing(tmp_path: Path) -> None:
+    """JSON may hold half of a surrogate pair, and the name of a folder bytes that are no text."""
+    put(tmp_path, "good", manifest())
+    put(tmp_path, "half", json.dumps(manifest(title="\ud800 half")))
+    folder = Path(os.fsdecode(os.fsencode(tmp_path / "demo") + b"/odd\xff"))
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps(manifest()), encoding="utf-8")
+    (tmp_path / "comparisons" / "deep").mkdir(parents=True)
+    (tmp_path / "comparisons" / "deep" / "compare.json").write_text("[" * 100_000, encoding="utf-8")
+    text = write(tmp_path, "en").read_text(encoding="utf-8")
+    assert "demo/good/segmentation.html" in text
+    assert "? half" in text
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,12 @@ def test_the_same_value_every_day_is_a_line_in_the_middle() -> None:
     assert [y for _, y in places(sparkline(points, "said"))] == [12.0, 12.0]
 
 
+def test_a_hairs_breadth_is_no_fall() -> None:
+    points = [(date(2024, 1, 1), 99.87), (date(2024, 1, 2), 99.86)]
+    (_, first), (_, last) = places(sparkline(points, "said"))
+    assert abs(first - last) < 0.5
+
+
 def test_one_point_is_no_line_and_texts_are_escaped() -> None:
     assert sparkline([(date(2024, 1, 1), 5.0)], "said") == ""
     points = [(date(2024, 1, day), 5.0) for day in (1, 2)]

@@ -18,7 +18,7 @@
     };
   });
   function filter() {
-    var wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    var wanted = words.value.normalize("NFKC").toLowerCase().split(/\s+/).filter(Boolean);
     var active = wanted.length > 0 || status.value !== "";
     var total = 0, shown = 0;
     sections.forEach(function (section) {
@@ -42,7 +42,10 @@
     count.textContent = count.dataset.text.replace("{n}", shown).replace("{all}", total);
   }
   form.addEventListener("submit", function (event) { event.preventDefault(); });
-  [words, status, study].forEach(function (field) { field.addEventListener("input", filter); });
+  // While an input method composes, the field holds pinyin and not yet the words.
+  words.addEventListener("input", function (event) { if (!event.isComposing) { filter(); } });
+  words.addEventListener("compositionend", filter);
+  [status, study].forEach(function (field) { field.addEventListener("input", filter); });
   form.hidden = false;
   filter();
 })();
