@@ -3,21 +3,27 @@
 ``python benchmarks/scale.py [--rows 1000000 10000000] [--only NAME …] [--peers PYTHON] [--folder FOLDER]``
 
 Generated orders of two years (24 Parquet files, in the order of time; gamma-distributed rates, 2 % refunds,
-6 channels, 20 categories by Zipf's law) of one customer per 12 rows. Each contender is a process of its own
-with the same memory budget (``--memory``, MiB), one after the other; printed are seconds of wall and CPU, the
-peak of its memory, and its ratio of both to ``scan``: the columns read, one number made of each, the physical
-limit. 100000000 rows take 1.1 GB of disk for the data, 2 GB for the store, and some minutes.
+6 channels, 20 categories by Zipf's law) of one customer per ten rows, of whom one in seven never orders. Each
+contender is a process of its own with the same memory budget (``--memory``, MiB), one after the other; it
+prints seconds of wall and CPU, the peak of its memory, and its ratio of both to ``scan``, the physical limit.
+100000000 rows take 1.1 GB of disk for the data, 2 GB for the store, and some minutes.
 
-* ``scan`` reads the five columns, ``scan-rfm`` the three that RFM needs;
-* ``rfm`` is ours from Parquet: the least state, exact cut points, scores and labels;
+* ``scan`` reads the five columns (customer, time, amount, channel, category), ``scan-rfm`` the three that RFM
+  needs: decoded by polars, and one number made of each (a sum, the latest, the bytes of texts);
+* ``rfm`` is ours from Parquet: the least state, exact cut points, scores and labels, as a frame in memory;
+  the ids are whole numbers, which need no hashing;
 * ``features`` are our 31 features with RFM, from Parquet to Parquet, counters packed;
 * ``ingest`` is ours: cleaned, counted, in buckets, once; ``store`` its 31 features with RFM as Parquet,
   ``store-rfm`` the summary without windows, channels and categories;
-* ``state`` makes the state of the store, of everybody, and keeps it; ``increment`` adds 1 % new rows to store
-  and state, cleaned, checked for orders already there, and kept, ``increment-late`` the same with one row in
-  a hundred dated within the history. Printed below is their ratio to ``ingest`` and ``state`` of all rows;
-* ``twelve`` are twelve runs of ``store``, as of twelve month ends; ``snapshots`` are the same twelve at once;
-  printed below is the ratio to ``twelve``, and with one ``ingest`` to twelve full runs that ingest each;
+* ``restate`` makes the state of everybody, with the gaps between purchases, from the same files; ``full``
+  goes on to what ``crmlab summarise`` writes of it: a full run without a store, its input taken as clean.
+  ``summary`` is ``crmlab summarise`` of the store, ``state`` makes and keeps the state of its sorted rows;
+* ``increment`` adds 1 % new rows to store and state: cleaned, checked for orders already there, and kept;
+  ``increment-late`` the same with one row in a hundred dated within the history; ``today`` is ``summary``
+  after it, from the state;
+* ``twelve`` are twelve runs of ``summary``, as of twelve month ends; ``snapshots`` are the same twelve at
+  once. What ``increment``, ``today`` and ``snapshots`` spare is printed last, against each way of doing
+  without them;
 * ``polars``, ``duckdb``, ``pandas``: 31 features as one writes them by hand, from the same files to Parquet;
 * ``lifetimes``, ``pymc``: the summaries of these packages, given a frame of pandas that is read beforehand
   (its reading is not timed). They need an interpreter that has them: ``--peers PYTHON``.
@@ -35,7 +41,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +61,7 @@ def generate(folder: Path, rows: int) -> None:
     import polars as pl
 
     folder.mkdir(parents=True)
-    draws = np.random.default_rng(1)
-    rate = draws.gamma(0.7, 1 / 0.7, round(rows / 12.13)).astype(np.float32)
+    rate = np.random.default_rng(1).gamma(0.7, 1 / 0.7, round(rows / 10))
     shares = np.cumsum(rate / rate.sum())
     channels = np.cumsum([0.3, 0.25, 0.2, 0.12, 0.05, 0.08])
     categories = np.cumsum(1 / np.arange(1, len(CATEGORIES) + 1))
@@ -65,6 +70,7 @@ def generate(folder: Path, rows: int) -> None:
     step = 731 * 86_400 * 10**6 // MONTHS
     written = 0
     for month in range(MONTHS):
+        draws = np.random.default_rng((1, month))
         size = rows * (month + 1) // MONTHS - rows * month // MONTHS
         moment = np.sort(draws.integers(start + month * step, start + (month + 1) * step, size))
         amount = np.round(np.exp(draws.normal(8.5, 1, size))).astype(np.int64) + 1
@@ -94,7 +100,8 @@ def scan(data: Path, work: Path, names: tuple[str, ...] = ("channel", "category"
     def run() -> int:
         lazy = pl.scan_parquet(data / "*.parquet")
         sums = [pl.col("customer_id").sum(), pl.col("amount_hundredths").sum(), pl.col("ordered_at").max()]
-        found = lazy.select(*sums, *(pl.col(name).count() for name in names), rows=pl.len())
+        texts = [pl.col(name).str.len_bytes().sum() for name in names]
+        found = lazy.select(*sums, *texts, rows=pl.len())
         return int(found.collect(engine="streaming")["rows"].item())
 
     return run
@@ -105,6 +112,13 @@ def scan_rfm(data: Path, work: Path) -> Timed:
     return scan(data, work, ())
 
 
+def _day() -> Any:
+    """Return the days since 1970-01-01 in UTC, as an expression of polars."""
+    import polars as pl
+
+    return pl.col("ordered_at").to_physical() // (86_400 * 10**6)
+
+
 def rfm(data: Path, work: Path) -> Timed:
     """Label everybody, from Parquet."""
     import narwhals as nw
@@ -113,8 +127,7 @@ def rfm(data: Path, work: Path) -> Timed:
     from crmlab.aggregates import rfm as ours
 
     def run() -> int:
-        day = pl.col("ordered_at").dt.date().cast(pl.Int32).cast(pl.Int64)
-        orders = pl.scan_parquet(data / "*.parquet").select("customer_id", "amount_hundredths", day=day)
+        orders = pl.scan_parquet(data / "*.parquet").select("customer_id", "amount_hundredths", day=_day())
         return ours.of_orders(nw.from_native(orders), AS_OF).height
 
     return run
@@ -132,8 +145,7 @@ def features(data: Path, work: Path) -> Timed:
     layout = Layout(CHANNELS, CATEGORIES, gaps=False)
 
     def run() -> int:
-        day = pl.col("ordered_at").dt.date().cast(pl.Int32).cast(pl.Int64)
-        orders = pl.scan_parquet(data / "*.parquet").with_columns(day=day)
+        orders = pl.scan_parquet(data / "*.parquet").with_columns(day=_day())
         state = nw.from_native(packed.lift(orders, layout, AS_OF).lazy())
         made = customers.finish(state, layout, AS_OF).to_native().collect()
         labelled = labels.label(made, labels.classifier(labels.cut_points(state, AS_OF)))
@@ -185,6 +197,68 @@ def store_rfm(data: Path, work: Path) -> Timed:
 
     shutil.rmtree(work / "labels", ignore_errors=True)
     return run
+
+
+def restate(data: Path, work: Path) -> Timed:
+    """Make the state of everybody from Parquet, and write it."""
+    from crmlab.aggregates.layout import Layout
+
+    def run() -> int:
+        state = _lifted(data, Layout(CHANNELS, CATEGORIES))
+        state.write_ipc(work / "state.arrow")
+        return state.height
+
+    return run
+
+
+def full(data: Path, work: Path) -> Timed:
+    """Write the features with gaps and RFM, from Parquet to Parquet."""
+    import narwhals as nw
+
+    from crmlab.aggregates import customers, rfm
+    from crmlab.aggregates.layout import Layout
+
+    layout = Layout(CHANNELS, CATEGORIES)
+
+    def run() -> int:
+        state = nw.from_native(_lifted(data, layout, AS_OF).lazy())
+        made = customers.finish(state, layout, AS_OF).to_native().collect()
+        labelled = rfm.label(made, rfm.classifier(rfm.cut_points(state, AS_OF)))
+        labelled.write_parquet(work / "full.parquet", compression="lz4")
+        return labelled.height
+
+    return run
+
+
+def _lifted(data: Path, layout: Any, as_of: date | None = None) -> Any:
+    import polars as pl
+
+    from crmlab.aggregates import packed
+
+    day = pl.col("ordered_at").dt.date().cast(pl.Int32).cast(pl.Int64)
+    return packed.lift(pl.scan_parquet(data / "*.parquet").with_columns(day=day), layout, as_of)
+
+
+def summary(data: Path, work: Path, as_of: date = AS_OF) -> Timed:
+    """Write what ``crmlab summarise`` does."""
+    from crmlab.aggregates.store import Store
+    from crmlab.aggregates.summarise import summarise
+
+    shutil.rmtree(work / "summary", ignore_errors=True)
+
+    def run() -> int:
+        folder = summarise(Store.open(work / "store"), work / "summary", as_of)
+        return int(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["customers"])
+
+    return run
+
+
+def today(data: Path, work: Path) -> Timed:
+    """Write the same as of the day of the last order."""
+    from crmlab.aggregates.store import Store
+
+    last = Store.open(work / "store").manifest["last_day"]
+    return summary(data, work, date(1970, 1, 1) + timedelta(last))
 
 
 def state(data: Path, work: Path) -> Timed:
@@ -239,9 +313,8 @@ def twelve(data: Path, work: Path) -> Timed:
 
     def run() -> int:
         opened = Store.open(work / "store")
-        layout = opened.layout(gaps=False)
         for day in month_ends(AS_OF, 12):
-            summarise(opened, work / "twelve" / day.isoformat(), day, layout)
+            summarise(opened, work / "twelve" / day.isoformat(), day)
         return 12
 
     return run
@@ -257,7 +330,7 @@ def snapshots(data: Path, work: Path) -> Timed:
 
     def run() -> int:
         opened = Store.open(work / "store")
-        write(opened, work / "snapshots", month_ends(AS_OF, 12), opened.layout(gaps=False))
+        write(opened, work / "snapshots", month_ends(AS_OF, 12))
         return 12
 
     return run
@@ -435,10 +508,14 @@ CONTENDERS = {
     "ingest": ingest,
     "store": store,
     "store-rfm": store_rfm,
+    "restate": restate,
+    "full": full,
+    "summary": summary,
     "twelve": twelve,
     "snapshots": snapshots,
     "state": state,
     "increment": increment,
+    "today": today,
     "increment-late": increment_late,
     "polars": polars,
     "duckdb": duckdb,
@@ -448,11 +525,15 @@ CONTENDERS = {
 }
 _PEERS = ("lifetimes", "pymc")
 _AGAINST = (
-    (("increment",), {"state": 1}),
+    (("increment",), {"restate": 1}),
     (("increment",), {"ingest": 1, "state": 1}),
-    (("increment-late",), {"ingest": 1, "state": 1}),
+    (("increment",), {"state": 1}),
+    (("increment-late",), {"restate": 1}),
+    (("increment", "today"), {"full": 1}),
+    (("increment", "today"), {"ingest": 1, "summary": 1}),
+    (("snapshots",), {"full": 12}),
+    (("ingest", "snapshots"), {"ingest": 12, "twelve": 1}),
     (("snapshots",), {"twelve": 1}),
-    (("ingest", "snapshots"), {"twelve": 1, "ingest": 12}),
 )
 """Contenders, and what they spare: other contenders → how often these run."""
 

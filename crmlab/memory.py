@@ -42,7 +42,7 @@ def budget_mb() -> int:
     given = os.environ.get(SETTING)
     if given is None:
         return max(SMALLEST_MB, int(limit() * SHARE) // _MB)
-    if not given.isdigit() or int(given) < SMALLEST_MB:
+    if not given.isdecimal() or int(given) < SMALLEST_MB:
         raise ParamsError(
             f"{SETTING} is {given!r}; give the memory to use in MiB, a whole number from {SMALLEST_MB} up, "
             "for example 2048."
@@ -87,4 +87,4 @@ def _number(place: Path) -> int | None:
         text = place.read_text(encoding="utf-8").strip()
     except OSError:
         return None
-    return int(text) if text.isdigit() and 0 < int(text) < _NO_LIMIT else None
+    return int(text) if text.isdecimal() and 0 < int(text) < _NO_LIMIT else None

@@ -51,7 +51,7 @@ def test_the_setting_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert memory.budget_mb() == int(memory.limit() * memory.SHARE) >> 20
 
 
-@pytest.mark.parametrize("given", ["much", "64", "-512", "1.5", ""])
+@pytest.mark.parametrize("given", ["much", "64", "-512", "1.5", "", "512²"])
 def test_a_setting_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv(memory.SETTING, given)
     with pytest.raises(ParamsError, match="CRMLAB_MEMORY_MB"):

@@ -26,15 +26,17 @@ the same bits. ``orders`` has ``customer_id``, ``day`` (days since 1970-01-01) a
   anew, whole or of the months concerned.
 
 **Fast paths of polars**, equal bit by bit: :func:`crmlab.aggregates.packed.lift` (rows in any order, counters
-packed into one integer) and :func:`crmlab.aggregates.runs.lift` (rows sorted by customer and day).
+packed into one integer), :func:`crmlab.aggregates.addressed.lift` (ids that are whole numbers close together;
+``packed.lift`` and ``rfm.of_orders`` choose it) and :func:`crmlab.aggregates.runs.lift` (rows sorted by
+customer and day).
 
 **Cut points** (:mod:`crmlab.aggregates.cut_points`): ``order_statistics(frame, column, ranks)`` exactly, by
 radix histograms, on every engine; ``quantiles(frame, column, shares, divisor)`` as the classifier ``rfm``
 cuts.
 
 **RFM** (:mod:`crmlab.aggregates.rfm`): ``of_orders(orders, as_of, settings)``, or in steps ``lift``,
-``cut_points(state, as_of, settings)`` (of this state or a whole one), ``classifier(cuts, settings)``
-and ``label(features, classifier)``.
+``cut_points(state, as_of, settings)`` (of this state or a whole one; ``cut_points_of`` one in memory),
+``classifier(cuts, settings)`` and ``label(features, classifier)``.
 
 **The store** (:mod:`crmlab.aggregates.store`, :mod:`crmlab.aggregates.ingest`): orders in buckets by a
 hash of the customer (:func:`crmlab.aggregates.hashing.buckets_of`), each sorted by customer and day;

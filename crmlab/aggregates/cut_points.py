@@ -13,6 +13,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+from numpy.typing import NDArray
 
 BINS = 1 << 14
 
@@ -71,12 +72,39 @@ def quantiles(
     in currency units are. Empty where there is no value.
     """
     known = frame.filter(~nw.col(column).is_null()).select(n=nw.len()).collect("polars").to_native()
-    count = int(known.item())
+    return _interpolated(
+        int(known.item()), lambda ranks: order_statistics(frame, column, ranks), shares, divisor
+    )
+
+
+def quantiles_of(values: NDArray[np.int64], shares: Sequence[Fraction], divisor: int = 1) -> list[float]:
+    """Return the same of values that lie in memory."""
+
+    def statistics(ranks: set[int]) -> Mapping[int, int]:
+        def histogram(first: int, last: int, width: int) -> Mapping[int, int]:
+            inside = values[(values >= first) & (values <= last)] if searched else values
+            searched.append(first)
+            counts = np.bincount((inside - first) // width)
+            filled = np.flatnonzero(counts)
+            return dict(zip(filled.tolist(), counts[filled].tolist(), strict=True))
+
+        searched: list[int] = []
+        return select(histogram, int(values.min()), int(values.max()), ranks)
+
+    return _interpolated(len(values), statistics, shares, divisor)
+
+
+def _interpolated(
+    count: int,
+    statistics: Callable[[set[int]], Mapping[int, int]],
+    shares: Sequence[Fraction],
+    divisor: int,
+) -> list[float]:
     if not count:
         return []
     places = [divmod(share * (count - 1), 1) for share in shares]
     ranks = {int(at) for at, _ in places} | {int(at) + 1 for at, rest in places if rest}
-    values = order_statistics(frame, column, ranks)
+    values = statistics(ranks)
     cuts = []
     for at, rest in places:
         low = values[int(at)] / divisor

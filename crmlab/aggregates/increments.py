@@ -2,34 +2,36 @@
 
 The state (:func:`crmlab.aggregates.runs.lift` without an as-of day) is kept bucket by bucket in files of
 which a later one stands above the earlier: an append writes the rows that are new and the states of the
-customers that have them, and nothing else, so it costs by the new rows. Beside each part lie the hashes of
-its order numbers, sorted, in which a row that is already there is found without reading the orders. Of a
-bucket that has many files all are written anew as one.
+customers that have them, and nothing else, so it costs by the new rows. Of a bucket that has many files all
+are written anew as one.
 
 A state is merged with the new rows where their days follow, or come before, all that the customer has; of
 customers for whom they come between, the rows are lifted anew. Both give what all rows at once would give,
-bit by bit. New files count from the moment that the manifest, replaced as a whole, names them: an append
-that was interrupted has done nothing, and one that is repeated finds its rows already there.
+bit by bit. An order that is there with another content is withdrawn, and its bucket made anew, because of all
+rows at once neither would be accepted. New files count from the moment that the manifest, replaced as a
+whole, names them: an append that was interrupted has done nothing, and one that is repeated finds its rows
+already there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from crmlab.aggregates import kept, runs
+from crmlab.aggregates import kept, order_numbers, runs
 from crmlab.aggregates.customers import KEY
 from crmlab.aggregates.hashing import buckets_of, hashes
-from crmlab.aggregates.ingest import FEW_VALUES, buckets_for
-from crmlab.aggregates.layout import Layout
-from crmlab.aggregates.sorting import in_runs, without_repeats
+from crmlab.aggregates.ingest import buckets_for
+from crmlab.aggregates.listed import LISTED, counted, extended
+from crmlab.aggregates.order_numbers import Hashes
+from crmlab.aggregates.sifting import Sifted, sift
+from crmlab.aggregates.sorting import in_runs
 from crmlab.aggregates.store import Store, write_parquet
 from crmlab.data.cleaning import clean
 from crmlab.data.policy import Policy
@@ -43,13 +45,20 @@ _LOCK = ".lock"
 
 
 class Appended(NamedTuple):
-    """What an append did: rows added, customers they are of, those lifted anew, and rows rejected."""
+    """What an append did.
+
+    Rows added, customers they are of, those lifted anew; orders withdrawn because they came again with
+    another content; and rows rejected by reason, of which those withdrawn are some. ``uncounted`` are columns
+    that the store's orders do not have: they are kept, and count in no feature until all are ingested anew.
+    """
 
     store: Store
     rows: int
     customers: int
     lifted_anew: int
+    withdrawn: int
     rejected: dict[str, int]
+    uncounted: list[str]
 
 
 def append(
@@ -62,10 +71,10 @@ def append(
     """Add ``orders``, as a source delivers them, to the store at ``folder``, and its state with them.
 
     They are cleaned by the time zone, the currency and the policy that the store was made with. An order
-    whose number its bucket already has is rejected and counted: as ``exact_duplicate``, or as ``unique_id``
-    where the content is another one; the first stays. Raises DataError for rows without ``order_id``, for
-    more than fit in memory at once, and where another append is running; QualityGateError for too many
-    faulty rows.
+    that its bucket already has is rejected and counted (``exact_duplicate``); one whose number is there with
+    another content too (``unique_id``), and the order that is there is withdrawn. Raises DataError for rows
+    without ``order_id``, for more than fit in memory at once, and where another append is running;
+    QualityGateError for too many faulty rows.
     """
     from filelock import FileLock, Timeout
 
@@ -95,6 +104,17 @@ def _appended(folder: Path, orders: pl.LazyFrame, max_rejected_share: float, mos
     return work.publish()
 
 
+class _Written(NamedTuple):
+    """A bucket's new files, and how many customers it has more, had touched, and had lifted anew."""
+
+    bucket: str
+    parts: list[dict[str, Any]]
+    files: list[dict[str, str]]
+    added: int
+    touched: int
+    anew: int
+
+
 class _Append:
     """One append under way."""
 
@@ -103,16 +123,12 @@ class _Append:
         self.manifest = dict(store.manifest)
         self.most_files = most_files
         self.number = self.manifest.get("appends", 0) + 1
-        self.parts = {bucket: list(each) for bucket, each in self.manifest["parts"].items()}
-        self.files = {bucket: list(each) for bucket, each in kept.state_of(store)["files"].items()}
+        self.forbidden = order_numbers.withdrawn(store)
         self.reasons: Counter[str] = Counter()
-        self.there: Counter[str] = Counter()
         self.rejected: list[pl.DataFrame] = []
-        self.delivered = self.rows = self.touched = self.added = self.anew = 0
-        self.days: list[int] = []
 
     def read(self, orders: pl.LazyFrame) -> None:
-        """Clean the rows and find the values that the layout does not have yet."""
+        """Clean the rows."""
         if "order_id" not in orders.collect_schema():
             raise DataError(
                 "The orders to append have no order_id, and only by it is a row known that is already there. "
@@ -135,37 +151,42 @@ class _Append:
                 self.manifest["currency"],
             )
             tables.append(cleaned.table)
-            self.reasons.update(cleaned.counts)
             self._reject(cleaned.rejected.with_columns(pl.col("row") + start))
+        none = pl.Series("order_id", [], pl.String)
+        self.contradicting = pl.concat([none, *map(order_numbers.contradicting, self.rejected)]).unique()
         table = pl.concat(tables, how="diagonal")
-        absent = [name for name in kept.layout_of(self.store).columns if name not in table.columns]
+        # Each part has the columns that may be counted, so that a layout can take them up.
+        wanted = dict.fromkeys([*kept.layout_of(self.store).columns, *self.manifest["values"]])
+        absent = [name for name in wanted if name not in table.columns]
         self.table = table.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
 
     def sift(self) -> None:
         """Find the rows of each bucket that it does not have yet."""
-        buckets = buckets_of(self.table[KEY], len(self.store.buckets))
-        dealt = self.table.with_columns(bucket=buckets).sort("bucket", maintain_order=True)
-        self.accepted: list[tuple[int, pl.DataFrame, NDArray[np.uint64]]] = []
-        for (bucket,), given in dealt.partition_by(
+        buckets = pl.Series("bucket", buckets_of(self.table[KEY], len(self.store.buckets)))
+        dealt = self.table.with_columns(buckets).partition_by(
             "bucket", as_dict=True, include_key=False, maintain_order=True
-        ).items():
-            rows, again = without_repeats(given)
-            known, numbers = self._known(bucket, rows)
-            self.reasons.update(again["reason"])
-            self.there.update(known["reason"])
-            for rejected in (again, known):
+        )
+        none = self.table.clear()
+        wanted = self.store.buckets if len(self.contradicting) else sorted(bucket for (bucket,) in dealt)
+
+        def sifted(bucket: int) -> Sifted:
+            return sift(self.store, bucket, dealt.get((bucket,), none), self.contradicting, self.forbidden)
+
+        with kept.workers() as pool:
+            self.sifted = list(pool.map(sifted, wanted))
+        for found in self.sifted:
+            for rejected in (found.again, found.differing):
                 self._reject(rejected)
-            fresh = ~rows["order_id"].is_in(known["order_id"].implode())
-            if fresh.any():
-                self.accepted.append((bucket, rows.filter(fresh), numbers[fresh.to_numpy()]))
+        self.faults = self.reasons.copy()
+        for found in self.sifted:
+            for rejected in (found.known, found.withdrawn):
+                self._reject(rejected)
 
     def check(self, max_rejected_share: float) -> None:
         """Raise QualityGateError for more faulty rows than are allowed; those already there are none."""
-        faulty = sum(count for reason, count in self.reasons.items() if reason not in BY_POLICY)
+        faulty = sum(count for reason, count in self.faults.items() if reason not in BY_POLICY)
         if self.delivered and faulty / self.delivered > max_rejected_share:
-            told = ", ".join(
-                f"{REASONS[reason].en} {count:,}" for reason, count in self.reasons.most_common()
-            )
+            told = ", ".join(f"{REASONS[reason].en} {count:,}" for reason, count in self.faults.most_common())
             raise QualityGateError(
                 f"{faulty:,} of {self.delivered:,} rows ({faulty / self.delivered:.1%}) are rejected: "
                 f"{told}. The study allows {max_rejected_share:.1%} (quality.max_rejected_share). "
@@ -173,11 +194,19 @@ class _Append:
             )
 
     def write(self) -> None:
-        """Write the files of each bucket that has new rows."""
-        self.values = _counted(self.manifest["values"], [rows for _, rows, _ in self.accepted])
-        self.layout = _extended(kept.layout_of(self.store), self.values)
-        for bucket, rows, numbers in self.accepted:
-            self._add(bucket, rows, numbers)
+        """Write the files of each bucket that has new rows, or has orders withdrawn."""
+        changed = [found for found in self.sifted if found.rows.height or found.withdrawn.height]
+        more, less = [found.rows for found in changed], [found.withdrawn for found in changed]
+        before, self.uncounted = self.manifest["values"], self._new_columns()
+        if not self.manifest["parts"]:  # a store without an order takes them as it would at its ingest
+            before, self.uncounted = before | {name: {} for name in self.uncounted}, []
+        self.values = counted(before, more, less)
+        self.layout = extended(kept.layout_of(self.store), before, self.values)
+        with kept.workers() as pool:
+            self.written = list(pool.map(self._written, changed))
+        self.rows = sum(rows.height for rows in more)
+        self.withdrawn = sum(rows.height for rows in less)
+        self.days = pl.concat([pl.Series("day", [], pl.Int64), *(rows["day"] for rows in more)])
 
     def publish(self) -> Appended:
         """Write the rejected rows and the manifest, which makes the append count."""
@@ -187,115 +216,131 @@ class _Append:
             rows = pl.concat(self.rejected, how="diagonal_relaxed")
             write_parquet(folder / f"append-{self.number:06}.parquet", rows)
         before = self.manifest
-        reasons = self.reasons + self.there
-        ends = [day for day in (before["first_day"], before["last_day"]) if day is not None] + self.days
+        changed = {each.bucket: each for each in self.written}
+        parts = before["parts"] | {name: each.parts for name, each in changed.items()}
+        files = kept.state_of(self.store)["files"] | {name: each.files for name, each in changed.items()}
+        first, last = self._days(parts)
         store = kept.published(
             self.store,
             {
-                "rows": before["rows"] + self.rows,
-                "customers": before["customers"] + self.added,
-                "first_day": min(ends, default=None),
-                "last_day": max(ends, default=None),
-                "rejected": dict(sorted((Counter(before["rejected"]) + reasons).items())),
+                "rows": before["rows"] + self.rows - self.withdrawn,
+                "customers": before["customers"] + sum(each.added for each in self.written),
+                "first_day": first,
+                "last_day": last,
+                "rejected": dict(sorted((Counter(before["rejected"]) + self.reasons).items())),
                 "values": self.values,
-                "parts": dict(sorted(self.parts.items(), key=lambda pair: int(pair[0]))),
-                "state": {"layout": asdict(self.layout), "files": self.files},
+                "unlisted": sorted(
+                    (set(before.get("unlisted", ())) | set(before["values"])) - set(self.values)
+                ),
+                "parts": {name: parts[name] for name in sorted(parts, key=int)},
+                "state": {
+                    "layout": asdict(self.layout),
+                    "files": {name: files[name] for name in sorted(files, key=int)},
+                },
+                "withdrawn": self._forbid(),
                 "appends": self.number,
             },
         )
-        return Appended(store, self.rows, self.touched, self.anew, dict(sorted(reasons.items())))
-
-    def _known(self, bucket: int, rows: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.uint64]]:
-        """Return the rows whose number the bucket has, with the reason, and the hashes of all numbers."""
-        numbers = hashes(rows["order_id"])
-        maybe = np.zeros(len(numbers), bool)
-        for files in self.files.get(str(bucket), ()):
-            index = np.load(self.store.folder / files["orders"], mmap_mode="r")
-            places = np.searchsorted(index, numbers).clip(max=len(index) - 1)
-            maybe |= index[places] == numbers
-        candidates = rows.filter(maybe)
-        if candidates.is_empty():
-            return candidates.select(pl.lit("", pl.String).alias("reason"), pl.all()), numbers
-        stored = kept.rows_of(self.store, bucket).filter(
-            pl.col("order_id").is_in(candidates["order_id"].implode())
+        return Appended(
+            store,
+            self.rows,
+            sum(each.touched for each in self.written),
+            sum(each.anew for each in self.written),
+            self.withdrawn,
+            dict(sorted(self.reasons.items())),
+            self.uncounted,
         )
-        names = [name for name in candidates.columns if name in stored.collect_schema()]
-        held = stored.select(names).collect()
-        known = candidates.join(held, on="order_id", how="semi", maintain_order="left")
-        equal = known.with_row_index("row").join(held, on=names, how="semi", nulls_equal=True)["row"]
-        reason = pl.when(pl.int_range(pl.len()).is_in(equal.implode()))
-        told = reason.then(pl.lit("exact_duplicate")).otherwise(pl.lit("unique_id"))
-        return known.select(told.alias("reason"), pl.all()), numbers
 
-    def _add(self, bucket: int, rows: pl.DataFrame, numbers: NDArray[np.uint64]) -> None:
+    def _written(self, found: Sifted) -> _Written:
         """Write the new rows of a bucket and the states of their customers."""
-        name = str(bucket)
-        rows, touched = in_runs(rows)
+        name = str(found.bucket)
+        parts, files = self.manifest["parts"].get(name, []), kept.state_of(self.store)["files"].get(name, [])
+        if found.withdrawn.height:
+            return self._made_anew(found)
+        rows, touched = in_runs(found.rows)
         new = runs.lift(rows, self.layout)
-        old = kept.held(self.store, bucket, new[KEY], self.layout)
+        old = kept.held(self.store, found.bucket, new[KEY], self.layout)
         states, between = kept.merged(old, new, self.layout)
         if len(between):
             mine = pl.col(KEY).is_in(between.implode())
-            held = kept.rows_of(self.store, bucket).filter(mine).collect()
-            again = pl.concat([held, rows.filter(mine)], how="diagonal").sort(KEY, "day", maintain_order=True)
-            lifted = runs.lift(again, self.layout)
-            states = pl.concat([states.filter(~mine), lifted]).sort(KEY)
-        self.rows += rows.height
-        self.touched += touched
-        self.added += touched - old.height
-        self.anew += len(between)
-        self.days += [rows["day"].min(), rows["day"].max()]  # type: ignore[list-item]
-        self._write(name, rows, states, numbers, touched)
+            held = kept.rows_of(self.store, found.bucket).filter(mine).collect()
+            again, _ = in_runs(pl.concat([held, rows.filter(mine)], how="diagonal"))
+            states = pl.concat([states.filter(~mine), runs.lift(again, self.layout)]).sort(KEY)
+        numbers, added = np.sort(found.numbers), touched - old.height
+        done = _Written(name, [], [], added, touched, len(between))
+        if len(files) + 1 < self.most_files:
+            part, file = self._file(name, rows, states, numbers, touched)
+            return done._replace(parts=[*parts, part], files=[*files, file])
+        held = kept.current(self.store, found.bucket)
+        theirs = kept.widened(held.filter(~pl.col(KEY).is_in(states[KEY].implode())), self.layout)
+        stored = kept.rows_of(self.store, found.bucket).collect()
+        rows, people = in_runs(pl.concat([stored, rows], how="diagonal"))
+        indexes = map(order_numbers.load, kept.indexes(self.store, found.bucket))
+        part, file = self._file(
+            name,
+            rows,
+            pl.concat([theirs, states]).sort(KEY),
+            order_numbers.merged([*indexes, numbers]),
+            people,
+        )
+        return done._replace(parts=[part], files=[file])
 
-    def _write(
-        self, bucket: str, rows: pl.DataFrame, states: pl.DataFrame, numbers: NDArray[np.uint64], touched: int
-    ) -> None:
-        parts, files = self.parts.get(bucket, []), self.files.get(bucket, [])
-        if len(files) + 1 >= self.most_files:
-            rows = pl.concat([kept.rows_of(self.store, int(bucket)).collect(), rows], how="diagonal")
-            rows, touched = in_runs(rows)
-            held = kept.widened(kept.current(self.store, int(bucket)), self.layout)
-            states = pl.concat([states, held]).unique(KEY, keep="first", maintain_order=True).sort(KEY)
-            numbers = hashes(rows["order_id"])
-            parts, files = [], []
+    def _made_anew(self, found: Sifted) -> _Written:
+        """Write a bucket without the orders that are withdrawn."""
+        name = str(found.bucket)
+        gone = found.withdrawn["order_id"].implode()
+        stored = kept.rows_of(self.store, found.bucket).filter(~pl.col("order_id").is_in(gone)).collect()
+        rows, people = in_runs(pl.concat([stored, found.rows], how="diagonal"))
+        before = kept.current(self.store, found.bucket).height
+        done = _Written(name, [], [], people - before, found.rows[KEY].n_unique(), people)
+        numbers = np.sort(hashes(rows["order_id"]))
+        part, file = self._file(name, rows, runs.lift(rows, self.layout), numbers, people)
+        return done._replace(parts=[part], files=[file])
+
+    def _file(
+        self, bucket: str, rows: pl.DataFrame, states: pl.DataFrame, numbers: Hashes, people: int
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """Write a part and what is kept beside it; return what the manifest says of both."""
         listed = {name: pl.Enum(list(values)) for name, values in self.values.items() if name in rows.columns}
         path = Path(f"bucket-{int(bucket):04}/part-{self.number + 1:06}.parquet")
         (self.store.folder / path.parent).mkdir(exist_ok=True)
         write_parquet(self.store.folder / path, rows.cast(listed))  # type: ignore[arg-type]
-        part = {"file": path.as_posix(), "rows": rows.height, "customers": touched}
-        self.parts[bucket] = [*parts, part]
-        self.files[bucket] = [*files, kept.write_kept(self.store.folder, path, states, numbers)]
+        part = {"file": path.as_posix(), "rows": rows.height, "customers": people}
+        return part, kept.write_kept(self.store.folder, path, states, numbers)
+
+    def _days(self, parts: Mapping[str, Iterable[Mapping[str, Any]]]) -> tuple[int | None, int | None]:
+        """Return the first and the last day of the store's orders, now that it has these parts."""
+        days = [self.manifest["first_day"], self.manifest["last_day"], self.days.min(), self.days.max()]
+        if self.withdrawn:
+            files = [self.store.folder / part["file"] for each in parts.values() for part in each]
+            every = [pl.scan_parquet(file).select(a=pl.min("day"), b=pl.max("day")) for file in files]
+            days = [day for frame in pl.collect_all(every) for day in frame.row(0)]
+        known = [day for day in days if day is not None]
+        return min(known, default=None), max(known, default=None)
+
+    def _forbid(self) -> str:
+        """Write the numbers that have several contents, where there are more of them; return their file."""
+        found = [order_numbers.contradicting(rejected) for rejected in self.rejected]
+        forbidden = order_numbers.merged([self.forbidden, *map(hashes, found)])
+        said = self.manifest.get("withdrawn")
+        if said is not None and len(forbidden) == len(self.forbidden):
+            return str(said)
+        name = f"withdrawn-{self.number:06}.npy"
+        kept.write_index(self.store.folder / name, forbidden)
+        return name
+
+    def _new_columns(self) -> list[str]:
+        """Return the columns of few values that the store's orders do not have."""
+        names = set(self.table.columns).intersection(LISTED) - set(self.manifest["values"])
+        names -= set(self.manifest.get("unlisted", ()))
+        for parts in list(self.manifest["parts"].values())[:1]:  # an ingest gives all parts the same columns
+            names -= set(pl.read_parquet_schema(self.store.folder / parts[0]["file"]))
+        return sorted(names)
 
     def _reject(self, rows: pl.DataFrame) -> None:
         if rows.height:
+            self.reasons.update(dict(rows["reason"].value_counts().iter_rows()))
             self.rejected.append(rows)
-
-
-def _counted(values: Mapping[str, Mapping[str, int]], tables: Iterable[pl.DataFrame]) -> dict[str, Any]:
-    """Add the rows' values to the counted ones; a column with too many of them is no longer listed."""
-    found = {name: Counter(counts) for name, counts in values.items()}
-    for rows in tables:
-        for name in found:
-            if name in rows.columns:
-                found[name].update(dict(rows[name].drop_nulls().value_counts().iter_rows()))
-    return {
-        name: dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
-        for name, counts in found.items()
-        if len(counts) <= FEW_VALUES
-    }
-
-
-def _extended(layout: Layout, values: Mapping[str, Iterable[str]]) -> Layout:
-    """Put values that are new at the end, where they move no column of a state."""
-
-    def longer(known: tuple[str, ...], name: str) -> tuple[str, ...]:
-        return (*known, *sorted(set(values.get(name, ())) - set(known))) if known else known
-
-    return replace(
-        layout,
-        channels=longer(layout.channels, "channel"),
-        categories=longer(layout.categories, layout.category_column),
-    )
 
 
 def _sweep(store: Store) -> None:
@@ -304,8 +349,8 @@ def _sweep(store: Store) -> None:
     states = (
         file for each in kept.state_of(store)["files"].values() for files in each for file in files.values()
     )
-    named = {store.folder / file for file in (*parts, *states)}
-    for path in store.folder.glob("bucket-*/*"):
+    named = {store.folder / file for file in (*parts, *states, store.manifest.get("withdrawn", ""))}
+    for path in (*store.folder.glob("bucket-*/*"), *store.folder.glob("withdrawn-*")):
         if path not in named:
             path.unlink()
     for path in store.folder.glob("rejected/append-*"):

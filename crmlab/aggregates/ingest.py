@@ -2,7 +2,8 @@
 
 Two passes over staging files beside the store: chunk by chunk the rows are cleaned as every table is
 (:func:`crmlab.data.cleaning.clean`), counted where they are rejected, and dealt to buckets; then bucket by
-bucket they are sorted, and orders that came twice in different chunks are found. Each chunk and each bucket
+bucket they are sorted, and orders that came twice in different chunks are found; a number that two customers
+have is found between the passes, in all buckets at once. Each chunk and each bucket
 is there whole or not at all, so an ingest that was killed goes on where it was. The store appears by one
 rename at the end.
 """
@@ -20,8 +21,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from crmlab import memory
-from crmlab.aggregates.hashing import buckets_of
-from crmlab.aggregates.sorting import in_runs, without_repeats
+from crmlab.aggregates.contested import numbers, suspects, write_index
+from crmlab.aggregates.hashing import buckets_by, hashes
+from crmlab.aggregates.order_numbers import CONTRADICTION
+from crmlab.aggregates.sorting import in_runs, without, without_repeats
 from crmlab.aggregates.store import MANIFEST, Store, write_json, write_manifest, write_parquet
 from crmlab.data.cleaning import clean
 from crmlab.data.policy import Policy
@@ -36,11 +39,11 @@ FEW_VALUES = 500
 _LISTED = ("channel", "product", "store")
 _ROW_BYTES = 512
 """Memory that a row takes while its bucket is sorted, copies included."""
-_PLAN, _LOCK = "plan.json", ".lock"
+_PLAN, _LOCK, _CONTESTED = "plan.json", ".lock", "contested.parquet"
 
 
 class Progress(NamedTuple):
-    """What an ingest has done: ``stage`` is ``"reading"`` (in rows) or ``"sorting"`` (in buckets)."""
+    """What an ingest has done: ``stage`` is ``"reading"`` rows, ``"comparing"`` or ``"sorting"`` buckets."""
 
     stage: str
     done: int
@@ -70,7 +73,10 @@ def ingest(
     from filelock import FileLock, Timeout
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder.name} exists and is not empty. Name a new folder, or remove it first.")
+        raise DataError(
+            f"{folder.name} exists and is not empty. Name a new folder, or remove it first; orders that a "
+            "store does not have yet are added with `crmlab ingest --append`."
+        )
     staging = folder.with_name(f".{folder.name}.ingest")
     staging.mkdir(parents=True, exist_ok=True)
     try:
@@ -92,6 +98,9 @@ def ingest(
                 work.deal(orders.slice(start, chunk_rows), start, policy, currency)
             advance(Progress("reading", total, total))
             work.check(max_rejected_share)
+            advance(Progress("comparing", 0, 1))
+            work.compare(max_rejected_share)
+            advance(Progress("comparing", 1, 1))
             for bucket in range(work.buckets):
                 advance(Progress("sorting", bucket, work.buckets))
                 work.sort(bucket)
@@ -175,7 +184,9 @@ class _Work:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         table = pl.concat(tables, how="diagonal")
-        table = table.with_columns(bucket=buckets_of(table["customer_id"], self.buckets)).sort(
+        customers = hashes(table["customer_id"])
+        write_index(partial, hashes(table["order_id"]), customers)
+        table = table.with_columns(bucket=buckets_by(customers, self.buckets)).sort(
             "bucket", maintain_order=True
         )
         for (bucket,), rows in table.partition_by(
@@ -192,8 +203,17 @@ class _Work:
         write_json(partial / "counted.json", counted)
         partial.rename(self.staging / "chunks" / f"{start:012}-{end:012}")
 
+    def compare(self, max_rejected_share: float) -> None:
+        """Find the order numbers that several customers have, in whatever chunks and buckets they lie."""
+        path = self.staging / _CONTESTED
+        if not path.exists():
+            suspected = suspects(self._dealt())
+            self.check(max_rejected_share, more=2 * len(suspected))
+            write_parquet(path, numbers(self._dealt(), suspected).to_frame("order_id"))
+        self.contested = pl.read_parquet(path)["order_id"]
+
     def sort(self, bucket: int) -> None:
-        """Sort a bucket and set aside orders that came in two chunks."""
+        """Sort a bucket and set aside orders that came in two chunks, or of two customers."""
         folder = self.staging / f"bucket-{bucket:04}"
         done = folder / "counted.json"
         if done.exists():
@@ -203,6 +223,8 @@ class _Work:
         counted: dict[str, Any] = {"rows": 0, "customers": 0, "rejected": {}}
         if pieces:
             rows, rejected = without_repeats(pl.concat([pl.read_parquet(path) for path in pieces]))
+            rows, disputed = without(rows, self.contested)
+            rejected = pl.concat([rejected, disputed])
             listed = {
                 name: pl.Enum(list(values)) for name, values in self.values.items() if name in rows.columns
             }
@@ -219,9 +241,9 @@ class _Work:
             }
         write_json(done, counted)
 
-    def check(self, max_rejected_share: float) -> None:
-        """Raise QualityGateError for more faulty rows than are allowed."""
-        reasons = self._reasons()
+    def check(self, max_rejected_share: float, more: int = 0) -> None:
+        """Raise QualityGateError for more faulty rows than are allowed; ``more`` have a disputed number."""
+        reasons = self._reasons() + Counter({CONTRADICTION: more})
         faulty = sum(count for reason, count in reasons.items() if reason not in BY_POLICY)
         if self.total and faulty / self.total > max_rejected_share:
             told = ", ".join(f"{REASONS[reason].en} {count:,}" for reason, count in reasons.most_common())
@@ -304,7 +326,7 @@ class _Work:
 def _tidy(staging: Path) -> None:
     """Drop what only an ingest under way needs."""
     shutil.rmtree(staging / "chunks", ignore_errors=True)
-    for path in [staging / _PLAN, *staging.glob("bucket-*/counted.json")]:
+    for path in [staging / _PLAN, staging / _CONTESTED, *staging.glob("bucket-*/counted.json")]:
         path.unlink(missing_ok=True)
     for empty in [path for path in staging.glob("bucket-*") if not any(path.iterdir())]:
         empty.rmdir()

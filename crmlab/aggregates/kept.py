@@ -7,10 +7,11 @@ before, all that the customer has; customers for whom they come between are name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import date
-from os import fsync
+from os import cpu_count, fsync
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +29,9 @@ from crmlab.aggregates.store import Store, write_manifest
 from crmlab.errors import DataError
 from crmlab.summary import day_number
 
-_ADDED = ("order_count", "refund_count", "zero_count", "spend_hundredths")
+_ROWS = ("order_count", "refund_count", "zero_count")
+"""Each row of a customer counts in one of these."""
+_ADDED = (*_ROWS, "spend_hundredths")
 _LEAST = ("smallest_hundredths", "first_day")
 _MOST = ("largest_hundredths", "last_day")
 
@@ -36,28 +39,77 @@ _MOST = ("largest_hundredths", "last_day")
 def begin(store: Store, layout: Layout | None = None) -> Store:
     """Make the state of a store that has none, with this layout or the store's own."""
     layout = layout or store.layout()
-    files = {}
-    for bucket, parts in store.manifest["parts"].items():
+
+    def kept(bucket: str, parts: list[dict[str, Any]]) -> list[dict[str, str]]:
         rows = store.rows(int(bucket)).collect()
-        last = Path(parts[-1]["file"])
-        files[bucket] = [write_kept(store.folder, last, runs.lift(rows, layout), hashes(rows["order_id"]))]
+        part = Path(parts[-1]["file"])
+        return [write_kept(store.folder, part, runs.lift(rows, layout), np.sort(hashes(rows["order_id"])))]
+
+    with workers() as pool:
+        parts = store.manifest["parts"]
+        files = dict(zip(parts, pool.map(kept, parts, parts.values()), strict=True))
     return published(store, {"state": {"layout": asdict(layout), "files": files}})
 
 
 def layout_of(store: Store) -> Layout:
     """Return the layout of the store's state."""
-    said: dict[str, Any] = dict(state_of(store)["layout"])
-    for name, value in said.items():
-        said[name] = tuple(value) if isinstance(value, list) else value
-    return Layout(**said)
+    return Layout.read(state_of(store)["layout"])
+
+
+def holds(store: Store, layout: Layout, as_of: date) -> bool:
+    """Say whether the state that is kept, or a part of its columns, gives that of ``layout`` as of a day."""
+    if "state" not in store.manifest or day_number(as_of) < (store.manifest["last_day"] or 0):
+        return False
+    mine = layout_of(store)
+    categories = [(each.category_column, each.categories, each.counted) for each in (layout, mine)]
+    return (
+        layout.channels in ((), mine.channels)
+        and (not layout.categories or categories[0] == categories[1])
+        and mine.gaps >= layout.gaps
+    )
+
+
+def state(store: Store, bucket: int, layout: Layout, as_of: date) -> pl.DataFrame:
+    """Return the state of a bucket as of a day from the one that is kept and the days of the windows.
+
+    It is what :func:`crmlab.aggregates.runs.lift` makes of the rows. Raises DataError where the state does
+    not hold for the day or the layout: see :func:`holds`.
+    """
+    if not holds(store, layout, as_of):
+        raise DataError(
+            f"The store has orders after {as_of}, or its state has other columns, so that it does not hold. "
+            "Use `crmlab summarise`, which reads the orders where that is so."
+        )
+    kept = current(store, bucket).select(customers.columns(layout))
+    spent = {name: np.zeros(kept.height, np.int64) for name in layout.spends(as_of)}
+    if layout.windows:
+        today = day_number(as_of)
+        for who, starts, rows in _runs(store, bucket, today - max(layout.windows)):
+            places = kept[KEY].search_sorted(who).to_numpy() if len(who) < kept.height else slice(None)
+            day, amount = rows["day"].to_numpy(), rows["amount_hundredths"].to_numpy()
+            for name, days in layout.spends(as_of).items():
+                spent[name][places] += np.add.reduceat(np.where(day > today - days, amount, 0), starts)
+    return kept.with_columns(pl.Series(name, values) for name, values in spent.items()).select(
+        customers.columns(layout, as_of)
+    )
 
 
 def current(store: Store, bucket: int) -> pl.DataFrame:
     """Return the state of the customers of a bucket, sorted by customer."""
     layout = layout_of(store)
-    newest = [widened(pl.read_ipc(path), layout) for path in reversed(_files(store, bucket))]
-    every = pl.concat([_nobody(layout), *newest])
-    return every.unique(KEY, keep="first", maintain_order=True).sort(KEY)
+    found, *newer = [widened(pl.read_ipc(path), layout) for path in _files(store, bucket)] or [
+        _nobody(layout)
+    ]
+    if not newer:
+        return found
+    above = pl.concat(newer[::-1]).unique(KEY, keep="first").sort(KEY)
+    if found.is_empty():
+        return above
+    places = found[KEY].search_sorted(above[KEY]).to_numpy().astype(np.int64)
+    there = (found[KEY].gather(places.clip(max=found.height - 1)) == above[KEY]).to_numpy()
+    rows, later = np.arange(found.height), found.height + np.arange(above.height)
+    rows[places[there]] = later[there]
+    return pl.concat([found, above])[np.insert(rows, places[~there], later[~there])]
 
 
 def features(store: Store, bucket: int, as_of: date) -> pl.DataFrame:
@@ -65,26 +117,20 @@ def features(store: Store, bucket: int, as_of: date) -> pl.DataFrame:
 
     Raises DataError for a day before the last order: the state holds all of them.
     """
-    if day_number(as_of) < (store.manifest["last_day"] or 0):
-        raise DataError(
-            f"The store has orders after {as_of}, and its state holds them. Name a later day, or use "
-            "`crmlab summarise`, which leaves later orders out."
-        )
-    layout, state = layout_of(store), nw.from_native(current(store, bucket).lazy())
-    if layout.windows:
-        spend = customers.windows(nw.from_native(rows_of(store, bucket)), layout, as_of)
-        state = state.join(spend, on=KEY, how="left")
-    found: pl.DataFrame = customers.finish(state, layout, as_of).to_native().collect()
-    return found.sort(KEY)
+    layout = layout_of(store)
+    lazy = nw.from_native(state(store, bucket, layout, as_of).lazy())
+    found: pl.DataFrame = customers.finish(lazy, layout, as_of).to_native().collect()
+    return found
 
 
 def held(store: Store, bucket: int, wanted: pl.Series, layout: Layout) -> pl.DataFrame:
     """Return the states that these customers of a bucket have, with the columns of ``layout``."""
-    found, left = [_nobody(layout)], wanted.to_frame()
+    found, left = [_nobody(layout)], wanted
     for path in reversed(_files(store, bucket)):
-        mine = pl.scan_ipc(path).join(left.lazy(), on=KEY, how="semi").collect()
-        found.append(widened(mine, layout))
-        left = left.join(mine, on=KEY, how="anti")
+        state = pl.read_ipc(path)
+        mine = widened(state.filter(pl.col(KEY).is_in(left.implode())), layout)
+        found.append(mine)
+        left = left.filter(~left.is_in(mine[KEY].implode()))
     return pl.concat(found)
 
 
@@ -134,8 +180,14 @@ def state_of(store: Store) -> Mapping[str, Any]:
 
 
 def rows_of(store: Store, bucket: int) -> pl.LazyFrame:
-    """Return the orders of a bucket, all text as text."""
-    return store.rows(bucket).with_columns(cs.enum().cast(pl.String))
+    """Return the orders of a bucket, part by part, all text as text."""
+    frames = [_scanned(path).with_columns(cs.enum().cast(pl.String)) for path in _parts(store, bucket)]
+    return pl.concat(frames, how="diagonal") if frames else store.rows(bucket)
+
+
+def indexes(store: Store, bucket: int) -> list[Path]:
+    """Return the files of the hashes of the order numbers of a bucket."""
+    return [store.folder / files["orders"] for files in state_of(store)["files"].get(str(bucket), ())]
 
 
 def widened(state: pl.DataFrame, layout: Layout) -> pl.DataFrame:
@@ -155,15 +207,55 @@ def published(store: Store, changes: Mapping[str, Any]) -> Store:
 
 
 def write_kept(folder: Path, part: Path, state: pl.DataFrame, numbers: NDArray[np.uint64]) -> dict[str, str]:
-    """Write the states and the order numbers of a part beside it."""
+    """Write the states and the sorted hashes of the order numbers of a part beside it."""
     number = part.stem.removeprefix("part-")
     files = {
         "state": part.with_name(f"state-{number}.arrow").as_posix(),
         "orders": part.with_name(f"orders-{number}.npy").as_posix(),
     }
     _write(folder / files["state"], state.write_ipc)
-    _write(folder / files["orders"], lambda file: np.save(file, np.sort(numbers)))
+    write_index(folder / files["orders"], numbers)
     return files
+
+
+def write_index(path: Path, numbers: NDArray[np.uint64]) -> None:
+    """Write sorted hashes whole or not at all."""
+    _write(path, lambda file: np.save(file, numbers))
+
+
+def workers() -> ThreadPoolExecutor:
+    """Return threads for buckets: as many are in memory at once."""
+    return ThreadPoolExecutor(min(2, cpu_count() or 1))
+
+
+def _parts(store: Store, bucket: int) -> list[Path]:
+    return [store.folder / part["file"] for part in store.manifest["parts"].get(str(bucket), ())]
+
+
+def _runs(
+    store: Store, bucket: int, after: int
+) -> Iterator[tuple[pl.Series, NDArray[np.int64], pl.DataFrame]]:
+    """Return, part by part, the customers with rows, where the rows of each begin, and the rows.
+
+    Rows up to the day ``after`` may be left out. The first state is that of the first part alone, and knows
+    how many rows each customer has in it.
+    """
+    names = ["day", "amount_hundredths"]
+    for number, path in enumerate(_parts(store, bucket)):
+        if number == 0:
+            state = pl.read_ipc(_files(store, bucket)[0], columns=[KEY, *_ROWS])
+            counts = state.select(pl.sum_horizontal(_ROWS)).to_series().to_numpy()
+            who, starts, rows = state[KEY], np.cumsum(counts) - counts, _scanned(path).select(names).collect()
+        else:
+            rows = _scanned(path).filter(pl.col("day") > after).select(KEY, *names).collect()
+            starts = (rows[KEY] != rows[KEY].shift(1)).fill_null(value=True).arg_true().to_numpy()
+            who = rows[KEY].gather(starts)
+        if rows.height:
+            yield who, starts, rows
+
+
+def _scanned(path: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False)
 
 
 def _files(store: Store, bucket: int) -> list[Path]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from crmlab.errors import ParamsError
 from crmlab.labels import Measure
@@ -39,6 +41,14 @@ class Layout:
             raise ParamsError(f"windows is {list(self.windows)}; give different numbers of days from 1 up.")
         if self.counted < 0:
             raise ParamsError(f"counted is {self.counted}; give 0 or more.")
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Layout:
+        """Return the layout that JSON says, as :func:`dataclasses.asdict` made it."""
+        fields: dict[str, Any] = {
+            name: tuple(each) if isinstance(each, list) else each for name, each in document.items()
+        }
+        return cls(**fields)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The state of customers from orders in any order, by polars alone: counters packed into one integer.
+"""The state of customers from orders in any order, by polars: counters packed into one integer.
 
 The same state as :func:`crmlab.aggregates.customers.lift`, bit by bit. A grouped sum costs by the column, so
 three counters of 21 bits share one Int64, and the categories are marked by a bitwise or, for which engines
@@ -12,7 +12,7 @@ from datetime import date
 import narwhals as nw
 import polars as pl
 
-from crmlab.aggregates import customers
+from crmlab.aggregates import addressed, customers
 from crmlab.aggregates.customers import KEY, columns
 from crmlab.aggregates.layout import Layout
 from crmlab.summary import day_number
@@ -26,10 +26,14 @@ _ROWS = "rows"
 def lift(orders: pl.LazyFrame, layout: Layout, as_of: date | None = None) -> pl.DataFrame:
     """Turn orders into a state per customer, in no particular order.
 
-    Gaps need the orders in the order of days: with them, and where a customer has more orders than a counter
-    holds, it is the other function that does it.
+    Where ids are whole numbers close together, it is :mod:`crmlab.aggregates.addressed` that does it. Gaps
+    need the orders in the order of days: with them, and where a customer has more orders than a counter
+    holds, it is the function for every engine.
     """
     if not layout.gaps:
+        addressed_state = addressed.lift(orders, layout, as_of)
+        if addressed_state is not None:
+            return addressed_state
         found = _packed(orders, layout, as_of).collect(engine="streaming")
         if (found[_ROWS].max() or 0) < 1 << BITS:  # type: ignore[operator]
             return _unpacked(found, layout).select(columns(layout, as_of))

@@ -8,15 +8,26 @@ from fractions import Fraction
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 
-from crmlab.aggregates.cut_points import quantiles
+from crmlab.aggregates import addressed
+from crmlab.aggregates.cut_points import quantiles, quantiles_of
 from crmlab.errors import ParamsError
 from crmlab.estimators import KEY, Classifier
 from crmlab.summary import HUNDREDTHS, day_number, until
 
 BINS = 5
 SCORES = ("recency_score", "frequency_score", "monetary_score")
+_CUT = {
+    "recency": ("recency", 1),
+    "frequency": ("order_count", 1),
+    "monetary": ("spend_hundredths", HUNDREDTHS),
+}
+"""Dimension → the column that is cut, and what it is divided by."""
+_FEATURES = ("days_since_last_order", "order_count", "total_spend")
+_BASE = 11
+"""One more than the most scores that there are."""
 
 Frame = nw.LazyFrame[Any]
 
@@ -49,15 +60,26 @@ def cut_points(
     They are those that it learns from the features of the same customers: whoever paid for no order has
     no part in them. ``settings`` may say how many ``bins``.
     """
-    bins = int((settings or {}).get("bins", BINS))
     known = state.filter(~nw.col("last_day").is_null()).select(
         "order_count", "spend_hundredths", recency=day_number(as_of) - nw.col("last_day")
     )
-    shares = [Fraction(part, bins) for part in range(1, bins)]
     return {
-        "recency": quantiles(known, "recency", shares),
-        "frequency": quantiles(known, "order_count", shares),
-        "monetary": quantiles(known, "spend_hundredths", shares, HUNDREDTHS),
+        dimension: quantiles(known, column, _shares(settings), divisor)
+        for dimension, (column, divisor) in _CUT.items()
+    }
+
+
+def cut_points_of(
+    state: pl.DataFrame, as_of: date, settings: Mapping[str, Any] | None = None
+) -> dict[str, list[float]]:
+    """Return the same of a state that lies in memory."""
+    known = state.filter(pl.col("last_day").is_not_null())
+    values = known.select(
+        "order_count", "spend_hundredths", recency=pl.lit(day_number(as_of), pl.Int64) - pl.col("last_day")
+    )
+    return {
+        dimension: quantiles_of(values[column].to_numpy(), _shares(settings), divisor)
+        for dimension, (column, divisor) in _CUT.items()
     }
 
 
@@ -82,10 +104,26 @@ def classifier(cuts: Mapping[str, list[float]], settings: Mapping[str, Any] | No
 
 
 def label(features: pl.DataFrame, rfm: Classifier) -> pl.DataFrame:
-    """Add the three scores and the label (``rfm``) to rows of features."""
-    return features.hstack(rfm.scores(features).select(SCORES)).with_columns(  # type: ignore[attr-defined]
-        rfm.predict(features).alias("rfm")
-    )
+    """Add the three scores and the label (``rfm``) to rows of features.
+
+    A label follows from the scores, so the classifier names one customer of each combination of them.
+    """
+    cuts: dict[str, list[float]] = rfm.cut_points_  # type: ignore[attr-defined]
+    known = pl.all_horizontal(pl.col(_FEATURES).is_not_null())
+    scores = {}
+    for dimension, column, name in zip(_CUT, _FEATURES, SCORES, strict=True):
+        past = pl.sum_horizontal(pl.lit(0), *(pl.col(column) > cut for cut in cuts[dimension]))
+        score = len(cuts[dimension]) + 1 - past if dimension == "recency" else past + 1
+        scores[name] = pl.when(known).then(score).cast(pl.Int64)
+    scored = features.with_columns(**scores)
+    r, f, m = (pl.col(name) for name in SCORES)
+    cells = scored.select(((r * _BASE + f) * _BASE + m).fill_null(0)).to_series().to_numpy()
+    one = np.full(_BASE**3, -1)  # a customer of each cell
+    one[cells] = np.arange(len(cells))
+    filled = np.flatnonzero(one >= 0)
+    labels = np.zeros(_BASE**3, np.int64)
+    labels[filled] = np.arange(len(filled))
+    return scored.with_columns(rfm.predict(features[one[filled]]).gather(labels.take(cells)).alias("rfm"))
 
 
 def of_orders(orders: Frame, as_of: date, settings: Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -94,16 +132,29 @@ def of_orders(orders: Frame, as_of: date, settings: Mapping[str, Any] | None = N
     Columns ``customer_id``, ``days_since_last_order``, ``order_count``, ``total_spend``, the scores and
     ``rfm``.
     """
-    state: pl.DataFrame = lift(orders, as_of).collect("polars").to_native()
-    lazy = nw.from_native(state.lazy())
-    cuts = cut_points(lazy, as_of, settings)
+    state = _state(orders, as_of)
     features = state.select(
         KEY,
         days_since_last_order=day_number(as_of) - pl.col("last_day"),
         order_count="order_count",
         total_spend=pl.col("spend_hundredths") / (pl.col("order_count") * 0 + HUNDREDTHS),
     )
+    cuts = cut_points_of(state, as_of, settings)
     return label(features, classifier(cuts, settings))
 
 
-_FEATURES = ("days_since_last_order", "order_count", "total_spend")
+def _state(orders: Frame, as_of: date) -> pl.DataFrame:
+    native = orders.to_native()
+    if not isinstance(native, pl.LazyFrame):
+        collected: pl.DataFrame = lift(orders, as_of).collect("polars").to_native()
+        return collected
+    found = addressed.rfm(native, as_of)
+    if found is not None:
+        return found
+    plain: pl.DataFrame = lift(orders, as_of).to_native().collect(engine="streaming")
+    return plain
+
+
+def _shares(settings: Mapping[str, Any] | None) -> list[Fraction]:
+    bins = int((settings or {}).get("bins", BINS))
+    return [Fraction(part, bins) for part in range(1, bins)]

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from itertools import pairwise
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,20 @@ _FAR = 1 << 62
 _LEAST = ("smallest_hundredths", "first_day")
 _MOST = ("largest_hundredths", "last_day")
 _EXTREMES = (*_LEAST, *_MOST)
+_MOST_IN_MEMORY = 2_000_000
+"""Customers of whom the three columns that are cut fit in memory at once: 48 MB."""
+_SCRATCH = 8 << 30
+"""Bytes on disk that the states under way may take."""
 _LOCK = ".lock"
 
 
 def month_ends(last: date, days: int) -> list[date]:
-    """Return ``last`` and the ends of the months before its own, ``days`` dates in all, earliest first."""
+    """Return ``last`` and the ends of the months before its own, ``days`` dates in all, earliest first.
+
+    Raises ParamsError for more months than the calendar has years for.
+    """
+    if days > last.year * 12:
+        raise ParamsError(f"{days:,} months before {last} go back beyond the year 1. Name fewer.")
     found = [last]
     year, month = last.year, last.month
     while len(found) < days:
@@ -67,10 +76,13 @@ def states(orders: pl.DataFrame, layout: Layout, days: Sequence[date]) -> Iterat
         fold.add(*partial)
         spend = fold.columns["spend_hundredths"]
         windowed = {name: spend - spent[int(number) - back] for name, back in layout.spends(day).items()}
-        state = pl.DataFrame({KEY: who, **fold.columns, **windowed}).filter(fold.seen)
-        bought = pl.col("order_count") > 0
-        yield state.with_columns(pl.when(bought).then(pl.col(_EXTREMES))).select(
-            customers.columns(layout, day)
+        state = pl.DataFrame({KEY: who, **fold.columns, **windowed}).lazy()
+        known = pl.when(pl.col("order_count") > 0).then(pl.col(_EXTREMES))
+        yield (
+            state.filter(pl.lit(pl.Series(fold.seen)))
+            .with_columns(known)
+            .select(customers.columns(layout, day))
+            .collect()
         )
 
 
@@ -141,26 +153,41 @@ class _Work:
                 shutil.rmtree(left)
         for day in self.days:
             self._folder(day).mkdir()
+        groups, buckets = self._groups(), self.store.buckets
         with ThreadPoolExecutor(workers) as pool:
-            for done, _ in enumerate(pool.map(self._lift, self.store.buckets)):
-                advance(Progress("states", done + 1, len(self.store.buckets)))
-            for done, _ in enumerate(pool.map(self._finish, self.days)):
-                advance(Progress("features", done + 1, len(self.days)))
+            for number, days in enumerate(groups):
+                for done, _ in enumerate(pool.map(self._lift, buckets, repeat(days))):
+                    done += number * len(buckets) + 1
+                    advance(Progress("states", done, len(buckets) * len(groups)))
+                for done, _ in enumerate(pool.map(self._finish, days)):
+                    advance(Progress("features", self.days.index(days[done]) + 1, len(self.days)))
 
-    def _lift(self, bucket: int) -> None:
+    def _groups(self) -> list[Sequence[date]]:
+        """Return the days in groups, of which the states take no more than a bounded space on disk."""
+        names = customers.columns(self.layout, self.days[-1])
+        size = max(1, _SCRATCH // (8 * len(names) * max(1, self.store.manifest["customers"])))
+        return [self.days[start : start + size] for start in range(0, len(self.days), size)]
+
+    def _lift(self, bucket: int, days: Sequence[date]) -> None:
         orders = self.store.rows(bucket).select(self.layout.columns).collect()
-        for day, state in zip(self.days, states(orders, self.layout, self.days), strict=True):
+        for day, state in zip(days, states(orders, self.layout, days), strict=True):
             state.write_ipc(self._state(day, bucket))
 
     def _finish(self, day: date) -> None:
         every = [pl.scan_ipc(self._state(day, bucket)) for bucket in self.store.buckets]
-        cuts = rfm.cut_points(nw.from_native(pl.concat(every)), day, self.settings)
+        cut = pl.concat(every)
+        if self.store.manifest["customers"] <= _MOST_IN_MEMORY:
+            few = cut.select("order_count", "spend_hundredths", "last_day").collect()
+            cuts = rfm.cut_points_of(few, day, self.settings)
+        else:
+            cuts = rfm.cut_points(nw.from_native(cut), day, self.settings)
         classifier = rfm.classifier(cuts, self.settings)
         rows = 0
         for bucket, lazy in zip(self.store.buckets, every, strict=True):
             finished = customers.finish(nw.from_native(lazy), self.layout, day)
             features = rfm.label(finished.to_native().collect(), classifier)
-            features.write_parquet(self._folder(day) / f"part-{bucket:04}.parquet", compression="lz4")
+            path = self._folder(day) / f"part-{bucket:04}.parquet"
+            features.write_parquet(path, compression="lz4", statistics=False)
             rows += features.height
         write_json(self._folder(day) / SUMMARY, described(day, rows, cuts, self.layout))
         for bucket in self.store.buckets:
@@ -181,7 +208,7 @@ class _Fold:
         self.columns: dict[str, Ints] = {name: np.zeros(size, np.int64) for name in names}
         self.columns |= {name: np.full(size, _FAR) for name in _LEAST}
         self.columns |= {name: np.full(size, -_FAR) for name in _MOST}
-        self.seen = pl.Series(np.zeros(size, bool))
+        self.seen = np.zeros(size, bool)
         self.layout = layout
 
     def add(self, who: Ints, partial: Mapping[str, Ints]) -> None:
@@ -204,41 +231,50 @@ class _Fold:
                 column[who] |= values
             elif name != "longest_gap":
                 column[who] += values
-        seen = self.seen.to_numpy().copy()
-        seen[who] = True
-        self.seen = pl.Series(seen)
+        self.seen[who] = True
 
 
 def _partials(
     orders: pl.DataFrame, layout: Layout, owner: Ints, numbers: Ints
 ) -> Iterator[tuple[Ints, dict[str, Ints]]]:
     """Return, for each interval that ends on a day, who has rows in it and their states."""
-    interval = np.searchsorted(numbers, orders["day"].to_numpy())
-    lifted = runs.lift(orders.with_columns(pl.Series(KEY, owner * len(numbers) + interval)), layout)
-    run = lifted[KEY].to_numpy()
-    known = lifted.drop(KEY).with_columns(pl.col(_LEAST).fill_null(_FAR), pl.col(_MOST).fill_null(-_FAR))
-    order = np.argsort(run % len(numbers), kind="stable")
-    ends = np.searchsorted((run % len(numbers))[order], np.arange(len(numbers) + 1))
+    run = owner * len(numbers) + _intervals(orders["day"], numbers)
+    lifted = runs.lift(orders.with_columns(pl.Series(KEY, run)), layout)
+    order, ends = _by_interval(lifted[KEY].to_numpy() % len(numbers), len(numbers))
+    known = lifted.with_columns(pl.col(_LEAST).fill_null(_FAR), pl.col(_MOST).fill_null(-_FAR))[order]
     for start, end in pairwise(ends):
-        rows = order[start:end]
-        yield run[rows] // len(numbers), {name: known[name].to_numpy()[rows] for name in known.columns}
+        rows = known[start:end]
+        who = rows[KEY].to_numpy() // len(numbers)
+        yield who, {name: rows[name].to_numpy() for name in rows.columns if name != KEY}
 
 
 def _spent(orders: pl.DataFrame, owner: Ints, size: int, ends: set[int]) -> dict[int, Ints]:
     """Return day → the spend of each customer up to it, in hundredths."""
     days = np.array(sorted(ends), np.int64)
-    interval = np.searchsorted(days, orders["day"].to_numpy())
-    run = owner * (len(days) + 1) + interval
-    starts = np.flatnonzero(np.diff(run, prepend=-1))
-    if not len(starts):
-        return {int(day): np.zeros(size, np.int64) for day in days}
+    if not size:
+        return {int(day): np.zeros(0, np.int64) for day in days}
+    interval = _intervals(orders["day"], days)
+    starts = np.flatnonzero(np.diff(owner * (len(days) + 1) + interval, prepend=-1))
     sums = np.add.reduceat(orders["amount_hundredths"].to_numpy(), starts)
-    interval = interval[starts]
-    order = np.argsort(interval, kind="stable")
-    bounds = np.searchsorted(interval[order], np.arange(len(days) + 1))
+    order, bounds = _by_interval(interval[starts], len(days))
+    who, sums = owner[starts][order], sums[order]
     total, found = np.zeros(size, np.int64), {}
-    for place, day in enumerate(days):
-        rows = order[bounds[place] : bounds[place + 1]]
-        total[owner[starts[rows]]] += sums[rows]
+    for day, (start, end) in zip(days, pairwise(bounds), strict=True):
+        total[who[start:end]] += sums[start:end]
         found[int(day)] = total.copy()
     return found
+
+
+def _intervals(day: pl.Series, ends: Ints) -> Ints:
+    """Return for each day the number of the first of ``ends`` that is not before it."""
+    if day.is_empty():
+        return np.zeros(0, np.int64)
+    first, last = int(day.min()), int(day.max())  # type: ignore[arg-type]
+    return np.searchsorted(ends, np.arange(first, last + 1)).take(day.to_numpy() - first)
+
+
+def _by_interval(interval: Ints, intervals: int) -> tuple[Ints, Ints]:
+    """Return the order that brings rows of an interval together, and where each begins."""
+    small = np.int16 if intervals < 1 << 15 else np.int64  # 16 bits are sorted by radix
+    order = np.argsort(interval.astype(small), kind="stable")
+    return order, np.searchsorted(interval[order], np.arange(intervals + 1))

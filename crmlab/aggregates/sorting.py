@@ -36,3 +36,9 @@ def without_repeats(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         rejected.select("row"), on="row", how="anti", maintain_order="left"
     )
     return kept.drop("row"), rejected.drop("row")
+
+
+def without(rows: pl.DataFrame, numbers: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Set aside the rows that have one of these order numbers."""
+    disputed = rows["order_id"].is_in(numbers.implode())
+    return rows.filter(~disputed), rows.filter(disputed).select(pl.lit("unique_id").alias("reason"), pl.all())

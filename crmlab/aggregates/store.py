@@ -9,7 +9,8 @@
     NAME/rejected/…                      rows that were rejected, as they were read, with the reason
 
 All orders of a customer lie in one bucket. The parts are plain Parquet files with the columns of the
-canonical table, so that any engine reads the folder as one table.
+canonical table, which any engine reads; those that ``store.json`` names are the table, and others are what an
+append left that was interrupted.
 """
 
 from __future__ import annotations
@@ -98,11 +99,20 @@ class Store:
         *,
         gaps: bool = True,
     ) -> Layout:
-        """Return a layout with the channels and categories that were seen at ingest, most frequent first."""
+        """Return a layout with the channels and categories that were seen at ingest, most frequent first.
+
+        Where a state of the same categories is kept, they are in its order: an append may change which is
+        the most frequent, but not what ``channel_1_orders`` means.
+        """
         values = self.manifest["values"]
+        channels, categories = (tuple(values.get(name, ())) for name in ("channel", category_column))
+        if "state" in self.manifest:
+            kept = Layout.read(self.manifest["state"]["layout"])
+            if kept.category_column == category_column:
+                channels, categories = kept.channels, kept.categories
         return Layout(
-            channels=tuple(values.get("channel", ())),
-            categories=tuple(values.get(category_column, ())),
+            channels=channels,
+            categories=categories,
             windows=windows,
             counted=counted,
             gaps=gaps,

@@ -1,5 +1,8 @@
 """Features of a store: bucket by bucket to a state, exact cut points over all of them, then features.
 
+The state is the one that the store keeps where that holds for the day (:mod:`crmlab.aggregates.kept`), and
+made from the orders where not; both are equal, bit by bit.
+
 The result is a folder of Parquet, one part per bucket, and ``summary.json`` beside them. What was done when
 a process was killed is kept in a staging folder and not done again; the result appears by one rename.
 """
@@ -20,7 +23,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 import polars as pl
 
-from crmlab.aggregates import customers, rfm, runs
+from crmlab.aggregates import customers, kept, rfm, runs
 from crmlab.aggregates.layout import Layout
 from crmlab.aggregates.store import Store, write_json
 from crmlab.errors import DataError
@@ -71,11 +74,12 @@ def summarise(
     staging.mkdir(parents=True, exist_ok=True)
     _begin(staging, store, as_of, layout, settings)
     total = len(store.buckets)
+    state_of = kept.state if kept.holds(store, layout, as_of) else state
 
     def lifted(bucket: int) -> None:
         path = staging / f"state-{bucket:04}.parquet"
         if not path.exists():
-            _write(path, state(store, bucket, layout, as_of), "uncompressed")
+            _write(path, state_of(store, bucket, layout, as_of), "uncompressed")
 
     def finished(bucket: int, classifier: Classifier) -> int:
         path = staging / f"part-{bucket:04}.parquet"
@@ -148,5 +152,5 @@ def _begin(
 
 def _write(path: Path, frame: pl.DataFrame, compression: Any) -> None:
     partial = path.with_name(path.name + ".partial")
-    frame.write_parquet(partial, compression=compression)
+    frame.write_parquet(partial, compression=compression, statistics=False)
     partial.replace(path)

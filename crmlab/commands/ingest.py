@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import polars as pl
 
+    from crmlab.aggregates.store import Store
     from crmlab.estimators import Source
     from crmlab.params import Study
 
+_STALE_DAYS = 31
+"""An as-of day so long after the last order is worth a word."""
 _QUIET = click.option("--quiet", is_flag=True, help="No progress bars. 不显示进度条。")
 
 
@@ -115,12 +120,43 @@ def summarise(
     dates = [day.date() for day in days]
     if monthly:
         dates += month_ends(max(dates), monthly)
+    _check_days(opened, dates)
     with _bar(quiet) as advance:
         if monthly or len(dates) > 1:
             snapshots(opened, folder, dates, layout, advance=advance)
         else:
             write(opened, folder, dates[0], layout, advance=advance)
     click.echo(f"features 特征: {folder}")
+
+
+def _check_days(store: Store, days: list[date]) -> None:
+    """Warn of days that lie beyond the orders; raise ParamsError where all lie before the first."""
+    from datetime import date, timedelta
+
+    from crmlab.errors import ParamsError
+
+    if store.manifest["first_day"] is None:
+        return
+    first, last = (date(1970, 1, 1) + timedelta(store.manifest[name]) for name in ("first_day", "last_day"))
+    if max(days) < first:
+        raise ParamsError(
+            f"--as-of {max(days)} lies before the first order of the store (of {first}): nobody was a "
+            f"customer yet. Name a day from {first} to {last}."
+        )
+    if early := sum(day < first for day in set(days)):
+        click.secho(
+            f"{early} of the days lie before the first order ({first}); their tables are empty. "
+            f"其中 {early} 个观察日早于首笔订单，结果为空。",
+            err=True,
+            fg="yellow",
+        )
+    if max(days) - last > timedelta(_STALE_DAYS):
+        click.secho(
+            f"The last order of the store is of {last}, {(max(days) - last).days} days before --as-of "
+            f"{max(days)}. Was an append forgotten? 最后一笔订单在 {last}，请确认没有漏追加数据。",
+            err=True,
+            fg="yellow",
+        )
 
 
 def _append(folder: Path, settings: Study, orders: pl.LazyFrame) -> None:
@@ -147,6 +183,29 @@ def _append(folder: Path, settings: Study, orders: pl.LazyFrame) -> None:
     click.echo(f"customers updated 更新客户: {done.customers:,}")
     for reason, count in done.rejected.items():
         click.echo(f"rejected 拒收: {count:,} ({REASONS[reason].en} {REASONS[reason].zh})")
+    if done.withdrawn:
+        click.echo(
+            f"of these withdrawn from the store 其中从存储撤下: {done.withdrawn:,} (they came again with "
+            "another content 再次出现但内容不同)"
+        )
+    if done.uncounted:
+        names = ", ".join(done.uncounted)
+        click.secho(
+            f"{names}: not in the orders that the store was made from. They are kept, but no feature counts "
+            "them until all orders are ingested into a new store. "
+            "建库时没有这些列：已保存，但重新建库前不计入特征。",
+            err=True,
+            fg="yellow",
+        )
+    if not done.rows and not done.rejected:
+        click.secho("The source has no orders. 数据源中没有订单。", err=True, fg="yellow")
+    elif not done.rows and set(done.rejected) == {"exact_duplicate"}:
+        click.secho(
+            "Every one of these orders is in the store already; was the file appended before? "
+            "这些订单均已在存储中，同一文件可能追加了两次。",
+            err=True,
+            fg="yellow",
+        )
     click.echo(f"orders 订单: {said['rows']:,}")
     click.echo(f"customers 客户: {said['customers']:,}")
 

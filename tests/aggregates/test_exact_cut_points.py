@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import narwhals as nw
 import polars as pl
@@ -61,11 +62,13 @@ def test_a_second_engine_finds_the_same() -> None:
     assert found == {rank: ordered[rank] for rank in ranks}
 
 
-def test_labels_are_those_that_the_classifier_gives() -> None:
-    orders = many(2_000, 12_000)
+@pytest.mark.parametrize("settings", [{}, {"bins": 10}, {"bins": 3, "map": "shopify"}])
+def test_labels_are_those_that_the_classifier_gives(settings: dict[str, Any]) -> None:
+    refunds = pl.DataFrame({"customer_id": ["r"], "day": [19_000], "amount_hundredths": [-5]})
+    orders = pl.concat([many(2_000, 12_000).select(refunds.columns), refunds])
     summary = finish(lift(nw.from_native(orders.lazy())), AS_OF).to_native().collect().sort("customer_id")
-    reference = classifiers["rfm"]().fit(summary)
-    found = rfm.of_orders(nw.from_native(orders.lazy()), AS_OF).sort("customer_id")
+    reference = classifiers["rfm"](**settings).fit(summary)
+    found = rfm.of_orders(nw.from_native(orders.lazy()), AS_OF, settings).sort("customer_id")
     assert found["customer_id"].equals(summary["customer_id"])
     assert found["rfm"].equals(reference.predict(summary).alias("rfm"))
     assert found.select(rfm.SCORES).equals(reference.scores(summary).select(rfm.SCORES))  # type: ignore[attr-defined]

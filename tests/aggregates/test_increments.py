@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import narwhals as nw
@@ -20,7 +21,8 @@ from test_ingest import bring, content, delivered
 
 from crmlab.aggregates import customers, runs
 from crmlab.aggregates.increments import append
-from crmlab.aggregates.kept import begin, current, features, layout_of, merged
+from crmlab.aggregates.kept import begin, current, features, holds, layout_of, merged
+from crmlab.aggregates.kept import state as state_as_of
 from crmlab.aggregates.layout import Layout
 from crmlab.aggregates.store import Store
 from crmlab.aggregates.summarise import state, summarise
@@ -38,12 +40,16 @@ def _whole(store: Store) -> None:
         kept = current(store, bucket)
         assert kept.equals(state(store, bucket, layout))
         people += kept.height
+        for days in (0, 80):
+            as_of = date(1970, 1, 1) + timedelta((store.manifest["last_day"] or 0) + days)
+            assert state_as_of(store, bucket, layout, as_of).equals(state(store, bucket, layout, as_of))
     rows = store.scan().collect()
     assert rows["order_id"].n_unique() == rows.height == store.manifest["rows"]
     assert people == store.manifest["customers"] == rows["customer_id"].n_unique()
     assert (store.manifest["first_day"], store.manifest["last_day"]) == (rows["day"].min(), rows["day"].max())
     for name, counts in store.manifest["values"].items():
-        assert counts == dict(rows[name].drop_nulls().value_counts().iter_rows())
+        values = rows[name] if name in rows.columns else pl.Series(name, [], pl.String)
+        assert counts == dict(values.drop_nulls().value_counts().iter_rows())
 
 
 @given(ROWS, ROWS, st.booleans())
@@ -64,7 +70,7 @@ def test_states_merge_as_all_rows_at_once_give_them(before: list[Row], today: li
 
 
 @given(st.lists(st.integers(0, 3), min_size=400, max_size=400), st.integers(2, 4))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_days_of_rows_in_any_order_give_the_whole(
     tmp_path_factory: pytest.TempPathFactory, day_of: list[int], most_files: int
 ) -> None:
@@ -102,6 +108,26 @@ def test_features_as_of_a_day_are_those_of_a_summary(tmp_path: Path) -> None:
         features(store, 0, AS_OF - timedelta(900))
 
 
+def test_what_the_state_holds(tmp_path: Path) -> None:
+    store = begin(bring(delivered(300), tmp_path / "store"))
+    layout, last = layout_of(store), date(1970, 1, 1) + timedelta(store.manifest["last_day"])
+    assert holds(store, layout, last)
+    assert holds(store, replace(layout, gaps=False, windows=(7,)), last)
+    assert not holds(store, layout, last - timedelta(1))
+    assert not holds(store, replace(layout, channels=layout.channels[::-1]), last)
+    assert not holds(store, replace(layout, counted=layout.counted + 1), last)
+    assert not holds(bring(delivered(300), tmp_path / "other"), layout, last)
+    for fewer in (
+        replace(layout, gaps=False, windows=(7,)),
+        replace(layout, windows=(), channels=()),
+        replace(layout, categories=(), counted=0),
+    ):
+        assert holds(store, fewer, last)
+        assert state_as_of(store, 1, fewer, last).equals(state(store, 1, fewer, last))
+    plain = begin(bring(delivered(300), tmp_path / "plain"), replace(layout, gaps=False))
+    assert not holds(plain, layout, last)
+
+
 def test_late_rows_have_their_customers_lifted_anew(tmp_path: Path) -> None:
     rows = delivered().sort("ordered_at")
     late = rows.slice(1_000, 40)
@@ -126,6 +152,36 @@ def test_values_customers_and_buckets_that_are_new(tmp_path: Path) -> None:
     assert sold == rows.filter(pl.col("amount") > 0).height
 
 
+def test_a_column_that_first_comes_today_is_kept_and_named(tmp_path: Path) -> None:
+    rows = delivered()
+    bring(rows.head(2_900).drop("channel"), tmp_path / "store")
+    done = append(tmp_path / "store", rows.tail(100).lazy())
+    assert (done.rows, done.uncounted) == (100, ["channel"])
+    assert layout_of(done.store).channels == ()
+    assert done.store.scan().collect()["channel"].drop_nulls().len() == 100
+    _whole(done.store)
+
+
+def test_a_column_of_too_many_values_is_no_longer_counted(tmp_path: Path) -> None:
+    rows = delivered()
+    bring(rows.head(2_400), tmp_path / "store")
+    many = rows.tail(600).with_columns(product=pl.format("p{}", "order_id"))
+    done = append(tmp_path / "store", many.lazy())
+    assert layout_of(done.store).categories == ()
+    assert (done.uncounted, done.store.manifest["unlisted"]) == ([], ["product"])
+    _whole(done.store)
+    again = append(tmp_path / "store", rows.head(1).with_columns(order_id=pl.lit("n")).lazy())
+    assert (again.uncounted, layout_of(again.store).categories) == ([], ())
+
+
+def test_a_store_without_an_order_takes_the_first(tmp_path: Path) -> None:
+    rows = delivered(300)
+    bring(rows.clear(), tmp_path / "store")
+    done = append(tmp_path / "store", rows.lazy())
+    assert (done.rows, set(layout_of(done.store).channels)) == (300, set(rows["channel"]))
+    _whole(done.store)
+
+
 def test_a_column_that_does_not_come_today(tmp_path: Path) -> None:
     rows = delivered()
     bring(rows.head(2_900), tmp_path / "store")
@@ -142,15 +198,77 @@ def test_rows_that_are_already_there_are_rejected_and_counted(tmp_path: Path) ->
     twice = rows.slice(2_950, 2)
     faulty = rows.slice(0, 1).with_columns(order_id=pl.lit("x"), customer_id=pl.lit(None, pl.String))
     today = pl.concat([rows.tail(100), again, other, twice, faulty])
-    done = append(tmp_path / "store", today.lazy(), max_rejected_share=0.05)
-    counts = {"exact_duplicate": 32, "nullability": 1, "unique_id": 5}
-    assert (done.rows, done.rejected, done.store.manifest["rejected"]) == (100, counts, counts)
+    with pytest.raises(QualityGateError, match=r"8 of 138 rows"):
+        append(tmp_path / "store", today.lazy(), max_rejected_share=0.05)
+    done = append(tmp_path / "store", today.lazy(), max_rejected_share=0.06)
+    counts = {"exact_duplicate": 32, "nullability": 1, "unique_id": 10}
+    assert (done.rows, done.withdrawn) == (100, 5)
+    assert (done.rejected, done.store.manifest["rejected"]) == (counts, counts)
     _whole(done.store)
     kept = pl.read_parquet(done.store.folder / "rejected/append-000001.parquet")
-    assert kept.height == 38
+    assert kept.height == 43
     once_more = append(tmp_path / "store", rows.tail(100).lazy(), max_rejected_share=0)
     assert (once_more.rows, once_more.rejected) == (0, {"exact_duplicate": 100})
     _whole(once_more.store)
+
+
+def test_an_order_of_several_contents_stays_out_whenever_they_come(tmp_path: Path) -> None:
+    rows = delivered(300).sort("ordered_at")
+    number = rows["order_id"]
+
+    def other(at: int, amount: float) -> pl.DataFrame:
+        return rows.slice(at, 1).with_columns(amount=pl.lit(amount))
+
+    bring(pl.concat([rows, other(5, 1.5)]), tmp_path / "store")  # two contents at the ingest
+    days = [
+        other(299, 1.5),  # another content than the last order has
+        pl.concat([other(0, 1.5), other(0, 2.5)]),  # two contents, both other than the first order's
+        pl.concat([rows.slice(at, 1) for at in (0, 5, 299)]),  # what was there, once more
+    ]
+    done = [append(tmp_path / "store", day.lazy()) for day in days]
+    assert [each.withdrawn for each in done] == [1, 1, 0]
+    assert [each.rejected for each in done] == [{"unique_id": 2}, {"unique_id": 3}, {"unique_id": 3}]
+    _whole(done[-1].store)
+    kept = set(done[-1].store.scan().collect()["order_id"])
+    assert kept == set(number) - {number[0], number[5], number[299]}
+    every = bring(pl.concat([rows, other(5, 1.5), *days]), tmp_path / "whole")
+    assert set(every.scan().collect()["order_id"]) == kept
+
+
+CONTENTS = st.tuples(st.integers(0, 4), st.sampled_from([0, 0, 1]), st.booleans(), st.integers(0, 2))
+
+
+@given(st.lists(CONTENTS, min_size=1, max_size=14))
+@settings(max_examples=12, deadline=None)
+def test_orders_that_come_again_are_what_they_are_when_all_come_at_once(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[int, int, bool, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("again")
+    number, other, more, came = (pl.Series(values) for values in zip(*drawn, strict=True))
+    rows = pl.DataFrame(
+        {
+            "order_id": number.cast(pl.String),
+            "customer_id": (number % 3).cast(pl.String),
+            "ordered_at": pl.Series([AS_OF]).new_from_index(0, len(drawn)).dt.offset_by("-3d"),
+            "amount": other * 5.0 + 10,
+            "channel": pl.Series([["web", None][flag] for flag in more], dtype=pl.String),
+        }
+    )
+    whole = bring(rows, folder / "whole")
+    store = bring(rows.filter(came == 0), folder / "store")
+    for day in (1, 2):
+        batch = rows.filter(came == day)
+        if store.manifest["parts"] and batch["channel"].null_count() == batch.height:
+            batch = batch.drop("channel")
+        store = append(folder / "store", batch.lazy(), most_files=3).store
+        _whole(store)
+    said = ("rows", "customers", "first_day", "last_day")
+    expected, found = (each.scan().collect() for each in (whole, store))
+    assert [store.manifest[name] for name in said] == [whole.manifest[name] for name in said]
+    listed = [each.manifest["values"].get("channel", {}) for each in (store, whole)]
+    assert listed[0] == listed[1]
+    found = pl.concat([expected.clear(), found], how="diagonal").select(expected.columns)
+    assert found.sort("order_id").equals(expected.sort("order_id"))
 
 
 def test_what_is_refused_changes_nothing(tmp_path: Path) -> None:
@@ -189,24 +307,24 @@ increments.append(Path(sys.argv[1]), pl.scan_parquet(sys.argv[2]))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
-@pytest.mark.parametrize("files", [0, 3, 8])
+@pytest.mark.parametrize("files", [0, 3, 9])
 def test_an_append_that_was_killed_has_done_nothing(tmp_path: Path, files: int) -> None:
     rows = delivered()
     store = begin(bring(rows.head(2_900), tmp_path / "store"))
     rows.tail(100).write_parquet(tmp_path / "today.parquet")
     command = [sys.executable, "-c", _APPEND, str(store.folder), str(tmp_path / "today.parquet"), str(files)]
     killed = subprocess.run(command, check=False).returncode
-    assert killed == (0 if files == 8 else -signal.SIGKILL)
-    if files < 8:
+    assert killed == (0 if files == 9 else -signal.SIGKILL)
+    if files < 9:
         assert Store.open(store.folder).manifest == store.manifest
     done = append(store.folder, rows.tail(100).lazy())
-    assert done.rows == (100 if files < 8 else 0)
+    assert done.rows == (100 if files < 9 else 0)
     _whole(done.store)
     assert sorted(path.name for path in done.store.folder.glob(".*")) == []
 
 
 def test_the_command(tmp_path: Path, shop: dict[str, str]) -> None:
-    from crmlab.commands.ingest import ingest, summarise
+    from crmlab.commands.ingest import ingest
 
     orders, study = tmp_path / "orders.csv", tmp_path / "shop.yaml"
     head, *rows = shop["orders"].splitlines()
@@ -220,10 +338,36 @@ def test_the_command(tmp_path: Path, shop: dict[str, str]) -> None:
     assert f"orders added 新增订单: {len(rows) - 4}\n" in told
     assert "rejected 拒收: 1 (" in told
     _whole(Store.open(store))
+    twice = run.invoke(ingest, [str(study), store, "--append"], catch_exceptions=False).output
+    assert "orders added 新增订单: 0\n" in twice
+    assert "is in the store already" in twice
+    orders.write_text(head + "\n", encoding="utf-8")
+    empty = run.invoke(ingest, [str(study), store, "--append"], catch_exceptions=False).output
+    assert "The source has no orders." in empty
+    changed = f"{rows[0].rsplit(',', 1)[0]},77"
+    orders.write_text("\n".join([head, changed]), encoding="utf-8")
+    loose = "as_of: 2024-06-30\nquality: {max_rejected_share: 1}\n"
+    study.write_text(f"{loose}{source}", encoding="utf-8")
+    other = run.invoke(ingest, [str(study), store, "--append"], catch_exceptions=False).output
+    assert "withdrawn from the store 其中从存储撤下: 1 (" in other
     study.write_text(f"as_of: 2024-06-30\ntimezone: Europe/Berlin\n{source}", encoding="utf-8")
     with pytest.raises(ParamsError, match="another time_zone"):
         run.invoke(ingest, [str(study), store, "--append"], catch_exceptions=False)
+
+
+def test_the_days_of_the_command(tmp_path: Path) -> None:
+    from crmlab.commands.ingest import summarise
+
+    store, run = str(bring(delivered(300), tmp_path / "store").folder), CliRunner()
     folder = tmp_path / "snapshots"
     given = [store, str(folder), "--as-of", "2024-06-30", "--monthly", "3", "--quiet"]
     assert run.invoke(summarise, given, catch_exceptions=False).exit_code == 0
     assert sorted(path.name for path in folder.iterdir()) == ["2024-04-30", "2024-05-31", "2024-06-30"]
+    early = [store, str(tmp_path / "early"), "--as-of", "2020-01-31", "--quiet"]
+    with pytest.raises(ParamsError, match="before the first order"):
+        run.invoke(summarise, early, catch_exceptions=False)
+    assert not (tmp_path / "early").exists()
+    late = [store, str(tmp_path / "late"), "--as-of", "2025-06-30", "--as-of", "2020-01-31", "--quiet"]
+    told = run.invoke(summarise, late, catch_exceptions=False).output
+    assert "1 of the days lie before the first order" in told
+    assert "Was an append forgotten?" in told

@@ -19,6 +19,7 @@ from order_rows import AS_OF, many
 from crmlab.aggregates import customers, rfm
 from crmlab.aggregates.hashing import buckets_of, hashes
 from crmlab.aggregates.ingest import Progress, buckets_for, ingest
+from crmlab.aggregates.kept import begin
 from crmlab.aggregates.store import Store
 from crmlab.aggregates.summarise import state, summarise
 from crmlab.data.cleaning import clean
@@ -122,6 +123,33 @@ def test_what_is_rejected_is_counted_and_kept(tmp_path: Path) -> None:
     assert not set(store.scan().collect()["order_id"]) & {"10", "11"}
 
 
+@pytest.mark.parametrize("chunk_rows", [10_000, 700, 130])
+def test_a_number_of_several_contents_is_nobodys_wherever_its_rows_lie(
+    tmp_path: Path, chunk_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRMLAB_MEMORY_MB", "128")
+    monkeypatch.setattr("crmlab.aggregates.contested._ROW_BYTES", 1 << 18)  # some ranges of hashes
+    rows = delivered(1_500)
+    others = rows.slice(0, 6).with_columns(customer_id=pl.format("X{}", "customer_id"))  # in other buckets
+    twice = pl.concat([rows.slice(20, 2), rows.slice(20, 2).with_columns(amount=pl.lit(1.5))])
+    late = rows.slice(20, 2)  # where the chunk of the first has rejected it, it stays rejected
+    given = pl.concat([rows.slice(0, 20), rows.slice(22, 900), twice, rows.slice(922), others, late])
+    store = bring(given, tmp_path / "store", chunk_rows=chunk_rows)
+    whole = clean("orders", given.lazy(), "Asia/Shanghai")
+    left = whole.table
+    assert sum(store.manifest["rejected"].values()) == sum(whole.counts.values())
+    assert store.manifest["rows"] == left.height
+    assert sorted(store.scan().collect()["order_id"]) == sorted(left["order_id"])
+    assert not set(left["order_id"]) & {*map(str, range(6)), "20", "21"}
+
+
+def test_numbers_that_start_anew_in_every_shop_stop_it(tmp_path: Path) -> None:
+    rows = delivered(1_000)
+    other = rows.with_columns(customer_id=pl.format("X{}", "customer_id"))
+    with pytest.raises(QualityGateError, match="same id, different content"):
+        bring(pl.concat([rows, other]), tmp_path / "store", max_rejected_share=0.5)
+
+
 def test_too_many_rejected_rows_stop_it(tmp_path: Path) -> None:
     rows = delivered(1_000).with_columns(customer_id=pl.when(pl.col("amount") > 100).then("customer_id"))
     with pytest.raises(QualityGateError, match="required value is missing") as error:
@@ -164,7 +192,7 @@ def test_a_killed_ingest_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     command = [sys.executable, "-c", _INGEST, str(tmp_path / "orders.parquet"), str(folder)]
     first = []
-    for line in ("reading 1400", "sorting 2", "sorting 4", ""):
+    for line in ("reading 1400", "comparing 0", "sorting 2", "sorting 4", ""):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             first.append(process.stdout.readline().strip())
@@ -228,6 +256,24 @@ def test_a_summary_goes_on_and_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="as_of changed"):
         summarise(store, tmp_path / "again", AS_OF - timedelta(days=1))
     assert content(summarise(store, tmp_path / "again", AS_OF)) == content(whole)
+
+
+@pytest.mark.parametrize("days", [0, 40, -200])
+def test_a_kept_state_changes_no_feature(tmp_path: Path, days: int) -> None:
+    store = bring(delivered(), tmp_path / "store")
+    plain = summarise(store, tmp_path / "plain", AS_OF + timedelta(days))
+    assert content(summarise(begin(store), tmp_path / "kept", AS_OF + timedelta(days))) == content(plain)
+
+
+def test_channels_keep_their_places_where_a_state_is_kept(tmp_path: Path) -> None:
+    store = begin(bring(delivered(), tmp_path / "store"))
+    layout = store.layout()
+    counts = {**store.manifest["values"]["channel"], layout.channels[-1]: 10**6}
+    later = dict(sorted(counts.items(), key=lambda pair: -pair[1]))
+    manifest = {**store.manifest, "values": {**store.manifest["values"], "channel": later}}
+    assert Store(store.folder, manifest).layout() == layout
+    del manifest["state"]
+    assert Store(store.folder, manifest).layout().channels == tuple(later)
 
 
 def test_what_is_no_store(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from order_rows import AS_OF, LAYOUT, ROWS, Row, frame, many
 from test_ingest import bring, delivered
 
 from crmlab.aggregates import runs
+from crmlab.aggregates import snapshots as many_days
 from crmlab.aggregates.layout import Layout
 from crmlab.aggregates.snapshots import month_ends, snapshots, states
-from crmlab.aggregates.summarise import summarise
+from crmlab.aggregates.summarise import Progress, summarise
 from crmlab.errors import DataError, ParamsError
 
 DAYS = st.lists(st.integers(-125, 5), min_size=1, max_size=6, unique=True)
@@ -44,10 +45,18 @@ def test_more_categories_than_a_mask_has_bits() -> None:
         assert state.equals(runs.lift(orders, layout, day))
 
 
-def test_a_folder_per_day_is_what_a_summary_of_the_day_writes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scratch", [1 << 33, 1 << 17])
+def test_a_folder_per_day_is_what_a_summary_of_the_day_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scratch: int
+) -> None:
+    monkeypatch.setattr(many_days, "_SCRATCH", scratch)
+    monkeypatch.setattr(many_days, "_MOST_IN_MEMORY", scratch >> 20)
+    told: list[Progress] = []
     store = bring(delivered(), tmp_path / "store")
     days = [*month_ends(AS_OF, 3), date(2022, 7, 20), AS_OF]
-    folder = snapshots(store, tmp_path / "snapshots", days)
+    folder = snapshots(store, tmp_path / "snapshots", days, advance=told.append)
+    assert told[-1] == Progress("features", 4, 4)
+    assert len([each for each in told if each.stage == "states"]) == (4 if scratch > 1 << 20 else 8)
     assert sorted(path.name for path in folder.iterdir()) == [
         "2022-07-20",
         "2024-04-30",
@@ -59,8 +68,8 @@ def test_a_folder_per_day_is_what_a_summary_of_the_day_writes(tmp_path: Path) ->
         assert {path.name for path in mine.iterdir()} == {path.name for path in alone.iterdir()}
         for path in alone.glob("part-*.parquet"):
             assert pl.read_parquet(mine / path.name).equals(pl.read_parquet(path))
-        told = [json.loads((each / "summary.json").read_text(encoding="utf-8")) for each in (mine, alone)]
-        assert told[0] == told[1]
+        said = [json.loads((each / "summary.json").read_text(encoding="utf-8")) for each in (mine, alone)]
+        assert said[0] == said[1]
 
 
 def test_what_an_interrupted_one_left_does_not_stay(tmp_path: Path) -> None:
@@ -89,4 +98,6 @@ def test_what_is_refused(tmp_path: Path) -> None:
 
 def test_month_ends() -> None:
     assert month_ends(date(2024, 3, 15), 3) == [date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 15)]
+    with pytest.raises(ParamsError, match="beyond the year 1"):
+        month_ends(date(2024, 3, 15), 100_000)
     assert month_ends(date(2024, 1, 31), 2) == [date(2023, 12, 31), date(2024, 1, 31)]

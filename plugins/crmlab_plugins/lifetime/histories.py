@@ -83,7 +83,7 @@ def summarise(customers: Whole, days: Whole, amounts: Whole | None, as_of: int) 
     net = None
     codes, labels, size = _coded(customers)
     if amounts is not None and amounts.size and amounts.min() <= 0:
-        net = np.bincount(codes, amounts, minlength=size)
+        net = _sums(codes, amounts, size)
         paid = amounts > 0
         codes, days, amounts = codes[paid], days[paid], amounts[paid]
     if not days.size:
@@ -94,9 +94,16 @@ def summarise(customers: Whole, days: Whole, amounts: Whole | None, as_of: int) 
     histories = _sorted_blocks(codes, days, start, bits, amounts)
     rows, x, first, t_x, average = _filled(histories, bits, min(size, days.size))
     if net is not None and amounts is not None:
-        gross, kept = np.bincount(codes, amounts, minlength=size)[rows], net[rows]
+        gross, kept = _sums(codes, amounts, size)[rows], net[rows]
         average = np.where(kept == gross, average, np.where(kept > 0, average * (kept / gross), np.nan))
     return Histories(labels[rows], x, t_x, as_of - start - first, None if amounts is None else average)
+
+
+def _sums(codes: NDArray[np.int64], amounts: Whole, size: int) -> NDArray[np.int64]:
+    """Add amounts by code as whole numbers: as floats, sums above 2**53 would depend on the order of rows."""
+    found = np.zeros(size, np.int64)
+    np.add.at(found, codes, amounts)
+    return found
 
 
 def _coded(customers: Whole) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:

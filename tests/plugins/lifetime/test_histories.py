@@ -95,6 +95,18 @@ def test_whole_amounts_are_summed_exactly_and_in_any_order(most: int) -> None:
         assert np.array_equal(one.average, expected["average"].fill_null(float("nan")), equal_nan=True)
 
 
+def test_great_amounts_with_refunds_give_the_same_bits_in_any_order() -> None:
+    rng = np.random.default_rng(6)
+    customers, days = rng.integers(0, 20, 4_000), rng.integers(18_000, 18_700, 4_000)
+    amounts = rng.integers(-(2**46), 2**52, 4_000)
+    found = summarise(customers, days, amounts, 18_700)
+    shuffled = rng.permutation(4_000)
+    again = summarise(customers[shuffled], days[shuffled], amounts[shuffled], 18_700)
+    assert found.average is not None
+    assert again.average is not None
+    assert found.average.tobytes() == again.average.tobytes()
+
+
 def test_refunds_lower_the_average_in_proportion_and_what_they_take_away_is_counted() -> None:
     orders = [
         *[(1, 10, 1000), (1, 20, 400), (1, 30, 600), (1, 31, -500)],  # a quarter came back
