@@ -8,8 +8,8 @@ Spark, one batch after the other on this machine. Write the result with the engi
 
     engine = opened("spark", {"remote": "sc://spark.example.com:15002"})
     features = engine.scan("s3://bucket/features")
-    sample = sample_of(features, 50_000)
-    rfm = Rfm().fit(sample.rows)                    # print(sample): 50,112 of 8,242,852 customers
+    sample = sample_of(features, 50_000)            # print(sample): 50,112 of 8,242,852 customers
+    rfm = fitted(Rfm(), sample)                     # rfm.save(folder) keeps which sample it was
     engine.sink(classified(rfm, features), "s3://bucket/labels")
 """
 
@@ -17,19 +17,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
 from crmlab.engines import by_batches, engine_of
 from crmlab.errors import NotFittedError, ParamsError, PluginContractError
-from crmlab.estimators import KEY
+from crmlab.estimators import KEY, Classifier, Model
+from crmlab.labels import Text
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import narwhals as nw
 
     from crmlab.engines import Function, Schema
-    from crmlab.estimators import Classifier, Estimator, Model
+    from crmlab.estimators import Estimator, Tables
+
+P = TypeVar("P", Classifier, Model)
 
 _PARTS = 1 << 20
 _PROBED = 64
@@ -38,28 +43,47 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Sample:
-    """Some customers of many: ``rows`` sorted by ``customer_id``, out of ``customers`` in all."""
+    """Some customers of many: ``rows`` sorted by ``customer_id``, out of ``customers`` in all.
+
+    They are those whose hash lies in the first ``parts`` of 1,048,576 parts.
+    """
 
     rows: pl.DataFrame
     customers: int
+    parts: int
 
     def __str__(self) -> str:
         return f"{self.rows.height:,} of {self.customers:,} customers"
+
+    @property
+    def text(self) -> Text:
+        """What a report has to say of it: its size, and how it was drawn."""
+        if self.parts == _PARTS:
+            return Text(f"全部 {self.customers:,} 位客户", f"all {self.customers:,} customers")
+        share = f"{self.parts:,}/{_PARTS:,}"
+        return Text(
+            f"抽样 {self.rows.height:,} 位客户（共 {self.customers:,} 位）：按客户编号的 FNV-1a 哈希值"
+            f"取 {share}，不用随机种子，与行的顺序和计算引擎无关",
+            f"a sample of {self} by the FNV-1a hash of the customer id ({share} of its range), without "
+            "a seed, whatever the order of rows and the engine",
+        )
 
 
 def sample_of(features: nw.LazyFrame[Any], size: int) -> Sample:
     """Return about ``size`` customers, or all where there are no more.
 
-    ``features`` has one row per ``customer_id``. A hash of the id decides, so that the sample is the same on
-    every engine, in any order of rows, and in the next run; a greater ``size`` only adds customers.
-    Raises ParamsError for a size below 1.
+    ``features`` has one row per ``customer_id``; rows without one are left out. A hash of the id decides, so
+    that the sample is the same on every engine, in any order of rows, and in the next run; a greater ``size``
+    only adds customers. Raises ParamsError for a size below 1.
     """
     import narwhals as nw
 
     if size < 1:
         raise ParamsError(f"size is {size}; it must be 1 or more, for example 50000.")
     engine = engine_of(features)
+    features = features.filter(~nw.col(KEY).is_null())
     customers = int(engine.to_polars(features.select(nw.len().cast(nw.Int64).alias("n"))).item())
+    kept = _PARTS
     if customers > size:
         kept = -(-_PARTS * size // customers)
         schema = {KEY: pl.String, "part": pl.Int64}
@@ -67,7 +91,24 @@ def sample_of(features: nw.LazyFrame[Any], size: int) -> Sample:
         features = features.join(parts.select(KEY), on=KEY, how="inner")
     rows = engine.to_polars(features).sort(KEY)
     engine.release()
-    return Sample(rows, customers)
+    return Sample(rows, customers, kept)
+
+
+def fitted(plugin: P, sample: Sample, tables: Tables | None = None, as_of: date | None = None) -> P:
+    """Fit a classifier or a model on a sample, and keep which: :meth:`save` writes it with what is learned.
+
+    A model is given the rows of ``tables`` (unless it needs none) that are of the sample's customers or of
+    nobody, and the day ``as_of``. Raises ParamsError for a model without a day.
+    """
+    if isinstance(plugin, Classifier):
+        plugin.fit(sample.rows)
+    elif as_of is None:
+        raise ParamsError("as_of is not given; a model learns as of a day, for example date(2024, 12, 31).")
+    else:
+        plugin.fit({name: _of(sample, table) for name, table in (tables or {}).items()}, sample.rows, as_of)
+    told = {"zh": sample.text.zh, "en": sample.text.en}
+    plugin.sample_ = {"customers": sample.rows.height, "of": sample.customers, **told}  # type: ignore[attr-defined]
+    return plugin
 
 
 def classified(classifier: Classifier, features: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
@@ -97,8 +138,8 @@ def _applied(
 ) -> nw.LazyFrame[Any]:
     if not getattr(plugin, "fitted_", False):
         raise NotFittedError(
-            f"{type(plugin).__name__} is not fitted. Fit it on sample_of(features, 50_000).rows, or load "
-            "what an earlier run saved."
+            f"{type(plugin).__name__} is not fitted. Write fitted(plugin, sample_of(features, 50_000)), or "
+            "load what an earlier run saved."
         )
     some = engine_of(features).to_polars(features.head(_PROBED))
     together = function(some)
@@ -120,6 +161,12 @@ def _differ(both: pl.DataFrame, name: str) -> bool:
     if both.schema[name].is_float():
         same |= ((one - other).abs() <= _ROUNDING * (1 + one.abs())).fill_null(value=False)
     return not both.select(same.all()).item()
+
+
+def _of(sample: Sample, table: pl.LazyFrame) -> pl.LazyFrame:
+    if KEY not in table.collect_schema():
+        return table
+    return table.filter(pl.col(KEY).is_null() | pl.col(KEY).is_in(sample.rows[KEY].implode()))
 
 
 def _parts(customers: pl.DataFrame) -> pl.DataFrame:

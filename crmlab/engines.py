@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from crmlab import registry
-from crmlab.errors import DataError
+from crmlab.errors import DataError, PluginContractError
 from crmlab.estimators import KEY, Estimator
 
 if TYPE_CHECKING:
@@ -78,8 +78,10 @@ def by_batches(frame: nw.LazyFrame[Any], function: Function, schema: Schema) -> 
     """Apply a function to batches of rows, wherever the engine keeps them.
 
     The function must give the same rows however its input is cut into batches, also for none;
-    ``schema`` says what it returns. On Spark it runs in the workers, which need crmlab.
+    ``schema`` says what it returns: String, Int64, Float64, Boolean, Date, lists and structs of these. On
+    Spark it runs in the workers, which need crmlab. Raises PluginContractError for another type.
     """
+    _check(schema)
     return engine_of(frame).apply(frame, function, schema)
 
 
@@ -89,8 +91,9 @@ def by_customers(
     """Apply a function to batches that hold all rows of the customers in them, in any order.
 
     The function must give the same rows however the customers are spread over batches. Rows without
-    a key come together too.
+    a key come together too. ``schema`` is as for :func:`by_batches`.
     """
+    _check(schema)
     return engine_of(frame).apply(frame, function, schema, together=key)
 
 
@@ -122,3 +125,22 @@ def opened(name: str, params: Mapping[str, Any] | None = None) -> Engine:
 
 
 _OPENED: dict[str, Engine] = {}
+_TYPES = ("String", "Int64", "Float64", "Boolean", "Date")
+
+
+def _check(schema: Schema) -> None:
+    """Raise PluginContractError for a type that not every engine has, on whichever the feature is built."""
+    import polars as pl
+
+    for name, dtype in schema.items():
+        kinds = [dtype]
+        for kind in kinds:  # grows while it is walked through
+            if isinstance(kind, pl.List):
+                kinds.append(kind.inner)
+            elif isinstance(kind, pl.Struct):
+                kinds += [field.dtype for field in kind.fields]
+            elif str(kind) not in _TYPES:
+                raise PluginContractError(
+                    f"The column {name!r} of what is applied to batches is {kind}. Every engine has "
+                    f"{', '.join(_TYPES)}, and lists and structs of these; cast it to one of them."
+                )

@@ -1,4 +1,4 @@
-"""Engines to compare with polars, and the tables of a small company and of what breaks plugins."""
+"""Engines to compare with polars; tables of a small company, and of what engines could take differently."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from crmlab.data.days import with_days
 from crmlab.engines import Engine, opened
+from crmlab.estimators import KEY
 from crmlab.sample_tables import AS_OF, TIME_ZONE, sample_tables
 from crmlab.summary import day_number
 
@@ -55,32 +56,70 @@ def company() -> Tables:
     """The generated company's tables with their days, as of the end of 2024."""
     import crmlab
 
-    lab = crmlab.open(data=[{"source": "sample", "customers": 300}], as_of="2024-12-31")
+    lab = crmlab.open(data=[{"source": "sample", "customers": 120}], as_of="2024-12-31")
     return {
         name: with_days(name, lab.tables[name].lazy(), lab.study.timezone).collect() for name in lab.tables
     }
 
 
-@pytest.fixture(scope="session")
-def awkward() -> Tables:
-    """Tables that hold what breaks plugins: ties, refunds, nulls, rows of the future."""
-    return {
-        name: with_days(name, table.lazy(), TIME_ZONE).collect() for name, table in sample_tables().items()
-    }
+IDS = (
+    *("a", "A", "a ", " a", "Ａ", "é", "e\u0301", "客户一", "客户一 "),
+    *("", "NULL", "0", "00", "o'b\"`\\%", "😀\n"),
+)
+"""Ids that some comparison or other takes for one, or that have to be quoted."""
+DAYS = tuple(
+    day_number(date.fromisoformat(day))
+    for day in (
+        *("2024-02-29", "2024-02-28", "2024-03-01", "2023-02-28", "2000-02-29"),  # leap days and their like
+        *("2024-06-30", "2024-06-23", "2024-06-24", "2023-12-31", "2024-01-01"),  # Sundays, Mondays, years
+        *("1969-12-31", "1970-01-01", "0001-01-01", "9999-12-31", "2024-07-01"),  # far, and after the day
+    )
+)
+GREAT = (2**53 + 1, -(2**53) - 3, 2**60 + 7, 2**55 + 5, 2**53 + 3)
+SMALL = (1, -1, 333, 70, 0)
 
 
 @pytest.fixture(scope="session")
-def nearly_empty(awkward: Tables) -> Tables:
-    """The same with nothing that came about before the samples' year but two customers' orders."""
-    return {
-        name: table.filter(pl.col("day") <= day_number(date(2024, 1, 10)))
-        if "day" in table.columns
-        else table
-        for name, table in awkward.items()
+def hard() -> Tables:
+    """The samples that break plugins, with ids, days and amounts that engines could take differently."""
+    tables = sample_tables()
+    known = [each for each in tables["customers"][KEY] if each[0] == "c"]
+    others = dict(zip(known, IDS, strict=False))
+    renamed = {
+        name: table.with_columns(pl.col(key).replace(others) for key in (KEY, "referrer_id") if key in table)
+        for name, table in tables.items()
     }
+    orders = pl.DataFrame(
+        [
+            (
+                f"x{place}",
+                f"big{place // 2}" if place < 30 else IDS[place % 15],
+                DAYS[place * 7 % 15],
+                (GREAT if place < 30 else SMALL)[place % 5],
+            )
+            for place in range(120)
+        ],
+        orient="row",
+        schema=["order_id", KEY, "day", "amount_hundredths"],
+    )
+    renamed["orders"] = pl.concat([renamed["orders"].drop("row"), orders], how="diagonal")
+    lines = orders.select(
+        "order_id",
+        "amount_hundredths",
+        category=pl.Series(["Tea", "tea", "tea ", "茶", "", None] * 20),
+        product=pl.Series(["Tea", None] * 60),
+    )
+    renamed["order_lines"] = pl.concat([renamed["order_lines"].drop("row"), lines, lines], how="diagonal")
+    return {name: with_days(name, table.lazy(), TIME_ZONE).collect() for name, table in renamed.items()}
 
 
-@pytest.fixture(params=["company", "awkward", "nearly_empty"])
+@pytest.fixture(scope="session")
+def nearly_empty(hard: Tables) -> Tables:
+    """One customer, and no row in any other table."""
+    return {name: table.head(1 if name == "customers" else 0) for name, table in hard.items()}
+
+
+@pytest.fixture(params=["company", "hard", "nearly_empty"])
 def looked_at(request: pytest.FixtureRequest) -> tuple[Tables, date]:
     """Tables, and the day that they are looked at from."""
     day = date(2024, 12, 31) if request.param == "company" else AS_OF

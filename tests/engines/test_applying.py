@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import polars as pl
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from crmlab.engines import Engine, by_batches, by_customers, engine_of, opened
-from crmlab.errors import DataError
+from crmlab.errors import DataError, PluginContractError
 from crmlab.estimators import KEY
 from crmlab_plugins.engines import duckdb as duckdb_engine
 from crmlab_plugins.engines.arrow import portable, whole
@@ -126,3 +128,43 @@ def test_types_that_only_some_engines_have_are_changed() -> None:
     assert portable(frame).collect_schema() == pl.Schema(
         {"small": pl.Int64, "half": pl.Float64, "kind": pl.String, "none": pl.String}
     )
+
+
+def test_other_types_are_left_out_and_names_that_differ_in_case_refused() -> None:
+    frame = pl.LazyFrame({"known": [["a"]], "for": [timedelta(days=1)], "price": [Decimal("1.5")]})
+    assert portable(frame).collect_schema() == pl.Schema({"known": pl.List(pl.String), "price": pl.Float64})
+    with pytest.raises(DataError, match="The columns City, CITY of a table differ only in case"):
+        portable(pl.LazyFrame({"City": ["a"], "other": ["b"], "CITY": ["c"]}))
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_names_and_types_of_the_own_columns_of_a_company_stay(any_engine: Engine, rows: int) -> None:
+    own = pl.DataFrame(
+        {
+            KEY: ["客户", "b"],
+            "备注`x": ["\0", " "],
+            'so "called"': [["a"], None],
+            "a.b": [2**62, None],
+            "met_at": [datetime(2024, 2, 29, tzinfo=UTC), None],
+        }
+    ).head(rows)
+    found = any_engine.to_polars(any_engine.from_polars(own.lazy()))
+    assert_frame_equal(found, own, check_row_order=False)
+
+
+@pytest.mark.parametrize("kind", [pl.Int32, pl.List(pl.UInt8), pl.Struct({"a": pl.Datetime("us")})])
+def test_types_that_not_every_engine_has_are_refused_on_all(kind: pl.DataType) -> None:
+    frame = opened("polars").from_polars(ROWS.lazy())
+    with pytest.raises(PluginContractError, match="The column 'n' of what is applied to batches is"):
+        by_batches(frame, _doubled, {KEY: pl.String, "n": kind})
+    with pytest.raises(PluginContractError, match="cast it to one of them"):
+        by_customers(frame, _doubled, {KEY: pl.String, "n": kind})
+
+
+def test_what_a_function_returns_is_cast_on_every_engine(any_engine: Engine) -> None:
+    def counted(rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.group_by(KEY).agg(n=pl.len())  # UInt32
+
+    applied = by_customers(any_engine.from_polars(ROWS.lazy()), counted, {KEY: pl.String, "n": pl.Int64})
+    assert any_engine.to_polars(applied).schema == pl.Schema({KEY: pl.String, "n": pl.Int64})
+    any_engine.release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
@@ -10,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from crmlab import registry
-from crmlab.batch_scoring import classified, sample_of, scored
+from crmlab.batch_scoring import classified, fitted, sample_of, scored
 from crmlab.engines import Engine, opened
 from crmlab.errors import NotFittedError, ParamsError, PluginContractError
 from crmlab.estimators import KEY, Estimator, Model
@@ -27,7 +28,7 @@ AS_OF = date(2024, 12, 31)
 def lab() -> Lab:
     import crmlab
 
-    return crmlab.open(data=[{"source": "sample", "customers": 400}], as_of=str(AS_OF))
+    return crmlab.open(data=[{"source": "sample", "customers": 300}], as_of=str(AS_OF))
 
 
 @pytest.fixture(params=["polars", "polars in streams", "duckdb", "spark"])
@@ -40,25 +41,32 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> E
     return opened(request.param.split()[0], {"stream": True} if "streams" in request.param else {})
 
 
-def _features(lab: Lab, plugin: Any) -> pl.DataFrame:
-    return lab.features(*plugin.requires)
+@pytest.fixture(scope="module")
+def ready(lab: Lab) -> dict[str, tuple[Any, pl.DataFrame]]:
+    """What is applied, fitted, with the features that it needs."""
+    classifiers = {name: registry.classifiers[name]() for name in CLASSIFIERS}
+    features = {name: lab.features(*plugin.requires) for name, plugin in classifiers.items()}
+    models = {name: lab.model(name) for name in MODELS}
+    return {name: (plugin.fit(features[name]), features[name]) for name, plugin in classifiers.items()} | {
+        name: (model, lab.features(*model.requires)) for name, model in models.items()
+    }
 
 
-def test_labels_and_scores_are_those_of_the_lab(engine: Engine, lab: Lab) -> None:
-    for name in CLASSIFIERS:
-        classifier = registry.classifiers[name]()
-        features = _features(lab, classifier)
-        classifier.fit(features)
-        found = engine.to_polars(classified(classifier, engine.from_polars(features.lazy()))).sort(KEY)
+@pytest.mark.parametrize("name", [*CLASSIFIERS, *MODELS])
+def test_labels_and_scores_are_those_of_all_at_once(
+    engine: Engine, ready: dict[str, tuple[Any, pl.DataFrame]], name: str
+) -> None:
+    plugin, features = ready[name]
+    there = engine.from_polars(features.lazy())
+    if name in CLASSIFIERS:
+        found = engine.to_polars(classified(plugin, there)).sort(KEY)
         assert found[KEY].to_list() == features[KEY].to_list()
-        assert found["label"].to_list() == classifier.predict(features).to_list(), name
-        sure = classifier.confidence(features).cast(pl.Float64)
+        assert found["label"].to_list() == plugin.predict(features).to_list()
+        sure = plugin.confidence(features).cast(pl.Float64)
         assert_series_equal(found["confidence"], sure, check_names=False, rel_tol=1e-9)
-    for name in MODELS:
-        model = lab.model(name)
-        features = _features(lab, model)
-        found = engine.to_polars(scored(model, engine.from_polars(features.lazy()))).sort(KEY)
-        expected = model.predict(features)
+    else:
+        found = engine.to_polars(scored(plugin, there)).sort(KEY)
+        expected = plugin.predict(features)
         assert_frame_equal(found, expected, rel_tol=1e-9, abs_tol=1e-9)
         assert expected.drop(KEY).null_count().sum_horizontal().item() < expected.height
     engine.release()
@@ -82,13 +90,46 @@ def test_a_sample_of_few_is_all(lab: Lab) -> None:
     assert_frame_equal(sample_of(opened("polars").from_polars(features.lazy()), 10_000).rows, features)
 
 
-def test_what_is_fitted_on_a_sample_labels_all(lab: Lab) -> None:
-    rfm = registry.classifiers["rfm"]()
-    features = opened("polars").from_polars(_features(lab, rfm).lazy())
+def test_what_is_fitted_on_a_sample_labels_all_and_says_so(engine: Engine, lab: Lab, tmp_path: Path) -> None:
+    rfm = registry.classifiers["rfm"]
+    given = lab.features(*rfm().requires)
+    features = engine.from_polars(given.sample(fraction=1.0, shuffle=True, seed=5).lazy())
     sample = sample_of(features, 150)
-    found = opened("polars").to_polars(classified(rfm.fit(sample.rows), features))
+    learned = fitted(rfm(), sample)
+    found = engine.to_polars(classified(learned, features))
     assert found.height == sample.customers
-    assert set(found["label"]) <= {"unclassified", *rfm.scheme.ids}
+    assert set(found["label"]) <= {"unclassified", *learned.scheme.ids}
+    here = fitted(rfm(), sample_of(opened("polars").from_polars(given.lazy()), 150))
+    for plugin, folder in ((learned, "there"), (here, "here")):
+        plugin.save(tmp_path / folder)
+    saved = (tmp_path / "there" / "state.json").read_text(encoding="utf-8")
+    assert saved == (tmp_path / "here" / "state.json").read_text(encoding="utf-8")
+    assert f"a sample of {sample} by the FNV-1a hash of the customer id" in saved
+    assert f"抽样 {sample.rows.height} 位客户（共 {given.height} 位）" in saved
+    assert rfm.load(tmp_path / "there").sample_["of"] == given.height
+
+
+def test_a_model_learns_from_the_tables_of_its_sample_alone(lab: Lab) -> None:
+    model = registry.models["churn-logistic"]
+    features = opened("polars").from_polars(lab.features(*model().requires).lazy())
+    sample = sample_of(features, 200)
+    tables = {name: table.lazy() for name, table in lab.tables.items()}
+    learned = fitted(model(), sample, tables, AS_OF)
+    others = pl.col(KEY).is_in(sample.rows[KEY].implode())
+    fewer = {
+        name: table.filter(others) if KEY in table.collect_schema() else table
+        for name, table in tables.items()
+    }
+    assert learned.learned == fitted(model(), sample, fewer, AS_OF).learned
+    with pytest.raises(ParamsError, match="as_of is not given"):
+        fitted(model(), sample)
+
+
+def test_a_sample_of_all_says_so_and_leaves_out_who_has_no_id() -> None:
+    some = pl.LazyFrame({KEY: ["a", None, "b"], "n": [1, 2, 3]})
+    sample = sample_of(opened("polars").from_polars(some), 2)
+    assert sample.rows[KEY].to_list() == ["a", "b"]
+    assert (sample.text.zh, sample.text.en) == ("全部 2 位客户", "all 2 customers")
 
 
 @pytest.mark.parametrize(

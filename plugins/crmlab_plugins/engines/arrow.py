@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from crmlab.errors import DataError
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from polars.datatypes import DataTypeClass
@@ -25,27 +27,35 @@ def parquet_glob(path: Path | str) -> str:
 
 
 def portable(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the frame with types that every engine has.
+    """Return the frame with types and names that every engine has.
 
     Whole numbers become Int64, other numbers Float64, categories and columns without a type String;
-    texts, truth values, dates, times and lists of these stay.
+    texts, truth values, dates, moments and lists of these stay. Columns of other kinds, which no canonical
+    table has, are left out, so that a feature that asks for one fails. Raises DataError for names that
+    differ only in case, which engines other than polars take for one.
     """
-    changes = {
-        name: target
-        for name, dtype in frame.collect_schema().items()
-        if (target := _target(dtype)) is not None and target != dtype
-    }
-    return frame.cast(changes) if changes else frame  # type: ignore[arg-type]
+    schema = frame.collect_schema()
+    folded = [name.casefold() for name in schema]
+    if alike := [name for name, plain in zip(schema, folded, strict=True) if folded.count(plain) > 1]:
+        raise DataError(
+            f"The columns {', '.join(alike)} of a table differ only in case, and engines other than polars "
+            "take them for one. Rename one of them in the source, or set `engine: polars`."
+        )
+    targets = {name: _target(dtype) for name, dtype in schema.items()}
+    return frame.select(pl.col(name).cast(target) for name, target in targets.items() if target is not None)
 
 
 def _target(dtype: pl.DataType) -> pl.DataType | None:
     if dtype.is_integer():
         return pl.Int64()
-    if dtype.is_float():
+    if dtype.is_numeric():
         return pl.Float64()
     if isinstance(dtype, pl.Categorical | pl.Enum | pl.Null):
         return pl.String()
-    return None
+    if isinstance(dtype, pl.List):
+        inner = _target(dtype.inner)  # type: ignore[arg-type]
+        return None if inner is None else pl.List(inner)
+    return dtype if isinstance(dtype, pl.String | pl.Boolean | pl.Date | pl.Datetime) else None
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:

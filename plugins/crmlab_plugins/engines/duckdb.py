@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from functools import cache
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
@@ -13,6 +15,7 @@ import polars as pl
 from crmlab.engines import Engine
 from crmlab.errors import MissingExtraError, ParamsError
 from crmlab.labels import Text
+from crmlab.memory import budget_mb
 from crmlab_plugins.engines.arrow import BATCH, applied, arrow_schema, parquet_glob, portable, whole
 
 if TYPE_CHECKING:
@@ -27,9 +30,10 @@ _SIZE = r"[1-9]\d*(\.\d+)? ?([KMGT]i?B)"
 class DuckDB(Engine):
     """DuckDB relations, in a database in memory that spills to disk above ``memory_limit``.
 
-    ``memory_limit`` is a size such as ``2GB`` (DuckDB takes 80 % of the machine unless given), ``threads``
-    how many cores it may use (all unless given), ``temp_folder`` where it spills (``.tmp`` of the working
-    folder unless given). All engines of a process share one database, and the settings last given.
+    ``memory_limit`` is a size such as ``2GB`` (unless given, what :mod:`crmlab.memory` plans with: 60 % of
+    the machine or the container), ``threads`` how many cores it may use (all unless given), ``temp_folder``
+    where it spills (a folder of its own among the system's temporary ones unless given, removed in the
+    end). All engines of a process share one database, and the settings last given.
     """
 
     title: ClassVar[Text] = Text("DuckDB（本机）", "DuckDB on this machine")
@@ -133,4 +137,11 @@ def _database() -> duckdb.DuckDBPyConnection:
             "The engine 'duckdb' needs the package duckdb, which is not installed. "
             "Install it with: pip install 'crmlab[duckdb]'."
         ) from error
-    return duckdb.connect(":memory:")
+    # Its own default is .tmp of the working folder, which others may read; what spills is personal data.
+    spilled = TemporaryDirectory(prefix="crmlab-duckdb-", ignore_cleanup_errors=True)
+    database = duckdb.connect(
+        ":memory:", config={"memory_limit": f"{budget_mb()}MiB", "temp_directory": spilled.name}
+    )
+    database.execute("SET TimeZone = 'UTC'")  # as on every machine, whatever its own
+    atexit.register(spilled.cleanup)
+    return database

@@ -64,11 +64,10 @@ class Polars(Engine):
         """
         import narwhals as nw
 
+        def made(rows: pl.DataFrame) -> pl.DataFrame:
+            return function(rows).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+
         native: pl.LazyFrame = frame.to_native()
-        columns = list(schema)
         if not self.stream:  # at once, so that it is done once however often the rows are used
-            return nw.from_native(function(native.collect()).select(columns).lazy())
-        applied = native.map_batches(
-            lambda rows: function(rows).select(columns), schema=dict(schema), streamable=together is None
-        )
-        return nw.from_native(applied)
+            return nw.from_native(made(native.collect()).lazy())
+        return nw.from_native(native.map_batches(made, schema=dict(schema), streamable=together is None))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlsplit
 
 import polars as pl
 
 from crmlab.engines import Engine
-from crmlab.errors import DataError, MissingExtraError, ParamsError
+from crmlab.errors import ParamsError
 from crmlab.labels import Text
 from crmlab_plugins.engines.arrow import applied, portable
+from crmlab_plugins.engines.spark_server import PORT, connected, problem_of
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -24,45 +22,36 @@ if TYPE_CHECKING:
 
     from crmlab_plugins.engines.arrow import Kind, Schema
 
-_PORT = 15002
-_SECONDS = 10
-
 
 class Spark(Engine):
-    """Frames of a Spark Connect server (Spark 4, Databricks Connect, Sail): a cluster, or this machine.
+    """Frames of a Spark Connect server (Spark 4, Sail): a cluster, or this machine.
 
-    ``remote`` is its address, ``sc://host:15002``; give one with a token as ``env:NAME``. Functions that
-    are applied to batches run in the server's Python workers, which need the same crmlab installed.
+    ``remote`` is its address, ``sc://host:15002``; one with a token has to be given as ``env:NAME``.
+    Functions that are applied to batches run in the server's Python workers, which need the same crmlab.
     """
 
     title: ClassVar[Text] = Text("Spark（集群）", "Spark on a cluster")
     implementations: ClassVar[tuple[str, ...]] = ("PYSPARK_CONNECT",)
 
-    remote: str = f"sc://localhost:{_PORT}"
+    remote: str = f"sc://localhost:{PORT}"
 
     def _check_params(self) -> None:
-        try:
-            parts = urlsplit(self.remote)
-            fine = parts.scheme == "env" or (
-                parts.scheme == "sc" and bool(parts.hostname) and parts.port != 0
-            )
-        except ValueError:
-            fine = False
-        if not fine:
-            # The address itself is not repeated: it may hold a token.
-            raise ParamsError(
-                "remote must be the address of a Spark Connect server, such as sc://spark.example.com:15002."
-            )
+        # The address itself is not repeated: it may hold a token.
+        if problem := problem_of(self.remote):
+            raise ParamsError(f"remote: {problem}")
+
+    def __repr__(self) -> str:
+        return f"Spark(remote={self.remote.split('/;')[0]!r})"  # without a token
 
     def from_polars(self, frame: pl.LazyFrame) -> nw.LazyFrame[Any]:
         """Send the rows to the server; tables that are large belong where the cluster can scan them."""
         import narwhals as nw
 
         rows = portable(frame).collect()
-        table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
-        if rows.is_empty():  # the client asks for the types of a table without rows
-            return nw.from_native(self._session().createDataFrame([], _columns(rows.schema)))
-        return nw.from_native(self._session().createDataFrame(table))
+        # The client sends no table without rows: one row of nulls, which is not taken.
+        table = (rows if rows.height else rows.clear(1)).to_arrow(compat_level=pl.CompatLevel.oldest())
+        sent = self._session().createDataFrame(table)
+        return nw.from_native(sent if rows.height else sent.limit(0))
 
     def to_polars(self, frame: nw.LazyFrame[Any]) -> pl.DataFrame:
         """Compute on the server and fetch the rows."""
@@ -122,7 +111,7 @@ class Spark(Engine):
             _KEPT.pop().unpersist()
 
     def _session(self) -> SparkSession:
-        return _connected(self.remote)
+        return connected(self.remote)
 
 
 _KEPT: list[DataFrame] = []
@@ -130,7 +119,11 @@ _KEPT: list[DataFrame] = []
 
 def _columns(schema: Schema) -> str:
     """Return a schema as Spark reads it."""
-    return ", ".join(f"`{name}` {_spark_type(dtype)}" for name, dtype in schema.items())
+    return ", ".join(f"{_quoted(name)} {_spark_type(dtype)}" for name, dtype in schema.items())
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
 
 
 def _spark_type(dtype: Kind) -> str:
@@ -144,35 +137,6 @@ def _spark_type(dtype: Kind) -> str:
     if isinstance(dtype, pl.List):
         return f"array<{_spark_type(dtype.inner)}>"
     if isinstance(dtype, pl.Struct):
-        fields = (f"`{field.name}`: {_spark_type(field.dtype)}" for field in dtype.fields)
+        fields = (f"{_quoted(field.name)}: {_spark_type(field.dtype)}" for field in dtype.fields)
         return f"struct<{', '.join(fields)}>"
-    if isinstance(dtype, pl.Datetime):
-        return "timestamp" if dtype.time_zone else "timestamp_ntz"
     return simple[dtype.base_type()]
-
-
-@cache
-def _connected(remote: str) -> SparkSession:
-    """Return the session at an address, the same one for a whole process.
-
-    Raises MissingExtraError without the client, DataError where nothing answers there.
-    """
-    try:
-        from pyspark.sql.connect.session import SparkSession
-    except ImportError as error:
-        raise MissingExtraError(
-            "The engine 'spark' needs the Spark Connect client, which is not installed. "
-            "Install it with: pip install 'crmlab[spark]'."
-        ) from error
-    parts = urlsplit(remote)
-    where = f"{parts.hostname}:{parts.port or _PORT}"
-    try:  # the client itself would try again for ten minutes
-        socket.create_connection((parts.hostname, parts.port or _PORT), timeout=_SECONDS).close()
-    except OSError as error:
-        raise DataError(
-            f"No Spark Connect server answers at {where} ({error.strerror or error}). Start it "
-            "(docs/scale.md says how), correct `engines: {spark: {remote: sc://…}}` of the study, or "
-            "compute here with `engine: polars`."
-        ) from None
-    session: SparkSession = SparkSession.builder.remote(remote).getOrCreate()
-    return session

@@ -81,15 +81,19 @@ class Basket(Feature):
     def _told(self, lines: pl.DataFrame) -> pl.DataFrame:
         """Tell the article of each line, and a service from goods: engines differ in what words are."""
         named = pl.concat_str("category", "product", separator="\n", ignore_nulls=True)
-        return lines.select(
+        names = ["category", "product"]
+        # Each name once: there are many more lines than articles.
+        told = (
+            lines.select(names)
+            .unique()
+            .with_columns(by_name=holds(named, self.service_words) & ~holds(named, self.goods_words))
+        )
+        return lines.join(told, on=names, how="left", nulls_equal=True).select(
             KEY,
             "order_id",
             "category",
             article=pl.coalesce("product_id", "product"),
-            service=pl.coalesce(
-                pl.col("item_type") == "service",
-                holds(named, self.service_words) & ~holds(named, self.goods_words),
-            ).cast(pl.Int64),
+            service=pl.coalesce(pl.col("item_type") == "service", "by_name").cast(pl.Int64),
         )
 
 

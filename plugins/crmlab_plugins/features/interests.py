@@ -81,17 +81,17 @@ class InterestAffinity(Feature):
             empty: Columns = {KEY: nw.String, "interest": nw.String, **dict.fromkeys(_COUNTS, nw.Int64)}
             return by_customers(nobody(next(iter(tables.values())), empty), self._listed, _LISTED)
         counts = nw.concat(sources).group_by(KEY, "interest").agg(_sums("bought", "named"))
-        held = nw.len().cast(nw.Int64)
+        # Counted by the key, so that polars sees one table of counts in both of its uses.
+        held = nw.col(KEY).count().cast(nw.Int64)
         interests = (
             counts.group_by("interest")
             .agg(_sums("bought", "named", suffix="_interest"), held=held)
             .with_columns(everyone=nw.lit(1, nw.Int64))
         )
-        everyone = interests.group_by("everyone").agg(
-            nw.col(f"{name}_interest").sum().cast(nw.Int64).alias(f"{name}_all")
+        known = interests.with_columns(
+            nw.col(f"{name}_interest").sum().over("everyone").cast(nw.Int64).alias(f"{name}_all")
             for name in ("bought", "named")
         )
-        known = interests.join(everyone, on="everyone", how="left")
         rows = counts.join(known, on="interest", how="left").select(KEY, "interest", *_COUNTS)
         return by_customers(rows, self._listed, _LISTED)
 
@@ -115,7 +115,9 @@ class InterestAffinity(Feature):
         observed, expected = pl.lit(0.0), pl.lit(0.0)
         for name, weight in (("bought", 1.0), ("named", self.stated_lines)):
             lines, everyone = pl.col(name) * weight, pl.col(f"{name}_all") * weight
-            given = lines.sum().over(KEY) * (pl.col(f"{name}_interest") * weight) * (1 / everyone)
+            # Whole numbers are added, so that the sum depends on no order.
+            own = pl.col(name).sum().over(KEY) * weight
+            given = own * (pl.col(f"{name}_interest") * weight) * (1 / everyone)
             observed = observed + lines
             expected = expected + pl.when(pl.col(name) > 0).then(given).otherwise(0.0)
         told = counts.select(

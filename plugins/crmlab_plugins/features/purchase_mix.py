@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from crmlab.estimators import Feature
 from crmlab.labels import Measure, Text
+from crmlab_plugins.features.rows import main_of
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -57,10 +58,7 @@ class PurchaseMix(Feature):
             .group_by("customer_id", "category")
             .agg(money=amount.sum().cast(nw.Int64))
         )
-        whole = sums.group_by("customer_id").agg(
-            total=nw.col("money").sum().cast(nw.Int64), most=nw.col("money").max().cast(nw.Int64)
+        total = nw.col("money").sum().cast(nw.Int64)
+        return main_of(sums, "category", "money", total=total).select(
+            "customer_id", top_category=category, top_category_share=nw.col("most") / nw.col("total")
         )
-        top = sums.join(whole, on="customer_id", how="left").filter(nw.col("money") == nw.col("most"))
-        return whole.join(
-            top.group_by("customer_id").agg(top_category=category.min()), on="customer_id", how="left"
-        ).select("customer_id", "top_category", top_category_share=nw.col("most") / nw.col("total"))

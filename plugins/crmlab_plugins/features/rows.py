@@ -59,6 +59,10 @@ def main_of(sums: nw.LazyFrame[Any], name: str, amount: str, **others: nw.Expr) 
     ``sums`` has one row per customer and name. Columns ``customer_id``, ``name``, ``most`` (the greatest
     amount, Int64), and ``others``, aggregates over the customer's rows.
     """
-    whole = sums.group_by(KEY).agg(most=nw.col(amount).max().cast(nw.Int64), **others)
-    top = sums.join(whole.select(KEY, "most"), on=KEY, how="left").filter(nw.col(amount) == nw.col("most"))
-    return whole.join(top.group_by(KEY).agg(nw.col(name).min()), on=KEY, how="left")
+    ranked = sums.with_columns(most=nw.col(amount).max().over(KEY).cast(nw.Int64))
+    first = nw.when(nw.col(amount) == nw.col("most")).then(nw.col(name))
+    return (
+        ranked.with_columns(first=first)
+        .group_by(KEY)
+        .agg(nw.col("first").min().alias(name), nw.col("most").max().cast(nw.Int64).alias("most"), **others)
+    )

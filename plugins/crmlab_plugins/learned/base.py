@@ -175,6 +175,7 @@ class Learned(Classifier):
 
     def _fit(self, features: pl.DataFrame) -> None:
         rows = features.select(list(dict.fromkeys(self.requires))).sort(pl.all())
+        self.learned_from_ = [min(rows.height, self.most), rows.height]
         if rows.height > self.most:
             rows = rows.sample(self.most, seed=self.seed)
         with single_thread():
@@ -345,11 +346,22 @@ class Learned(Classifier):
         listed = Text("；".join(n.zh for n in names), "; ".join(n.en for n in names))
         order = Text("从优到次", "best first") if self._value_column() else Text("从大到小", "largest first")
         return [
+            *self._sample_words(),
             self._prepared_words(),
             self._count_words(),
             Text(f"各群（{order.zh}）：{listed.zh}。", f"Segments, {order.en}: {listed.en}."),
             telling.surrogate_words(self.surrogate_, self.labels_),
         ]
+
+    def _sample_words(self) -> list[Text]:
+        """Say of how many the segments were learned, where it is not of all."""
+        taken, total = getattr(self, "learned_from_", (0, 0))
+        if taken == total:
+            return []
+        how = f"共 {total:,} 位，先按取值排序，随机种子 {self.seed}"
+        zh = f"分群规则由随机抽取的 {taken:,} 位客户学得（{how}）。"
+        en = f"Learned from a random {taken:,} of {total:,} customers (sorted by values, seed {self.seed})."
+        return [Text(zh, en)]
 
     def _count_words(self) -> Text:
         if self.segments is not None:

@@ -179,3 +179,14 @@ def test_on_the_generated_company_segments_come_near_to_what_can_be_known() -> N
     chance = permuted(told.select("customer_id", "label")).select("label").to_series()
     assert adjusted_rand(told["segment"], told["label"]) > 0.06
     assert adjusted_rand(told["segment"], chance) < 0.01
+
+
+def test_the_definition_says_of_how_many_customers_the_segments_were_learned() -> None:
+    class Frugal(KMeans):
+        most = 150
+
+    assert PLANTED.height > 150
+    assert "random" not in KMeans(segments=3).fit(PLANTED).definition().en
+    said = Frugal(segments=3, seed=7).fit(PLANTED).definition()
+    assert f"Learned from a random 150 of {PLANTED.height:,} customers (sorted by values, seed 7)." in said.en
+    assert f"随机抽取的 150 位客户学得（共 {PLANTED.height:,} 位" in said.zh
