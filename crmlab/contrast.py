@@ -127,10 +127,13 @@ def _counted(
         "at"
     )
     by = pl.col("at").cast(pl.String) if writers is None else pl.lit(writers.cast(pl.String))
-    table = given.with_columns(writer=by).drop_nulls(["text", "group"])
+    given = given.with_columns(writer=by)
+    table = given.drop_nulls(["text", "group"])
     sizes = {str(group): int(n) for group, n in table["group"].value_counts().sort("group").iter_rows()}
-    found = occurrences(table["text"]).unique().sort("row", "word")
-    found = found.with_columns(table[name].gather(found["row"]) for name in ("group", "writer"))
+    # Texts without a group are cut as well: others ask for the words of all.
+    said = occurrences(given["text"])
+    found = said.filter(given["group"].is_not_null().gather(said["row"])).unique().sort("row", "word")
+    found = found.with_columns(given[name].gather(found["row"]) for name in ("group", "writer"))
     people = pl.col("writer").n_unique().cast(pl.Int64)
     words = (
         found.group_by("word")

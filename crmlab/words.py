@@ -1,6 +1,6 @@
 """The words of texts: Chinese through a dictionary, everything else by its spaces.
 
-A whole list of texts is cut at once: the runs of Han characters of all texts go through rjieba (a port
+Thousands of texts are cut at once: the runs of Han characters of all of them go through rjieba (a port
 of jieba with its dictionary inside) in one call, the rest is done by polars. What was cut once is kept
 for the next caller, so that themes, contrasts and quotes of one report cut its texts once.
 """
@@ -8,7 +8,9 @@ for the next caller, so that themes, contrasts and quotes of one report cut its 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,8 +31,9 @@ _ENGLISH_NEGATIONS = ("not", "no", "never", "without", "cannot")
 _LINE = re.compile(r"(?P<word>.+?)(?:\s+(?P<frequency>\d+)(?:\s+[a-z]+)?)?")
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 
-_BATCH = 50_000
+_BATCH = 8_000
 _KEPT_LISTS = 4
+_KEPT_COUNTABLE = 2
 _KEPT_TEXTS = range(2_000, 200_001)
 """Shorter lists are cut anew in no time, longer ones take room: about 400 bytes per review."""
 
@@ -99,18 +102,51 @@ def occurrences(texts: pl.Series, wording: Wording | None = None) -> pl.DataFram
 
     wording = wording or _shipped()
     level = texts.cast(pl.String)
-    if len(level) not in _KEPT_TEXTS:
-        return _batched(level, wording)
-    key = (hashlib.blake2b(level.hash().to_numpy().tobytes()).digest(), wording)
+    # A list with and without its blank texts is cut once for both.
+    written = (level.str.strip_chars() != "").fill_null(value=False)
+    if not written.all():
+        found = _occurrences(level.filter(written), wording)
+        return found.with_columns(row=written.arg_true().cast(pl.UInt32).gather(found["row"]))
+    return _occurrences(level, wording)
+
+
+def countable(texts: pl.Series) -> pl.Series:
+    """Return the texts as words are counted in them: without contacts and numbers of persons.
+
+    See :func:`crmlab.data.privacy.without_contacts`; the answers of the last calls are kept.
+    """
+    from crmlab.data.privacy import without_contacts
+
+    if len(texts) not in _KEPT_TEXTS:
+        return without_contacts(texts)
+    key = _fingerprint(texts)
+    if key not in _countable:
+        _make_room(_countable, _KEPT_COUNTABLE)
+        _countable[key] = without_contacts(texts)
+    return _countable[key].alias(texts.name)
+
+
+def _occurrences(texts: pl.Series, wording: Wording) -> pl.DataFrame:
+    if len(texts) not in _KEPT_TEXTS:
+        return _batched(texts, wording)
+    key = (_fingerprint(texts), wording)
     if key not in _kept:
-        found = _batched(level, wording)
-        while len(_kept) >= _KEPT_LISTS:
-            del _kept[next(iter(_kept))]
-        _kept[key] = found
+        _make_room(_kept, _KEPT_LISTS)
+        _kept[key] = _batched(texts, wording)
     return _kept[key]
 
 
 _kept: dict[tuple[bytes, Wording], pl.DataFrame] = {}
+_countable: dict[bytes, pl.Series] = {}
+
+
+def _fingerprint(texts: pl.Series) -> bytes:
+    return hashlib.blake2b(texts.hash().to_numpy().tobytes()).digest()
+
+
+def _make_room(kept: dict[Any, Any], most: int) -> None:
+    while len(kept) >= most:
+        del kept[next(iter(kept))]
 
 
 @cache
@@ -121,11 +157,13 @@ def _shipped() -> Wording:
 def _batched(texts: pl.Series, wording: Wording) -> pl.DataFrame:
     import polars as pl
 
-    parts = [
-        _cut(texts.slice(start, _BATCH), wording).with_columns(pl.col("row") + pl.lit(start, dtype=pl.UInt32))
-        for start in range(0, max(len(texts), 1), _BATCH)
-    ]
-    return pl.concat(parts)
+    def cut(start: int) -> pl.DataFrame:
+        found = _cut(texts.slice(start, _BATCH), wording)
+        return found.with_columns(pl.col("row") + pl.lit(start, dtype=pl.UInt32))
+
+    # rjieba and polars leave Python's lock to others.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return pl.concat(pool.map(cut, range(0, max(len(texts), 1), _BATCH)))
 
 
 def _cut(texts: pl.Series, wording: Wording) -> pl.DataFrame:

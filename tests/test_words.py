@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmlab.data.privacy import without_contacts
 from crmlab.errors import ParamsError
-from crmlab.words import Wording, occurrences, stop_words, word_lists, words
+from crmlab.words import Wording, countable, occurrences, stop_words, word_lists, words
 
 EVERYTHING = Wording((), frozenset())
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002a6d0]")
@@ -47,6 +48,26 @@ def test_lists_of_many_texts_keep_their_place() -> None:
     assert word_lists(texts).to_list() == [None, ["房间", "干净"], [], [], ["nice", "room", "房间"]]
     assert occurrences(texts).rows() == [(1, "房间"), (1, "干净"), (4, "nice"), (4, "room"), (4, "房间")]
     assert word_lists(pl.Series([], dtype=pl.String)).to_list() == []
+
+
+def test_thousands_of_texts_keep_their_place_with_and_without_blank_ones() -> None:
+    turn = ["房间很干净", "不太满意", "Nice ROOM", "酒店"]
+    texts = pl.Series(turn * 5_000)
+    told = [words(text) for text in turn]
+    expected = [(row, word) for row in range(20_000) for word in told[row % 4]]
+    assert occurrences(texts).rows() == expected
+    blank = texts.scatter([0, 8_001], [None, " "])
+    assert occurrences(blank).rows() == [(row, word) for row, word in expected if row not in (0, 8_001)]
+
+
+def test_contacts_are_no_words_however_many_texts_there_are() -> None:
+    turn = ["打我电话13812345678，房间很好", "房间很好"]
+    for times in (1, 1_500):
+        told = countable(pl.Series("text", turn * times))
+        assert told.to_list() == without_contacts(pl.Series(turn * times)).to_list()
+        assert not told.str.contains("138").any()
+        assert told.name == "text"
+    assert countable(pl.Series("said", turn * 1_500)).name == "said"
 
 
 @given(st.lists(st.text(alphabet="酒店房間很不好满意乾淨沒有𠮷a1 ，。😀\n'", max_size=20), max_size=4))

@@ -300,7 +300,9 @@ class Voice:
 
     def _kept(self, kind: Any, by: str) -> Any:
         """Return the part of that kind for a grouping, made once."""
-        return self._parts.setdefault((kind, by), kind(self._lab, self.feedback, by))
+        if (kind, by) not in self._parts:
+            self._parts[kind, by] = kind(self._lab, self.feedback, by)
+        return self._parts[kind, by]
 
     @property
     def _judged(self) -> int:

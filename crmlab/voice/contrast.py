@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from crmlab.contrast import contrast, contrast_groups
-from crmlab.data.privacy import mask_text, without_contacts
+from crmlab.data.privacy import mask_text
 from crmlab.labels import Language, Text
 from crmlab.view import aspect_charts, charts
 from crmlab.view.findings import Note
@@ -16,6 +16,7 @@ from crmlab.view.numbers import count, percent
 from crmlab.view.tables import Column, Table
 from crmlab.view.texts import say, texts
 from crmlab.voice.sentiment import POLES, satisfied
+from crmlab.words import countable
 
 if TYPE_CHECKING:
     import altair as alt
@@ -43,7 +44,7 @@ class Contrast:
         self.by_score = min(int((own == side).sum()) for side in (True, False)) >= _MIN_TEXTS
         judged = pl.when(pl.col("sentiment").is_in(POLES)).then(pl.col("sentiment") == "positive")
         self.satisfied = own if self.by_score else worded.select(judged).to_series()
-        self._texts = without_contacts(worded["text"])
+        self._texts = countable(worded["text"])
         self._writers = _writers(worded)
         self._smallest_group = smallest_group
 
@@ -126,7 +127,7 @@ class SegmentContrast:
         study's ``privacy.smallest_group`` wrote. Groups are in order of size.
         """
         found = contrast_groups(
-            without_contacts(self._rows["text"]),
+            countable(self._rows["text"]),
             self._rows["group"],
             self._rows["by"],
             min_texts=_MIN_TEXTS,

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from crmlab.contrast import false_discovery_rates
-from crmlab.data.privacy import without_contacts
 from crmlab.labels import Text
 from crmlab.targeting.effects import difference_of_rates
 from crmlab.view import theme_charts
@@ -28,7 +27,7 @@ from crmlab.view.tables import Column, Table
 from crmlab.view.texts import joined, say, texts
 from crmlab.voice.sentiment import SMALLEST_SHARE
 from crmlab.voice.trend import period_of
-from crmlab.words import occurrences
+from crmlab.words import countable, occurrences
 
 if TYPE_CHECKING:
     import altair as alt
@@ -228,9 +227,8 @@ class Emerging:
 
     def _word_mentions(self) -> pl.DataFrame:
         """The words that at least the smallest group of different customers use; contacts are none."""
-        plain = without_contacts(self._dated["text"])
         rows = self._dated.select("period", "writer").with_row_index("row")
-        said = occurrences(plain).unique().join(rows, on="row")
+        said = occurrences(countable(self._dated["text"])).unique().join(rows, on="row")
         enough = pl.col("writer").n_unique() >= self._lab.study.privacy.smallest_group
         often = pl.len() >= FEWEST_TEXTS
         kept = said.group_by("word").agg(keep=enough & often).filter("keep")["word"]

@@ -58,6 +58,17 @@ def test_customers_are_drawn_with_all_their_answers() -> None:
     assert np.std(sums[:, 1] / sums[:, 0]) == pytest.approx(values.std() / np.sqrt(200), rel=0.06)
 
 
+def test_columns_of_many_zeros_are_resampled_as_others_are() -> None:
+    rng = np.random.default_rng(5)
+    mentioned = np.where(rng.random((300, 12)) < 0.1, rng.choice([-1.0, 1.0], size=(300, 12)), 0.0)
+    among_others = np.column_stack([mentioned, np.ones((300, 12))])
+    whose = rng.integers(0, 80, 300)
+    for cluster in (None, whose):
+        alone = resampled_sums(mentioned, cluster, 40, seed=6)
+        assert np.array_equal(alone, resampled_sums(among_others, cluster, 40, seed=6)[:, :12])
+        assert alone.any(axis=0).all()
+
+
 def test_intervals_hold_the_true_shares_as_often_as_they_say() -> None:
     """The weights of the generated company imply shares; each interval holds its own 19 times in 20."""
     rng = np.random.default_rng(0)

@@ -6,7 +6,9 @@ matching"), English words by one pattern per list of words, in texts with Latin 
 
 from __future__ import annotations
 
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -52,6 +54,8 @@ _ENGLISH_NEGATION = (
     r"(?:\b(?:not|no|never|hardly|isn't|wasn't|aren't|weren't|don't|didn't)(?: [a-z']+){0,2} )?"
 )
 _LONGEST_GAP = 6
+_BATCHES = range(2_000, 100_001)
+"""Texts looked through at once: fewer cost more than they save, more take room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,19 @@ def mentioned(level: pl.Series, aspects: tuple[Aspect, ...], *, judged: bool = T
     rank. Give whole texts to learn what they mention, and clauses to learn what is said about it; without
     ``judged`` all opinions are 0, which takes half the time.
     """
+    cores = os.cpu_count() or 1
+    size = max(_BATCHES[0], min(-(-len(level) // cores), _BATCHES[-1]))
+
+    def found(start: int) -> pl.DataFrame:
+        part = _mentioned(level.slice(start, size), aspects, judged)
+        return part.with_columns(pl.col("row") + pl.lit(start, dtype=pl.UInt32))
+
+    # polars leaves Python's lock to others.
+    with ThreadPoolExecutor(cores) as pool:
+        return pl.concat(pool.map(found, range(0, max(len(level), 1), size)))
+
+
+def _mentioned(level: pl.Series, aspects: tuple[Aspect, ...], judged: bool) -> pl.DataFrame:
     rows = pl.concat([_chinese(level, _words(aspects), judged), _english(level, aspects)])
     return (
         rows.group_by("row", "rank")

@@ -8,8 +8,10 @@ with probability 0.97, one of 0.9 practically always; what is not similar enough
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
@@ -18,6 +20,8 @@ from crmlab_plugins.text.shingles import Shingles
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_Result = TypeVar("_Result")
 
 _BANDS = 8
 _ROWS = 3
@@ -76,7 +80,8 @@ def _keys(shingles: Shingles) -> NDArray[np.uint64]:
 
     starts = shingles.starts
     keys = np.zeros((_BANDS, len(starts) - 1), dtype=np.uint64)
-    for begin, end in _blocks(np.diff(starts)):
+
+    def fill(begin: int, end: int) -> None:
         hashes, within = shingles.hashes[starts[begin] : starts[end]], starts[begin:end] - starts[begin]
         for band in range(_BANDS):
             key = keys[band, begin:end]
@@ -87,6 +92,8 @@ def _keys(shingles: Shingles) -> NDArray[np.uint64]:
                 mixed *= np.uint64(_ODD)
                 key ^= np.minimum.reduceat(mixed, within)
                 key *= np.uint64(_ODD)
+
+    _each(fill, np.diff(starts))
     return keys
 
 
@@ -96,16 +103,19 @@ def _sets(shingles: Shingles) -> Shingles:
 
     starts, counts = shingles.starts, np.diff(shingles.starts)
     bits = _bits(len(counts))
-    sizes, kept = np.zeros(len(counts), dtype=np.int64), [np.zeros(0, dtype=np.uint64)]
-    for begin, end in _blocks(counts):
+    sizes = np.zeros(len(counts), dtype=np.int64)
+
+    def kept(begin: int, end: int) -> NDArray[np.uint64]:
         place = np.repeat(np.arange(end - begin, dtype=np.uint64), counts[begin:end])
         keys = _sortable(place, shingles.hashes[starts[begin] : starts[end]], bits)
         keys.sort()
         new = np.concatenate(([True], keys[1:] != keys[:-1]))
         # Sorting keeps each text's keys where its hashes were.
         sizes[begin:end] = np.bincount(place[new].astype(np.int64), minlength=end - begin)
-        kept.append(keys[new] << np.uint64(bits))
-    return Shingles(np.concatenate(kept), np.concatenate(([0], np.cumsum(sizes))))
+        return keys[new] << np.uint64(bits)
+
+    hashes = np.concatenate([np.zeros(0, dtype=np.uint64), *_each(kept, counts)])
+    return Shingles(hashes, np.concatenate(([0], np.cumsum(sizes))))
 
 
 def _jaccard(held: Shingles, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -115,7 +125,8 @@ def _jaccard(held: Shingles, one: NDArray[np.int64], other: NDArray[np.int64]) -
     sizes = np.diff(held.starts)
     total = sizes[one] + sizes[other]
     shared = np.zeros(len(one), dtype=np.int64)
-    for begin, end in _blocks(total):
+
+    def fill(begin: int, end: int) -> None:
         texts = np.concatenate((one[begin:end], other[begin:end]))
         counts = sizes[texts]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -126,6 +137,8 @@ def _jaccard(held: Shingles, one: NDArray[np.int64], other: NDArray[np.int64]) -
         keys.sort()
         both = keys[1:][keys[1:] == keys[:-1]] >> np.uint64(64 - bits)
         shared[begin:end] = np.bincount(both.astype(np.int64), minlength=end - begin)
+
+    _each(fill, total)
     return shared / (total - shared)
 
 
@@ -142,6 +155,15 @@ def _sortable(place: NDArray[np.uint64], hashes: NDArray[np.uint64], bits: int) 
 
 def _bits(places: int) -> int:
     return max((places - 1).bit_length(), 1)
+
+
+def _each(work: Callable[[int, int], _Result], sizes: NDArray[np.int64]) -> list[_Result]:
+    """Do the work for each of the :func:`_blocks`, in as many threads as there are cores.
+
+    The blocks know nothing of each other, and numpy leaves Python's lock to others.
+    """
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(lambda block: work(*block), _blocks(sizes)))
 
 
 def _blocks(sizes: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from crmlab.data.privacy import without_contacts
 from crmlab.errors import ParamsError
 from crmlab.estimators import Annotator
 from crmlab.labels import Label, Scheme, Text
 from crmlab.view.numbers import decimal
-from crmlab.words import Wording
+from crmlab.words import Wording, countable
 from crmlab_plugins.themes.choosing import TOLERANCE
 from crmlab_plugins.themes.telling import JUDGED, names, strongest
 
@@ -187,7 +186,7 @@ class FoundThemes(Annotator):
 
 def readable(feedback: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """Return the texts without contacts and numbers of persons, and who wrote each."""
-    text = without_contacts(feedback["text"])
+    text = countable(feedback["text"])
     by: Any = pl.col("feedback_id").cast(pl.String)
     if "customer_id" in feedback.columns:
         by = pl.coalesce(pl.col("customer_id").cast(pl.String), by)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from crmlab.errors import ParamsError
 from crmlab_plugins.aspects.annotator import Aspects
+from crmlab_plugins.aspects.search import mentioned
 from crmlab_plugins.aspects.taxonomy import OPINIONS, shipped, taxonomy
 
 ASAP = {
@@ -123,6 +124,13 @@ def test_any_texts_keep_their_rows(texts: list[str | None]) -> None:
     found = Aspects().fit(table).predict(table)
     assert found["feedback_id"].to_list() == table["feedback_id"].to_list()
     assert set(found["aspects"].explode(empty_as_null=True).drop_nulls()) <= set(Aspects().scheme.ids)
+
+
+def test_a_hundred_thousand_texts_keep_their_rows() -> None:
+    turn = ["服务好", "很好", "太贵了"]
+    found = mentioned(pl.Series(turn * 40_000), taxonomy("general"))
+    service, price = (0, 1), (1, -2)  # rank of the aspect, words for less words against
+    assert found.rows() == [(row, *(price if row % 3 else service)) for row in range(120_000) if row % 3 != 1]
 
 
 def test_very_long_and_hostile_texts() -> None:
