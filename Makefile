@@ -35,7 +35,7 @@ test: $(DEV) ## run every check and test · 运行全部检查与测试
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
 torture: $(DEV) ## the long form of what must not break · 长时间的破坏性测试
-	@$(BIN)/python -m pytest -q -m torture tests/torture
+	@$(BIN)/python -m pytest -q -m torture tests/torture $(PYTEST)
 
 lint: $(DEV) ## style and types · 代码风格与类型
 	@$(BIN)/ruff check .

@@ -146,7 +146,6 @@ def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> No
         "strings_to_urls": False,
         "strings_to_formulas": False,
         "strings_to_numbers": False,
-        "nan_inf_to_errors": True,
     }
     sheets, results = sheet_names(tables), _last_results(lab)
     alone = _in_small_groups(lab)
@@ -154,6 +153,9 @@ def _write_workbook(lab: Lab, tables: dict[str, pl.DataFrame], path: Path) -> No
     workbook.set_properties({"created": _EPOCH, "title": lab.study.heading.to(lab.language)})
     for name, frame in tables.items():
         shown = safe_frame(_shareable(lab, results.get(_plugin_of(name)), frame, alone).head(_SHEET_ROWS))
+        # A sheet has no infinity: it would hold the formula 1/0, and show an error.
+        floats = [pl.col(column) for column, kind in shown.schema.items() if kind.is_float()]
+        shown = shown.with_columns(pl.when(column.is_finite()).then(column) for column in floats)
         shown.write_excel(
             workbook,
             worksheet=sheets[name],

@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 import polars as pl
 from pydantic_core import to_jsonable_python
 
+from crmlab.data.fingerprints import digest
 from crmlab.errors import DataError, PluginContractError
 from crmlab.estimators import Estimator, is_learned
 
 E = TypeVar("E", bound=Estimator)
 NAME = "state.json"
 _DAY = "learned_on.txt"
+_MANIFEST = "manifest.json"
 
 
 def write_state(plugin: Estimator, folder: Path) -> None:
@@ -51,9 +53,10 @@ def write_state(plugin: Estimator, folder: Path) -> None:
 def read_state(cls: type[E], folder: Path) -> E:
     """Return a fitted plugin from what :func:`write_state` wrote.
 
-    Raises DataError where it is absent, damaged, or another plugin's.
+    Raises DataError where it is absent, damaged, changed since its run was published, or another plugin's.
     """
     try:
+        _check_sums(folder)
         document = json.loads((folder / NAME).read_text(encoding="utf-8"))
         if document["plugin"] != cls.__name__:
             raise ValueError(f"it holds the state of {document['plugin']}")
@@ -71,6 +74,22 @@ def read_state(cls: type[E], folder: Path) -> E:
             "Give the folder of a finished run, or run once without a baseline."
         ) from error
     return plugin
+
+
+def _check_sums(folder: Path) -> None:
+    """Raise ValueError where ``folder`` is of a published run whose manifest names other files or sums.
+
+    Such a folder is ``<run>/state/<report>/<plugin>``.
+    """
+    run = folder.resolve().parents[2:3]
+    if not run or not (run[0] / _MANIFEST).is_file():
+        return
+    document = json.loads((run[0] / _MANIFEST).read_text(encoding="utf-8"))
+    outputs = [output for report in document["reports"] for output in report["outputs"]]
+    named = {output["path"]: output["sha256"] for output in outputs}
+    for path in sorted(folder.resolve().iterdir()):
+        if named.get(path.relative_to(run[0]).as_posix()) != digest(path):
+            raise ValueError(f"{path.name} is not as the run {run[0].name} wrote it")
 
 
 def write_day(folder: Path, day: date) -> None:

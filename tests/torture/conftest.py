@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,5 +64,14 @@ def pytest_sessionfinish() -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     for name, counted in sorted(_figures.items()):
-        said = ", ".join(f"{what} {number}" for what, number in counted.items())
-        terminalreporter.write_line(f"{name}: {said}")
+        terminalreporter.write_line(f"{name}: {_said(counted)}")
+    totals: dict[str, Counter[str]] = {}
+    for name, counted in _figures.items():
+        totals.setdefault(name.partition(":")[0], Counter()).update(counted)
+    for name, counted in sorted(totals.items()):
+        if name not in _figures:
+            terminalreporter.write_line(f"{name}, together: {_said(counted)}")
+
+
+def _said(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{what} {number}" for what, number in counted.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from crmlab.data import convert
 from crmlab.report import staging, work
+from crmlab.report.history import History
 from crmlab.report.keeping import collect
 from crmlab.report.run import run
 from crmlab.report.settings import KeepParams
@@ -146,8 +148,25 @@ def test_a_clock_set_back_removes_nothing_that_a_rule_keeps(world: World) -> Non
         assert collect(world.home, keep, now=now, dry_run=True).removed == ()
     now = datetime(2026, 1, 1, tzinfo=UTC)
     removed = collect(world.home, KeepParams(last=1, days=0, months=0), now=now, dry_run=True).removed
-    past = [name for name in before if datetime.fromisoformat(record(world.home / name)["started_at"]) < now]
-    assert list(removed) == past, "runs of a clock that was ahead are new, not old"
+    started = {name: datetime.fromisoformat(record(world.home / name)["started_at"]) for name in before}
+    past = sorted((moment, name) for name, moment in started.items() if moment < now)
+    assert list(removed) == sorted(name for _, name in past[:-1]), (
+        "all but the newest, and none of the future"
+    )
+
+
+def test_a_run_from_the_future_is_the_newest_no_longer_than_no_other_is_there(tmp_path: Path) -> None:
+    now, home = datetime.now(UTC), tmp_path / "study"
+    moments = (now - timedelta(days=40), now - timedelta(hours=1), now + timedelta(days=3000))
+    names = []
+    for moment in moments:
+        names.append(f"{moment:%Y%m%dT%H%M%SZ}-abcdef")
+        (home / names[-1]).mkdir(parents=True)
+        told = {"schema": 1, "status": "done", "started_at": moment.isoformat(), "reports": []}
+        (home / names[-1] / "manifest.json").write_text(json.dumps(told), encoding="utf-8")
+    assert [folder.name for folder, _ in History(home).of({})] == [names[1], names[0], names[2]]
+    kept = KeepParams(last=1, days=0, months=0)
+    assert collect(home, kept).removed == (names[0],), "the newest that is not of the future stays"
 
 
 # --- days of the data ------------------------------------------------------------------------------

@@ -45,23 +45,36 @@ def crowd(world: World, numbers: list[int], *options: str) -> list[dict[str, Any
     return [record(folder) for folder in world.published()]
 
 
+NUMBERS = [0, 0, 0, 0, 1, 2, 3, 4]
+
+
+def echo(world: World, **settings: Any) -> None:
+    world.study({"echo": [ECHO]}, "number = 0", each={"echo": {"number": 0}}, **settings)
+
+
 def test_eight_runs_at_once(world: World) -> None:
-    world.study({"echo": [ECHO]}, "number = 0", each={"echo": {"number": 0}})
-    numbers = [0, 0, 0, 0, 1, 2, 3, 4]
-    runs = crowd(world, numbers)
-    assert len({run["run"] for run in runs}) == len(numbers)
+    echo(world)
+    runs = crowd(world, NUMBERS)
+    assert len({run["run"] for run in runs}) == len(NUMBERS)
     told = [int(printed(folder, "echo").split()[-1]) for folder in world.published()]
-    assert sorted(told) == numbers
-    again = crowd(world, [0, 0, 0, 0, 1, 2, 3, 4])
-    assert sum(run["reports"][0]["reused"] is not None for run in again) == len(numbers)
+    assert sorted(told) == NUMBERS
+
+
+@pytest.mark.torture
+def test_eight_runs_that_take_over_what_eight_runs_made(world: World) -> None:
+    echo(world)
+    crowd(world, NUMBERS)
+    again = crowd(world, NUMBERS)
+    assert len(again) == 2 * len(NUMBERS)
+    assert sum(run["reports"][0]["reused"] is not None for run in again) == len(NUMBERS)
 
 
 @pytest.mark.torture
 def test_eight_runs_at_once_again_and_again(world: World, figures: dict[str, Any]) -> None:
-    world.study({"echo": [ECHO]}, "number = 0", each={"echo": {"number": 0}}, keep={"last": 3, "days": 0})
-    published = 0
+    echo(world, keep={"last": 3, "days": 0})
+    verified = 0
     for _ in range(10):
-        runs = crowd(world, [0, 0, 0, 0, 1, 2, 3, 4], "--force")
-        published += 8
+        runs = crowd(world, NUMBERS, "--force")
         assert 1 <= len(runs) <= 11 + 8
-    figures["eight runs at once"] = {"runs published": published}
+        verified += len(runs)
+    figures["eight runs at once"] = {"times": 10, "runs": 80, "published runs verified": verified}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ for _ in range(3):
         os._exit(0)
 """
 LEAVES = "import subprocess\nsubprocess.Popen(['sleep', '600'])"
+ORPHANS = f"{LEAVES}\nimport os\nos._exit(3)"
 DEAF = """
 import signal, time
 signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
@@ -40,6 +40,7 @@ WAYS: dict[str, tuple[str, str, str]] = {
     "stands": ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "timeout", "longer than 3 s"),
     "forks": (FORKS, "done", ""),
     "starts": (LEAVES, "done", ""),
+    "orphans": (ORPHANS, "kernel_died", "The kernel died"),
     "closes": ("import os; os.close(1); os.close(2)", "done", ""),
     "shuts": ("import sys; sys.stdout.close(); sys.stderr.close()", "done", ""),
     "hungry": (HUNGRY, "error", ""),
@@ -47,46 +48,8 @@ WAYS: dict[str, tuple[str, str, str]] = {
     "murders": ("import os, signal; os.kill(0, signal.SIGKILL)", "kernel_died", "The kernel died"),
     "good": ("1 + 1", "done", ""),
 }
-OFTEN = ("deaf", "stands", "forks", "closes", "good")
+FEW = ("deaf", "orphans", "good")
 """Of the plain kernel, which other tests look at as well, in the short form."""
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(("plain", OFTEN), id="plain"),
-        pytest.param(("fork", tuple(WAYS)), id="fork"),
-        pytest.param(("plain", tuple(WAYS)), id="plain-all", marks=pytest.mark.torture),
-    ],
-)
-def ended(request: pytest.FixtureRequest) -> Iterator[tuple[World, tuple[str, ...], str]]:
-    """A run with a report for each way, two at a time, and what it said."""
-    engine, ways = request.param
-    world = World()
-    slow = {way: {"cell_timeout": 3} for way in ways if WAYS[way][1] == "timeout"}
-    world.study({way: [SHOWN, WAYS[way][0]] for way in ways}, each=slow, cell_timeout=120)
-    code, said = world.run("--engine", engine, "--jobs", "2")
-    assert code == 1, said
-    yield world, ways, said
-    world.end()
-
-
-def test_each_end_is_named_and_stops_no_other(ended: tuple[World, tuple[str, ...], str]) -> None:
-    world, ways, said = ended
-    assert "Traceback" not in said
-    (folder,) = world.published()
-    assert problems(folder) == []
-    told = {report["name"]: report for report in record(folder)["reports"]}
-    assert {way: told[way]["status"] for way in ways} == {way: WAYS[way][1] for way in ways}
-    for way in ways:
-        assert WAYS[way][2] in ((told[way]["error"] or {}).get("message") or "")
-        assert "shown before the end" in (folder / f"{way}.html").read_text(encoding="utf-8")
-
-
-def test_nothing_that_a_kernel_started_outlives_it(ended: tuple[World, tuple[str, ...], str]) -> None:
-    world, _, _ = ended
-    assert world.quiet(20) == []
-    assert list(world.temporary.glob("crmlab-*")) == []
 
 
 FLOODS = {
@@ -108,14 +71,52 @@ PEAK = (
 )
 
 
-def test_a_gigabyte_of_output_is_cut_with_a_note(world: World, figures: dict[str, Any]) -> None:
-    world.study({name: [cell, AFTER] for name, cell in FLOODS.items()}, cell_timeout=300)
-    _, said = world.run("--engine", "fork", command=PEAK)
-    assert len(said) < 20_000, "what the kernel printed is in the log"
+EVERYTHING = [
+    pytest.param(("fork", tuple(WAYS), tuple(FLOODS)), id="fork"),
+    pytest.param(("plain", tuple(WAYS), tuple(FLOODS)), id="plain-all", marks=pytest.mark.torture),
+]
+Ended = tuple[World, tuple[str, ...], str]
+
+
+@pytest.fixture(scope="module", params=[pytest.param(("plain", FEW, ()), id="plain"), *EVERYTHING])
+def ended(request: pytest.FixtureRequest) -> Iterator[Ended]:
+    """A run with a report for each way and each flood, and what it said."""
+    engine, ways, floods = request.param
+    world = World()
+    slow = {way: {"cell_timeout": 3} for way in ways if WAYS[way][1] == "timeout"}
+    reports = {way: [SHOWN, WAYS[way][0]] for way in ways} | {name: [FLOODS[name], AFTER] for name in floods}
+    world.study(reports, each=slow, cell_timeout=300)
+    code, said = world.run("--engine", engine, command=PEAK)
+    assert code == 1, said
+    yield world, ways, said
+    world.end()
+
+
+def test_each_end_is_named_and_stops_no_other(ended: Ended) -> None:
+    world, ways, said = ended
+    assert "Traceback" not in said
     (folder,) = world.published()
     assert problems(folder) == []
+    told = {report["name"]: report for report in record(folder)["reports"]}
+    assert {way: told[way]["status"] for way in ways} == {way: WAYS[way][1] for way in ways}
+    for way in ways:
+        assert WAYS[way][2] in ((told[way]["error"] or {}).get("message") or "")
+        assert "shown before the end" in (folder / f"{way}.html").read_text(encoding="utf-8")
+
+
+def test_nothing_that_a_kernel_started_outlives_it(ended: Ended) -> None:
+    world, _, _ = ended
+    assert world.quiet(20) == []
+    assert list(world.temporary.glob("crmlab-*")) == []
+
+
+@pytest.mark.parametrize("ended", EVERYTHING, indirect=True)
+def test_a_gigabyte_of_output_is_cut_with_a_note(ended: Ended) -> None:
+    world, _, said = ended
+    assert len(said) < 20_000, "what the kernel printed is in the log"
+    (folder,) = world.published()
     ends = {report["name"]: report["status"] for report in record(folder)["reports"]}
-    assert ends == {**dict.fromkeys(FLOODS, "done"), "fails": "error"}
+    assert {name: ends[name] for name in FLOODS} == {**dict.fromkeys(FLOODS, "done"), "fails": "error"}
     for name in FLOODS:
         page = (folder / f"{name}.html").read_text(encoding="utf-8")
         assert len(page) < 4_000_000, name

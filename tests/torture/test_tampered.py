@@ -6,19 +6,23 @@ import json
 import pickle
 import random
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
 import pytest
 
+from crmlab.data.fingerprints import digest
 from crmlab.errors import CrmlabError, DataError, ParamsError, PluginLoadError, UnknownPluginError
 from crmlab.estimators import Classifier
 from crmlab.labels import Label, Scheme, Text
 from crmlab.params import read_study
 from crmlab.report import manifest
 from crmlab.report.gallery import write as write_gallery
-from crmlab.report.unchanged import Earlier, History, link
+from crmlab.report.history import Earlier, History
+from crmlab.report.unchanged import link
+from crmlab.state import write_day
 
 
 class Trap:
@@ -87,6 +91,26 @@ def test_a_forged_state_is_refused(state: Path, how: str) -> None:
     FORGED[how](state / "state.json")
     with pytest.raises(DataError, match="No state of Big can be read from state"):
         Big.load(state)
+
+
+@pytest.mark.parametrize("name", ["state.json", "seen_.parquet", "learned_on.txt", "more.txt", ""])
+def test_a_state_that_is_not_as_its_run_wrote_it_is_refused(tmp_path: Path, name: str) -> None:
+    """Also where it makes sense: a number in it was changed."""
+    run = tmp_path / "20240102T000000Z-0c0d00"
+    folder = run / "state" / "segmentation" / "big"
+    Big().fit(CUSTOMERS).save(folder)
+    write_day(folder, date(2024, 1, 2))
+    outputs = manifest.outputs(run, folder.iterdir())
+    manifest.write(run, {"reports": [{"outputs": outputs}]})
+    assert Big.load(folder).mean_ == 3.5
+    if name == "state.json":
+        changed(folder / name, state={"mean_": 4.5, "fitted_": True})
+    elif name:
+        (folder / name).write_bytes((folder / name).read_bytes() + b" " if (folder / name).exists() else b"")
+    else:
+        manifest.write(run, {"reports": []})
+    with pytest.raises(DataError, match=rf"{name or 'learned_on.txt'} is not as the run {run.name} wrote it"):
+        Big.load(folder)
 
 
 @pytest.mark.parametrize("name", ["state.json", "seen_.parquet"])
@@ -220,8 +244,8 @@ def test_a_manifest_cannot_have_files_linked_from_or_to_elsewhere(tmp_path: Path
     secret = tmp_path / "runs" / "stolen.html"
     secret.write_text("secret")
     place = earlier / path
-    digest = manifest.digest(place) if place.is_file() else "0" * 64
-    report = {"name": "a", "status": "done", "outputs": [{"path": path, "sha256": digest, "bytes": 6}]}
+    told = digest(place) if place.is_file() else "0" * 64
+    report = {"name": "a", "status": "done", "outputs": [{"path": path, "sha256": told, "bytes": 6}]}
     assert not link(Earlier(earlier, report), staging)
     assert list(staging.rglob("*")) == []
     assert sorted(item.name for item in tmp_path.rglob("*.html")) == ["stolen.html"]
