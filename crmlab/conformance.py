@@ -64,7 +64,7 @@ def one_row_per_customer(plugin: Rows | Feature, sample: Sample) -> None:
         assert not built[KEY].null_count(), "a row has no customer"
         return
     rows = sample.rows(plugin)
-    result = fitted_on(plugin, sample, rows).predict(rows)
+    result = sample.fitted(plugin).predict(rows)
     if isinstance(result, pl.Series):
         assert len(result) == rows.height, f"{len(result)} labels for {rows.height} customers"
         assert result.dtype == pl.String, f"labels are {result.dtype}, not String"
@@ -83,7 +83,7 @@ def row_order_irrelevant(plugin: Rows | Feature, sample: Sample) -> None:
         return
     rows = sample.rows(plugin)
     mixed = shuffled(rows)
-    before = answers_of(fitted_on(plugin, sample, rows), rows)
+    before = answers_of(sample.fitted(plugin), rows)
     after = answers_of(fitted_on(plugin, there, mixed), mixed)
     same(before.sort(key_of(plugin)), after.sort(key_of(plugin)), "shuffled rows")
 
@@ -106,14 +106,14 @@ def id_renaming_irrelevant(plugin: Rows | Feature, sample: Sample) -> None:
         same(before.sort(key), build(plugin, there.tables, sample.as_of), "renamed customers")
         return
     rows = sample.rows(plugin)
-    before = renamed(answers_of(fitted_on(plugin, sample, rows), rows))
+    before = renamed(answers_of(sample.fitted(plugin), rows))
     same(before, answers_of(fitted_on(plugin, there, renamed(rows)), renamed(rows)), "renamed ids")
 
 
 def one_alone(plugin: Rows, sample: Sample) -> None:
     """A row alone gets the result that it has among all."""
     rows = sample.rows(plugin)
-    fitted = fitted_on(plugin, sample, rows)
+    fitted = sample.fitted(plugin)
     together = answers_of(fitted, rows)
     for at in range(rows.height):
         who = f"row {at} ({rows[key_of(plugin)][at]}) alone"
@@ -123,7 +123,7 @@ def one_alone(plugin: Rows, sample: Sample) -> None:
 def labels_in_scheme(plugin: Classifier, sample: Sample) -> None:
     """Every label is one of the scheme, which has at least two once fitted."""
     rows = sample.rows(plugin)
-    fitted = cast("Classifier", fitted_on(plugin, sample, rows))
+    fitted = cast("Classifier", sample.fitted(plugin))
     scheme = fitted.scheme
     assert len(scheme.labels) > 1, f"the scheme {scheme.id!r} has {len(scheme.labels)} label(s)"
     labels = answers_of(fitted, rows)["label"].drop_nulls().unique().sort()
@@ -134,7 +134,7 @@ def labels_in_scheme(plugin: Classifier, sample: Sample) -> None:
 def confidence(plugin: Classifier, sample: Sample) -> None:
     """Every label has a confidence within 0–1, the same alone as among all; no label, none."""
     rows = sample.rows(plugin)
-    fitted = cast("Classifier", fitted_on(plugin, sample, rows))
+    fitted = cast("Classifier", sample.fitted(plugin))
     sure = fitted.confidence(rows)
     labels = fitted.predict(rows)
     bare = [label for label, value in zip(labels, sure, strict=True) if value is None]
@@ -163,7 +163,7 @@ def both_languages(plugin: Estimator, sample: Sample) -> None:
             _bilingual(f"measure {column}", measure.text)
     if isinstance(plugin, Classifier):
         rows = sample.rows(plugin)
-        fitted = cast("Classifier", fitted_on(plugin, sample, rows))
+        fitted = cast("Classifier", sample.fitted(plugin))
         _bilingual("needs", plugin.needs)
         _bilingual("sureness", plugin.sureness)
         _bilingual("scheme", fitted.scheme.text)
@@ -180,7 +180,7 @@ def both_languages(plugin: Estimator, sample: Sample) -> None:
 def missing_features_named(plugin: Rows, sample: Sample) -> None:
     """A column that is not there is named in a MissingFeaturesError, at fit and at predict."""
     rows = sample.rows(plugin)
-    fitted = fitted_on(plugin, sample, rows)
+    fitted = sample.fitted(plugin)
     for column in needed_by(plugin):
         without = rows.drop(column)
         for doing, call in (
@@ -225,9 +225,10 @@ def empty_table(plugin: Rows | Feature, sample: Sample) -> None:
         assert set(nobody.columns) == {KEY, *plugin.produces}, f"of empty tables it builds {nobody.columns}"
         return
     rows = sample.rows(plugin)
-    fits = [rows] if isinstance(plugin, Model) else [rows, rows.clear()]
-    for learned_from in fits:
-        fitted = fitted_on(plugin, sample, learned_from)
+    fits = [sample.fitted(plugin)]
+    if not isinstance(plugin, Model):
+        fits.append(fitted_on(plugin, sample, rows.clear()))
+    for fitted in fits:
         answers = answers_of(fitted, rows.clear())
         assert answers.height == 0, f"for no rows it gives {answers.height}"
         if isinstance(fitted, Classifier):
@@ -274,7 +275,7 @@ def same_twice(plugin: Estimator, sample: Sample) -> None:
 def state_round_trips(plugin: Rows, sample: Sample) -> None:
     """What was learned comes back from a folder of JSON and Parquet, none of it pickled."""
     rows = sample.rows(plugin)
-    fitted = fitted_on(plugin, sample, rows)
+    fitted = sample.fitted(plugin)
     with tempfile.TemporaryDirectory() as folder:
         fitted.save(Path(folder) / "state")
         files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
@@ -315,7 +316,7 @@ def nothing_after_as_of(plugin: Classifier | Model | Feature, sample: Sample) ->
 def probabilities(plugin: Model, sample: Sample) -> None:
     """Scores in the unit probability lie within 0–1."""
     rows = sample.rows(plugin)
-    scores = answers_of(fitted_on(plugin, sample, rows), rows)
+    scores = answers_of(sample.fitted(plugin), rows)
     for score in plugin.scores:
         if score.unit == "probability":
             outside = scores[score.id].drop_nulls().is_between(0, 1).not_()

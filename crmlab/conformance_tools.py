@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -36,12 +36,19 @@ class Sample:
     tables: dict[str, pl.DataFrame]
     feedback: pl.DataFrame
     as_of: date
+    _fits: dict[int, tuple[Rows, Rows]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def rows(self, plugin: Rows) -> pl.DataFrame:
         """Return a fresh copy of the rows that the plugin has all the data for."""
         needed = needed_by(plugin)
         frame = self.feedback if isinstance(plugin, Annotator) else self.features
         return frame.drop_nulls([name for name in needed if name in frame.columns])
+
+    def fitted(self, plugin: Rows) -> Rows:
+        """Return a clone fitted on its rows: one for all rules that only ask it, as fitting takes longest."""
+        if id(plugin) not in self._fits:
+            self._fits[id(plugin)] = plugin, fitted_on(plugin, self, self.rows(plugin))
+        return self._fits[id(plugin)][1]
 
 
 def fitted_on(plugin: Rows, sample: Sample, rows: pl.DataFrame) -> Rows:
@@ -121,16 +128,51 @@ def until(name: str, table: pl.DataFrame, as_of: date) -> pl.DataFrame:
     return table.filter(known["day"].fill_null(today) <= today)
 
 
+_IMPORTING = r"""
+import importlib, json, sys, traceback
+names, sys.path[:] = json.loads(sys.argv[1])
+done = []
+for name in names:
+    try:
+        importlib.import_module(name)
+        done.append(name)
+    except BaseException:
+        traceback.print_exc()
+print("\n" + json.dumps([done, sorted(sys.modules)]))
+"""
+_light: set[str] = set()
+"""Modules that were imported together and brought in nothing heavy."""
+
+
+def note_light_imports(modules: Iterable[str], path: tuple[str, ...]) -> None:
+    """Import modules together in one fresh interpreter: where nothing heavy came in, each by itself is light.
+
+    Otherwise each is looked at by itself when its rule is checked, as is one that cannot be imported.
+    """
+    imported, heavy, _ = _imported(sorted(set(modules)), path)
+    if not heavy:
+        _light.update(imported)
+
+
 @lru_cache
 def heavy_imports(module: str, path: tuple[str, ...]) -> tuple[str, ...]:
     """Import a module in a fresh interpreter and say which heavy libraries that brought in."""
-    code = (
-        "import importlib, json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-        "importlib.import_module(sys.argv[1]); print('\\n' + json.dumps(sorted(sys.modules)))"
+    if module in _light:
+        return ()
+    imported, heavy, errors = _imported([module], path)
+    assert imported, f"{module} cannot be imported in a fresh interpreter: {errors[-500:]}"
+    return heavy
+
+
+def _imported(modules: list[str], path: tuple[str, ...]) -> tuple[list[str], tuple[str, ...], str]:
+    """Return which modules could be imported, the heavy libraries that this brought in, and the errors."""
+    run = subprocess.run(  # noqa: S603  # our own interpreter, and modules of installed plugins
+        [sys.executable, "-c", _IMPORTING, json.dumps([modules, path])],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    run = subprocess.run(  # noqa: S603  # our own interpreter, and a module already imported here
-        [sys.executable, "-c", code, module, json.dumps(path)], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, f"{module} cannot be imported in a fresh interpreter: {run.stderr[-500:]}"
-    loaded: set[str] = set(json.loads(run.stdout.splitlines()[-1]))
-    return tuple(name for name in HEAVY if name in loaded)
+    if run.returncode != 0:  # one of them ended the interpreter
+        return [], (), run.stderr
+    imported, loaded = json.loads(run.stdout.splitlines()[-1])
+    return imported, tuple(name for name in HEAVY if name in loaded), run.stderr

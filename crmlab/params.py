@@ -6,11 +6,11 @@ import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-import polars as pl
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,10 +24,9 @@ from pydantic import (
 )
 
 from crmlab.complaints.settings import ComplaintParams
+from crmlab.data.conditions import Selection
 from crmlab.data.policy import Policy
-from crmlab.data.privacy import mask_text
 from crmlab.data.quality.thresholds import QualityParams, QualityRuleParams
-from crmlab.data.selection import Selection
 from crmlab.documents import Document, parse
 from crmlab.errors import CrmlabError, ParamsError, did_you_mean
 from crmlab.improvement.settings import ImprovementParams
@@ -64,6 +63,11 @@ _RESERVED = {"con", "prn", "aux", "nul", "index"}
 
 Problems = list[tuple[Where, str]]
 """Where something is wrong, and what."""
+
+
+@cache
+def _time_zones() -> set[str]:
+    return available_timezones() - {"Factory", "localtime"}
 
 
 def _as_slug(value: str) -> str:
@@ -240,7 +244,7 @@ class Study(_Strict):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        known = available_timezones() - {"Factory", "localtime"}
+        known = _time_zones()
         if value not in known:
             hint = did_you_mean(value, known)
             raise ValueError(f"no time zone of that name.{hint} Use an IANA name such as Asia/Shanghai")
@@ -292,6 +296,10 @@ class Study(_Strict):
         """The title, contacts in it masked, or the name of the study where there is none."""
         if not self.title:
             return Text(self.study, self.study)
+        import polars as pl
+
+        from crmlab.data.privacy import mask_text
+
         return Text(*mask_text(pl.Series([self.title.zh, self.title.en])))
 
     @property

@@ -12,16 +12,17 @@ def trial(plugin: type[Estimator]) -> None:
     A plugin with a parameter that it cannot do without is not run, nor is a rule broken by an
     optional library that is not installed. Raises PluginContractError with every broken rule.
     """
-    from crmlab.testing import checks_for
+    from crmlab.testing import checks_for, sample_for
 
     try:
         estimator = plugin.from_params({})
     except ParamsError:
         return
+    sample = sample_for(estimator)
     broken = []
     for check in checks_for(estimator):
         try:
-            check(estimator)
+            check(estimator, sample)
         except AssertionError as error:
             if not isinstance(error.__cause__, MissingExtraError):
                 broken.append(str(error))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from crmlab.errors import ParamsError, PluginContractError, did_you_mean
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
 
     from crmlab.estimators import Estimator
 
@@ -19,29 +20,39 @@ Where = tuple[str | int, ...]
 
 def validated(cls: type[E], params: Mapping[str, Any]) -> E:
     """Return ``cls(**params)`` after checking names and types; raise ParamsError otherwise."""
-    from pydantic import ConfigDict, Field, ValidationError, create_model
+    from pydantic import ValidationError
 
-    hints = _hints(cls)
     names = cls.parameter_names()
-    declared: dict[str, Any] = {}
-    for number, field in enumerate(fields(cls)):  # type: ignore[arg-type]
-        default = field.default if field.default_factory is MISSING else field.default_factory()
-        # An alias, because a parameter may have a name that pydantic uses itself, such as "schema".
-        item = Field(... if default is MISSING else default, alias=field.name)
-        declared[f"parameter_{number}"] = (hints[field.name], item)
-    model = create_model(
-        cls.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **declared
-    )
+    model = _model(cls)  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
     try:
         checked = model.model_validate(dict(params))
     except ValidationError as error:
         problems = problems_of(error, lambda where: names)
         lines = " ".join(line for _, line in problems)
         raise ParamsError(f"The parameters of {cls.__name__} are not valid: {lines}", problems) from None
-    values = (getattr(checked, name) for name in declared)
+    values = (getattr(checked, f"parameter_{number}") for number in range(len(names)))
     plugin = cls(**dict(zip(names, values, strict=True)))
     plugin._check_params()
     return plugin
+
+
+@cache
+def _model(cls: type[Estimator]) -> type[BaseModel]:
+    """Return the pydantic model of a plugin's parameters; making it takes longer than checking them."""
+    from pydantic import ConfigDict, Field, create_model
+
+    hints = _hints(cls)
+    declared: dict[str, Any] = {}
+    for number, field in enumerate(fields(cls)):  # type: ignore[arg-type]
+        # An alias, because a parameter may have a name that pydantic uses itself, such as "schema".
+        if field.default_factory is MISSING:
+            item = Field(... if field.default is MISSING else field.default, alias=field.name)
+        else:
+            item = Field(default_factory=field.default_factory, alias=field.name)
+        declared[f"parameter_{number}"] = (hints[field.name], item)
+    return create_model(
+        cls.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **declared
+    )
 
 
 def problems_of(error: ValidationError, allowed: Callable[[Where], Iterable[str]]) -> list[tuple[Where, str]]:

@@ -88,6 +88,7 @@ BROKEN = {
     "gone": "no_such_module_of_mine:Gone",
     "exits": "exiting_plugin:Exits",
     "raises": "raising_plugin:Raises",
+    "heavy": "heavy_plugin:Heavy",
     "no-plugin": "json:loads",
 }
 
@@ -111,6 +112,9 @@ def with_broken_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "    def _fit(self, features):\n"
         "        raise SystemExit('in fit')\n"
     )
+    (folder / "heavy_plugin.py").write_text(
+        "import vaderSentiment\nfrom crmlab_plugins.schemes.rfm import Rfm\nclass Heavy(Rfm):\n    pass\n"
+    )
     return folder
 
 
@@ -118,16 +122,25 @@ def test_a_broken_plugin_stops_no_other(with_broken_plugins: Path) -> None:
     listed = crmlab("plugins", PYTHONPATH=str(with_broken_plugins))
     assert listed.returncode == 0
     assert listed.stdout.count("broken-kit 9.1") == len(BROKEN)
-    checked = crmlab("plugins", "check", PYTHONPATH=str(with_broken_plugins))
+    sound = ("rfm", "files", "aspects")
+    checked = crmlab("plugins", "check", *BROKEN, *sound, PYTHONPATH=str(with_broken_plugins))
     assert checked.returncode == 2
     verdicts = dict(re.findall(r"^(?:ok|broken) +(crmlab\.\w+ [\w-]+)(.*)$", checked.stdout, flags=re.M))
     broken = {name.split()[1] for name, why in verdicts.items() if why}
     assert broken == set(BROKEN)
-    assert {"crmlab.classifiers rfm", "crmlab.sources files", "crmlab.annotators aspects"} <= verdicts.keys()
+    good = {"crmlab.classifiers rfm", "crmlab.sources files", "crmlab.annotators aspects"}
+    assert verdicts.keys() == good | {f"crmlab.classifiers {name}" for name in BROKEN}
     for name in ("gone", "exits", "no-plugin"):
         assert "broken-kit 9.1" in verdicts[f"crmlab.classifiers {name}"]
+    assert "importing heavy_plugin imports vaderSentiment;" in verdicts["crmlab.classifiers heavy"]
     assert f"{len(BROKEN)} broken" in checked.stdout
     assert "Traceback" not in checked.stderr
+
+
+def test_a_plugin_to_check_must_exist() -> None:
+    done = crmlab("plugins", "check", "rmf")
+    assert done.returncode == 2
+    assert "No plugin is named 'rmf'. Did you mean 'rfm'?" in done.stderr
 
 
 # --- schema ---------------------------------------------------------------------------------------

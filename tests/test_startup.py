@@ -29,6 +29,12 @@ except SystemExit as end:
 """
 
 
+HEAVY = {
+    *("altair", "dataframely", "duckdb", "narwhals", "nbformat", "numpy", "papermill", "polars", "pyarrow"),
+    *("pydantic", "scipy", "sklearn", "sqlalchemy", "yaml"),
+}
+
+
 def imported(code: str) -> set[str]:
     """Run code in a process of its own; return the modules it imported that are not Python's."""
     done = subprocess.run(
@@ -69,12 +75,36 @@ def test_help_of_a_command_imports_its_module_alone(name: str) -> None:
         (["plugins"], set()),
         (["survey", "sample-size"], set()),
         (["survey", "questions"], {"pydantic", "yaml"}),
+        (["schema"], {"pydantic", "yaml"}),
+        (["template", "--list"], {"yaml"}),
+        (["template", "--dictionary"], {"dataframely", "numpy", "polars", "pydantic"}),
+        (["schemes", "rfm"], {"polars", "yaml"}),
     ],
 )
 def test_a_command_imports_what_it_needs(arguments: list[str], needed: set[str]) -> None:
-    found = packages(imported(CALL.format(arguments=arguments)))
-    heavy = {"altair", "nbformat", "numpy", "papermill", "polars", "pydantic", "scipy", "sklearn", "yaml"}
-    assert found & heavy == needed
+    assert packages(imported(CALL.format(arguments=arguments))) & HEAVY == needed
+
+
+def test_tables_are_described_without_the_libraries_of_databases() -> None:
+    found = imported("import crmlab.data.schemas, crmlab.lab")
+    assert packages(found) & HEAVY == {"dataframely", "narwhals", "numpy", "polars", "pydantic", "yaml"}
+
+
+PAPERMILL = """
+from crmlab.report.papermill_imports import quick_papermill
+papermill = quick_papermill()
+assert papermill.execute_notebook
+"""
+FIRST_ASKED = """
+import papermill.iorw
+assert papermill.iorw.FileSelector("here").base_dir == "here"
+"""
+
+
+def test_papermill_comes_without_the_clients_of_clouds_until_one_is_asked_for() -> None:
+    clients = {"azure", "boto3", "gcsfs", "google", "pyarrow"}
+    assert packages(imported(PAPERMILL)) & clients == set()
+    assert packages(imported(PAPERMILL + FIRST_ASKED)) & clients == {"pyarrow"}
 
 
 def test_the_list_of_commands_says_what_they_say() -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from crmlab.registry import Registry
 
 
 @click.group(invoke_without_command=True)
@@ -26,21 +30,52 @@ def plugins(ctx: click.Context) -> None:
 
 
 @plugins.command()
-def check() -> None:
-    """逐个检查插件。 Import and check each plugin; one that is broken stops no other."""
-    from crmlab.registry import REGISTRIES
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def check(names: tuple[str, ...]) -> None:
+    """逐个检查插件。 Import and check each plugin, or those named; one that is broken stops no other.
+
+    全部检查约需一分钟；写插件时只检查自己的：`crmlab plugins check 名称`。
+
+    All of them take about a minute; while you write one: `crmlab plugins check NAME`.
+    """
+    from tqdm import tqdm
+
+    from crmlab.conformance_tools import note_light_imports
     from crmlab.trial import trial
 
+    chosen = _chosen(names)
+    modules = [i.target.partition(":")[0] for r, name in chosen for i in r.info() if i.name == name]
     failed = 0
-    for registry in REGISTRIES:
-        for name in registry:
+    quiet = not sys.stderr.isatty()
+    with tqdm(total=len(chosen), unit="plugin", file=sys.stderr, disable=quiet, leave=False) as bar:
+        note_light_imports(modules, tuple(sys.path))
+        for registry, name in chosen:
+            bar.set_description(name)
             try:
                 trial(registry[name])
             except (Exception, SystemExit) as error:  # whatever a plugin does, the others are checked
                 failed += 1
-                click.secho(f"broken  {registry.group} {name}: {error}", fg="red")
+                told = click.style(f"broken  {registry.group} {name}: {error}", fg="red")
             else:
-                click.echo(f"ok      {registry.group} {name}")
+                told = f"ok      {registry.group} {name}"
+            with bar.external_write_mode():
+                click.echo(told)
+            bar.update()
     if failed:
         click.secho(f"{failed} broken", fg="red")
         sys.exit(2)
+
+
+def _chosen(names: tuple[str, ...]) -> list[tuple[Registry[Any], str]]:
+    """Return the plugins of these names, of whatever kind; all where none is named."""
+    from crmlab.errors import UnknownPluginError, did_you_mean
+    from crmlab.registry import REGISTRIES
+
+    every = [(registry, name) for registry in REGISTRIES for name in registry]
+    known = {name for _, name in every}
+    for name in names:
+        if name not in known:
+            raise UnknownPluginError(
+                f"No plugin is named {name!r}.{did_you_mean(name, known)} `crmlab plugins` lists them."
+            )
+    return [(registry, name) for registry, name in every if not names or name in names]

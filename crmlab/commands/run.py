@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ from crmlab.commands import runs_option
 
 if TYPE_CHECKING:
     from crmlab.report.run import Batch, Run, Step
+
+_ROOM = 256 << 20
+"""Bytes that a small report takes: 130 MiB its kernel, 60 MiB the process that runs it, and some data."""
 
 
 @click.command()
@@ -96,18 +100,21 @@ def run(
         raise click.UsageError(
             "--runs is a folder of this machine, where runs are made. To copy them elsewhere, add --publish."
         )
+    jobs = _possible(jobs, memory.limit())
     memory.claim(jobs)  # before polars is imported
-    from crmlab.report.run import preview, run_all
+    from crmlab.report.run import run_all
+    from crmlab.report.work import Work
 
     if publish:
         chosen["overrides"] = (*chosen["overrides"], f"publish={publish}")
     if dry_run:
-        _show_steps(preview(study, **chosen))
+        planned = Work(study, **chosen)
+        _show_warnings(planned.warnings)
+        _show_steps(planned.steps())
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends a run as Ctrl-C does
     batch = run_all(study, jobs=jobs, engine=engine, progress=not quiet, **chosen)  # type: ignore[arg-type]
-    for warning in batch.warnings:
-        click.secho(warning, err=True, fg="yellow")
+    _show_warnings(batch.warnings)
     for done in batch.runs:
         _show_run(done, alone=len(batch.runs) == 1)
     for sentence in (*batch.lost, *batch.unpublished):
@@ -116,18 +123,37 @@ def run(
     sys.exit(batch.exit_code)
 
 
+def _possible(jobs: int, limit: int) -> int:
+    """Return how many notebooks can run at once in ``limit`` bytes, and say where they are fewer."""
+    most = max(1, limit // _ROOM)
+    if jobs > most:
+        click.secho(
+            f"--jobs {jobs}: the memory is enough for {most} at once. 内存最多只够同时运行 {most} 个笔记本。",
+            err=True,
+            fg="yellow",
+        )
+    return min(jobs, most)
+
+
+def _show_warnings(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        click.secho(warning, err=True, fg="yellow")
+
+
 def _show_steps(steps: list[Step]) -> None:
     for step in steps:
         name = f"{step.cell} · {step.report}" if step.cell else step.report
         action = f"reuse 沿用 {step.reuse}" if step.reuse else "run 运行"
-        click.echo(f"{name}: {action} ({step.why})")
+        click.echo(f"{name}: {action} ({step.reason.en} {step.reason.zh})")
     reused = sum(step.reuse is not None for step in steps)
     click.echo(f"{len(steps) - reused} to run 待运行, {reused} unchanged 未变化")
 
 
 def _show_run(run: Run, *, alone: bool) -> None:
     """Say how each report ended; of many runs, only what is not done."""
-    cell = " · ".join(map(str, run.cell.values()))
+    from crmlab.report.matrix import shown
+
+    cell = " · ".join(map(shown, run.cell.values()))
     for outcome in run.outcomes:
         done = outcome.status == "done"
         if done and not alone:

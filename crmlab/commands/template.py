@@ -54,17 +54,17 @@ def template(
     if dictionary:
         _describe(target, language, force)
         return
-    from crmlab.data.templates.forms import named_forms
+    from crmlab.data.templates.forms import listed_forms, named_forms
 
-    forms = named_forms(names)
     if listed:
-        for form in forms:
-            click.echo(f"{form.id:<12} {form.text.zh} {form.text.en}")
-            click.echo(f"{'':<12} {form.purpose.zh} {form.purpose.en}")
+        for form, title, purpose in listed_forms(names):
+            click.echo(f"{form:<12} {title.zh} {title.en}")
+            click.echo(f"{'':<12} {purpose.zh} {purpose.en}")
         return
     from crmlab.data.templates.examples import example_rows
     from crmlab.data.templates.write import write_workbook
 
+    forms = named_forms(names)
     path = _free(target or Path(), ".xlsx", _file_name(forms, language, example), force)
     write_workbook(path, forms, language, example_rows(language) if example else None)
     click.echo(str(path))

@@ -15,9 +15,15 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def known_digest(path: Path) -> str:
+    """Return the sha256 of a file, hashed once as long as its size, times of change and inode stay."""
+    stat = path.stat()
+    version = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+    return _digest_of_version(path.resolve(), *version)
+
+
 @lru_cache(maxsize=4096)
-def _digest_of_version(path: Path, *version: int) -> str:
-    """Hash a file once as long as its size, time of change and inode stay as they are."""
+def _digest_of_version(path: Path, *_version: int) -> str:
     return digest(path)
 
 
@@ -33,19 +39,16 @@ def of_files(given: Iterable[str | Path]) -> str | None:
             return None
         for path in found:
             try:
-                stat = path.stat()
-                version = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-                known = _digest_of_version(path.resolve(), *version)
-                total.update(f"{path.as_posix()}\0{known}\n".encode())
+                total.update(f"{path.as_posix()}\0{known_digest(path)}\n".encode())
             except OSError:
                 return None
     return total.hexdigest()
 
 
-def of_folder(folder: Path, pattern: str = "*") -> str:
+def of_folder(folder: Path) -> str:
     """Return a sha256 over the files below a folder, by relative path; compiled Python is left out."""
     total = hashlib.sha256()
-    for path in sorted(folder.rglob(pattern)):
+    for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             total.update(f"{path.relative_to(folder).as_posix()}\0{digest(path)}\n".encode())
     return total.hexdigest()

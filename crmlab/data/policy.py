@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from crmlab.labels import Text
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Choice = Literal["exclude", "keep"]
 
@@ -58,6 +60,8 @@ class Policy(BaseModel):
 
         ``amount`` is the amount before it was rounded to hundredths, in currency units.
         """
+        import polars as pl
+
         checks = [pl.when(self._left_out_status("cancelled", table)).then(pl.lit("cancelled"))]
         checks.append(pl.when(self._left_out_status("pending", table)).then(pl.lit("pending")))
         returned = pl.lit("status" in table.columns) & (_status(table) == "refunded") & (pl.lit(amount) > 0)
@@ -81,6 +85,8 @@ class Policy(BaseModel):
         return Text("；".join(text.zh for text in said) + "。", "; ".join(text.en for text in said) + ".")
 
     def _left_out_status(self, status: str, table: pl.DataFrame) -> pl.Expr:
+        import polars as pl
+
         choice = {"cancelled": self.cancellations, "pending": self.pending}[status]
         return pl.lit(choice == "exclude") & (_status(table) == status)
 
@@ -96,6 +102,8 @@ def signed_currency(amount: pl.Expr, currency: str | None) -> pl.Expr:
 
 
 def _status(table: pl.DataFrame) -> pl.Expr:
+    import polars as pl
+
     return pl.col("status") if "status" in table.columns else pl.lit(None, pl.String)
 
 

@@ -6,9 +6,8 @@ Their columns, types and rules are in :mod:`crmlab.data.canonical`; ``docs/table
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import dataframely as dy
 import polars as pl
 
 from crmlab.data.canonical.customers import Customers, Identities
@@ -18,6 +17,9 @@ from crmlab.data.canonical.sales import OrderLines, Orders
 from crmlab.data.canonical.service import Complaints, Feedback, Interactions
 from crmlab.errors import did_you_mean
 from crmlab.labels import Text
+
+if TYPE_CHECKING:
+    import dataframely as dy
 
 TABLES: dict[str, type[dy.Schema]] = {
     "customers": Customers,

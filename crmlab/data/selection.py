@@ -4,45 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 import polars as pl
-from pydantic import AfterValidator, BeforeValidator
 
-from crmlab.data.schemas import sensitivity_of, table_problem
+from crmlab.data.conditions import TIED
 from crmlab.data.tables import TableCount, TableStore
 from crmlab.errors import DataError, did_you_mean
 
-TIED = ("customers", "orders", "order_lines", "interactions", "feedback", "complaints", "contacts")
-"""The tables whose rows are about a customer."""
-_SALES = ("orders", "order_lines")
+SALES = ("orders", "order_lines")
+"""Conditions on these hold for the same order."""
 _NAMED = 10
 """So many values an error names."""
-
-
-def column_of(name: str) -> str:
-    """Return ``table.column`` as it is; raise ValueError for what cannot tell parts of the data apart."""
-    table, dot, column = name.partition(".")
-    if not dot or not column:
-        raise ValueError(f"write table.column, for example customers.province; given: {name!r}")
-    if problem := table_problem(table):
-        raise ValueError(problem)
-    if table not in TIED:
-        raise ValueError(f"rows of {table!r} are about no customer; take a column of {', '.join(TIED)}")
-    if sensitivity_of(table, column) not in ("ordinary", "free_text") or column.endswith("_id"):
-        raise ValueError(f"{name} is about single persons, who must not be named in a run")
-    return name
-
-
-def _as_texts(value: object) -> object:
-    values = value if isinstance(value, list | tuple) else [value]
-    if not values or any(isinstance(each, float | dict | list) or each is None for each in values):
-        raise ValueError("give a value, or a list of values: texts, whole numbers, true or false")
-    return [str(each).lower() if isinstance(each, bool) else str(each) for each in values]
-
-
-Selection = dict[Annotated[str, AfterValidator(column_of)], Annotated[list[str], BeforeValidator(_as_texts)]]
-"""``table.column`` → the values of which one must stand there; numbers and days as text."""
 
 
 class SelectedTables(TableStore):
@@ -81,7 +54,7 @@ class SelectedTables(TableStore):
 
     def _select(self, name: str) -> pl.DataFrame:
         own = self._own(name)
-        together = _SALES if name in _SALES else (name,)
+        together = SALES if name in SALES else (name,)
         if not set(self._where) - set(together):
             return own
         if name == "order_lines" and "orders" in self:
@@ -112,7 +85,10 @@ class SelectedTables(TableStore):
     def _filtered(self, name: str) -> pl.DataFrame:
         table = super().__getitem__(name)
         for column, values in self._where.get(name, {}).items():
-            texts = as_texts(name, table, column)
+            try:
+                texts = as_texts(name, table, column)
+            except DataError as error:
+                raise DataError(f"where: {error}") from None
             left = table.filter(texts.is_in(list(values)))
             if left.is_empty():
                 known = texts.drop_nulls().unique().sort()

@@ -7,10 +7,9 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 if TYPE_CHECKING:
     import numpy as np
+    import polars as pl
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -124,6 +123,7 @@ def panel(
     days is no low week.
     """
     import numpy as np
+    import polars as pl
 
     place = ((pl.col("day") - pl.lit(start)).dt.total_days()).floordiv(days)
     placed = rows.with_columns(place=place)

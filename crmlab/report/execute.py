@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER, secrets_in
 from crmlab.isolation import taken_note
 from crmlab.labels import Language
 from crmlab.report import notebooks
+from crmlab.report.papermill_imports import quick_papermill
 from crmlab.report.traces import Traces
 
 if TYPE_CHECKING:
@@ -78,9 +80,12 @@ class Outcome:
 
 def why_not_to_fork() -> str | None:
     """Return why a kernel cannot be forked safely here, or None where it can."""
-    if sys.platform == "linux":
-        return None
-    return "libraries of Windows and macOS do not survive a fork, so kernels are forked on Linux only"
+    if sys.platform != "linux":
+        return "libraries of Windows and macOS do not survive a fork, so kernels are forked on Linux only"
+    folders = os.environ.get("PYTHONPATH")
+    if folders and not all(Path(folder).is_absolute() for folder in folders.split(os.pathsep)):
+        return "PYTHONPATH has a relative or empty folder, which is another for each kernel; write it in full"
+    return None
 
 
 def execute(job: Job) -> Outcome:
@@ -117,7 +122,7 @@ def execute(job: Job) -> Outcome:
 def _papermill(job: Job, held: list[NotebookNode]) -> None:
     """Execute the notebook; it is put into ``held`` before its first cell runs."""
     notebooks.quick_imports()
-    import papermill
+    papermill = quick_papermill()
     from papermill.engines import NBClientEngine, papermill_engines
 
     class Holding(NBClientEngine):  # type: ignore[misc]
@@ -205,6 +210,7 @@ def _write(job: Job, notebook: NotebookNode, error: Error | None) -> int:
 
     for name in ("input_path", "output_path", "environment_variables"):
         notebook.metadata.get("papermill", {}).pop(name, None)
+    _join_streams(notebook)
     _traces(job).leave(notebook)
     told = any(output.output_type == "error" for cell in notebook.cells for output in cell.get("outputs", []))
     failure = f"{error['type']}: {error['message']}" if error and not told else None
@@ -214,6 +220,26 @@ def _write(job: Job, notebook: NotebookNode, error: Error | None) -> int:
     _whole(job.folder / f"{job.name}.ipynb", nbformat.writes(notebook))  # type: ignore[no-untyped-call]
     _whole(job.folder / f"{job.name}.html", page)
     return page.count('<figure class="crm-chart">')
+
+
+def _join_streams(notebook: NotebookNode) -> None:
+    """Put together what a cell printed between two results: in how many pieces it came is chance."""
+    for cell in notebook.cells:
+        if not cell.get("outputs"):
+            continue
+        outputs: list[NotebookNode] = []
+        for printed, group in groupby(cell.outputs, lambda output: output.output_type == "stream"):
+            if not printed:
+                outputs += group
+                continue
+            first: dict[str, NotebookNode] = {}
+            for output in group:
+                if output.name in first:
+                    first[output.name].text += output.text
+                else:
+                    first[output.name] = output
+            outputs += sorted(first.values(), key=lambda output: output.name == "stderr")
+        cell.outputs = outputs
 
 
 def _whole(path: Path, text: str) -> None:

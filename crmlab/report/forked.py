@@ -16,7 +16,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from crmlab.environment import KEY_FOLDER, REPORT_NAME, RUN_FOLDER
 from crmlab.report.execute import why_not_to_fork
-from crmlab.report.kernel import ReportKernelManager
+from crmlab.report.kernel import ReportKernelManager, socket_folder
 
 ADDRESS = "CRMLAB_ZYGOTE"
 """Where the process listens that a run shares with its workers."""
@@ -58,14 +57,24 @@ class _ForkProvisioner(LocalProvisioner):
         if reason is None and not _is_ours(cmd):
             reason = f"{self.kernel_spec.display_name} is not the kernel of the Python that runs papermill"
         if reason:
-            warnings.warn(f"The kernel is started without a fork: {reason}.", stacklevel=2)
-            return await super().launch_kernel(cmd, **options)
+            return await self._launch_as_usual(reason, cmd, options)
         arguments = cmd[cmd.index(_LAUNCHER) + 1 :]
         folder = str(options.get("cwd") or Path.cwd())
-        kernel = ForkedKernel(arguments, folder, options["env"])
+        try:
+            kernel = ForkedKernel(arguments, folder, options["env"])
+        except NotForkedError as error:
+            return await self._launch_as_usual(str(error), cmd, options)
         self.process: Any = kernel
         self.pid, self.cwd = kernel.pid, folder
         return self.connection_info
+
+    async def _launch_as_usual(self, reason: str, cmd: list[str], options: dict[str, Any]) -> Any:
+        warnings.warn(f"The kernel is started without a fork: {reason}.", stacklevel=2)
+        return await super().launch_kernel(cmd, **options)
+
+
+class NotForkedError(Exception):
+    """The process to fork from did not fork a kernel; the message says why."""
 
 
 def _is_ours(command: list[str]) -> bool:
@@ -81,13 +90,16 @@ class ForkedKernel:
 
     def __init__(self, arguments: list[str], folder: str, environment: Mapping[str, str]) -> None:
         own = {name: value for name, value in environment.items() if name != ADDRESS}
-        self._connection = _connect(environment)
-        self._connection.settimeout(_ANSWER_SECONDS)
         request = {"arguments": arguments, "cwd": folder, "environment": own}
-        self._connection.sendall(json.dumps(request).encode() + b"\n")
-        pid = self._number()
-        if pid is None:
-            raise RuntimeError("No kernel could be forked, often because memory or processes ran out.")
+        try:
+            self._connection = _connect(environment)
+            self._connection.settimeout(_ANSWER_SECONDS)
+            self._connection.sendall(json.dumps(request).encode() + b"\n")
+            pid = self._number()
+        except OSError as error:
+            raise NotForkedError(f"the process to fork from does not answer ({error})") from None
+        if not pid:
+            raise NotForkedError(self._refusal() or "no process could be forked; often memory ran out")
         self.pid: int = pid
         self._connection.settimeout(None)
         self.returncode: int | None = None
@@ -121,6 +133,10 @@ class ForkedKernel:
         """End the kernel."""
         self.send_signal(signal.SIGKILL)
 
+    def _refusal(self) -> str:
+        with self._connection as connection, connection.makefile(encoding="utf-8") as said:
+            return said.read()
+
     def _number(self) -> int | None:
         try:
             received = self._connection.recv(4, socket.MSG_WAITALL)
@@ -134,7 +150,7 @@ class Zygote:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.settings = _settings(environment)
-        self._folder = Path(tempfile.mkdtemp(prefix="crmlab-"))
+        self._folder, self._folder_lock = socket_folder()
         self.address = str(self._folder / "zygote")
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.address)
@@ -163,6 +179,8 @@ class Zygote:
         self._process.stdin.close()
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder_lock is not None:
+            os.close(self._folder_lock)
 
 
 _own: Zygote | None = None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from crmlab.report import manifest, staging
+from crmlab.report.history import SKEW
 from crmlab.report.settings import KeepParams
 
 _GONE = ".gone-"
@@ -51,13 +54,14 @@ def collect(
     kept = _kept(records, keep, now or datetime.now(UTC)) | set(pinned) | staging.used(home)
     while more := {name for each in kept & records.keys() for name in _baselines(records[each])} - kept:
         kept |= more
-    removed, freed = [], 0
+    removed = []
+    files: list[os.stat_result] = []
     for name in sorted(records.keys() - kept):
-        size = _own_bytes(home / name)
+        stats = _stats(home / name)
         if dry_run or _remove(home / name):
             removed.append(name)
-            freed += size
-    return Collected(tuple(removed), freed, len(records) - len(removed), tuple(unread))
+            files += stats
+    return Collected(tuple(removed), _freed(files), len(records) - len(removed), tuple(unread))
 
 
 def _records(home: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
@@ -75,18 +79,20 @@ def _records(home: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
 
 def _kept(records: Mapping[str, Mapping[str, Any]], keep: KeepParams, now: datetime) -> set[str]:
     cells: dict[str, list[str]] = {}
-    for name in sorted(records, key=lambda name: (_started(records[name]), name), reverse=True):
+    started = {name: _started(record) for name, record in records.items()}
+    # Runs of a clock that was ahead count last, or they would push out every run with a clock that is right.
+    order = sorted((started[name] < now + SKEW, started[name], name) for name in records)
+    for _, _, name in reversed(order):
         cells.setdefault(repr(sorted(records[name].get("cell", {}).items())), []).append(name)
     kept: set[str] = set()
     for names in cells.values():
         kept.update(names[: keep.last])
-        kept.update(name for name in names if now - _started(records[name]) <= timedelta(days=keep.days))
+        kept.update(name for name in names if now - started[name] <= timedelta(days=keep.days))
         finished = [name for name in names if records[name].get("status") == "done"]
         kept.update(finished[:1])
         last_of_month: dict[tuple[int, int], str] = {}
         for name in finished:
-            started = _started(records[name])
-            last_of_month.setdefault((started.year, started.month), name)
+            last_of_month.setdefault((started[name].year, started[name].month), name)
         kept.update(list(last_of_month.values())[: keep.months])
     return kept
 
@@ -101,10 +107,21 @@ def _baselines(record: Mapping[str, Any]) -> set[str]:
     return {Path(report["baseline"]).name for report in reports if report.get("baseline")}
 
 
-def _own_bytes(folder: Path) -> int:
-    """Return the bytes of files that no other run shares."""
-    stats = [path.stat() for path in folder.rglob("*") if path.is_file()]
-    return sum(stat.st_size for stat in stats if stat.st_nlink == 1)
+def _stats(folder: Path) -> list[os.stat_result]:
+    """Return what is known of the files below a folder, which somebody else may be removing."""
+    stats = []
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                stats.append(Path(place, name).lstat())
+    return stats
+
+
+def _freed(files: Sequence[os.stat_result]) -> int:
+    """Return the bytes of removed files that no run that stays shares."""
+    gone = Counter((file.st_dev, file.st_ino) for file in files)
+    first = {(file.st_dev, file.st_ino): file for file in reversed(files)}  # when all of its names were there
+    return sum(file.st_size for place, file in first.items() if gone[place] == file.st_nlink)
 
 
 def _remove(folder: Path) -> bool:

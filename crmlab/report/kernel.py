@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -26,11 +27,12 @@ class ReportKernelManager(AsyncKernelManager):
 
     The sockets and the file with the key to them lie in a folder of their own, because jupyter_client's
     default name of a socket is the same for every kernel that starts in one folder. What the kernel
-    started itself ends with it. A process that is killed leaves the folder behind; it is known by the lock
-    that ended with the process, and the next kernel sweeps it.
+    started itself ends with it, also where this process is killed. Such a process leaves the folder behind;
+    it is known by the lock that ended with the process, and the next kernel sweeps it.
     """
 
     _folder_lock: int | None = None
+    _guard: subprocess.Popen[bytes] | None = None
 
     @default("transport")
     def _unix_sockets(self) -> str:
@@ -40,21 +42,30 @@ class ReportKernelManager(AsyncKernelManager):
     def _own_folder(self) -> str:
         if self.transport != "ipc":
             return "127.0.0.1"
-        _sweep()
-        folder = tempfile.mkdtemp(prefix=_PREFIX)
-        self._folder_lock = locks.lock(Path(folder))
-        return str(Path(folder) / "kernel")
+        folder, self._folder_lock = socket_folder()
+        return str(folder / "kernel")
 
     @default("connection_file")
     def _beside_the_sockets(self) -> str:
         return f"{self.ip}.json" if self.transport == "ipc" else ""
 
+    async def _async_post_start_kernel(self, **options: Any) -> None:
+        await super()._async_post_start_kernel(**options)
+        if os.name == "posix" and (group := self._group):
+            self._guard = _guard_of(group)
+
+    post_start_kernel: Any = _async_post_start_kernel
+
     async def _async_cleanup_resources(self, restart: bool = False) -> None:
-        group = getattr(self.provisioner, "pgid", None)
+        group = self._group
         await super()._async_cleanup_resources(restart=restart)
         if group:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
+        if self._guard is not None:
+            self._guard.kill()  # before the number of the group can be another's
+            self._guard.communicate()
+            self._guard = None
         if not restart and self.transport == "ipc":
             shutil.rmtree(Path(self.ip).parent, ignore_errors=True)
             if self._folder_lock is not None:
@@ -62,6 +73,34 @@ class ReportKernelManager(AsyncKernelManager):
                 self._folder_lock = None
 
     cleanup_resources: Any = _async_cleanup_resources
+
+    @property
+    def _group(self) -> int | None:
+        """The process group of the kernel; None for one that was forked, which the zygote ends."""
+        return getattr(self.provisioner, "pgid", None)
+
+
+def _guard_of(group: int) -> subprocess.Popen[bytes]:
+    """Start a process that ends a group of processes once this one is gone, however it went.
+
+    A kernel looks for its parent once a second, but not while it is stopped or busy in C, and it would
+    leave what it has started behind.
+    """
+    return subprocess.Popen(  # noqa: S603 (our own words)
+        ["/bin/sh", "-c", 'read -r _; kill -s KILL -- "-$1"', "sh", str(group)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def socket_folder() -> tuple[Path, int | None]:
+    """Make a folder for sockets, of this user alone; return it and the lock that says that it is in use."""
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    return folder, locks.lock(folder)
 
 
 def _sweep() -> None:

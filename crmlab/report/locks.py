@@ -1,7 +1,8 @@
 """Locks that end with the process that holds them, however it ends; nothing of them stays on the disk.
 
 They only say that a folder is still somebody's: nothing waits for one. Where there are none (Windows, some
-file shares), what would be told by them is told by age alone.
+file shares), what would be told by them is told by age alone. Where somebody waits for another, filelock
+serves; it would leave a file of its own, empty the one that it locks, and cannot ask without locking.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import Any
 
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.params import STUDY_FIELDS, Study
-from crmlab.report import manifest, notebooks
+from crmlab.report import notebooks
+from crmlab.report.history import History
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def chosen(study: Study, reports: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(reports)) or list(study.reports)
 
 
-def plan(name: str, study: Study, folder: Path, home: Path, cell: Mapping[str, Any]) -> Plan:
-    """Plan one report of a study that lies in ``folder`` and whose runs lie in ``home``.
+def plan(name: str, study: Study, folder: Path, history: History, cell: Mapping[str, Any]) -> Plan:
+    """Plan one report of a study that lies in ``folder``; ``history`` has its earlier runs.
 
     Raises ParamsError for a notebook, a parameter or a baseline that is not there.
     """
@@ -53,7 +53,7 @@ def plan(name: str, study: Study, folder: Path, home: Path, cell: Mapping[str, A
                 f"reports.{name}.{key}: neither the study nor {path.name} knows this name."
                 f"{did_you_mean(key, names)} The notebook declares: {', '.join(names)}."
             )
-    effective, warning = _with_baseline(name, study.for_report(name), folder, home, cell)
+    effective, warning = _with_baseline(name, study.for_report(name), folder, history, cell)
     if effective.where and "where" not in names:
         raise ParamsError(
             f"{path.name} declares no `where`, so its report would be about all of the data. Add "
@@ -71,7 +71,7 @@ def plan(name: str, study: Study, folder: Path, home: Path, cell: Mapping[str, A
 
 
 def _with_baseline(
-    name: str, study: Study, folder: Path, home: Path, cell: Mapping[str, Any]
+    name: str, study: Study, folder: Path, history: History, cell: Mapping[str, Any]
 ) -> tuple[Study, str | None]:
     """Put the last finished run that has state of the report where the study says ``baseline: latest``.
 
@@ -80,13 +80,9 @@ def _with_baseline(
     """
     if study.baseline != "latest":
         return study, None
-    for path in sorted(home.glob(f"*/{manifest.NAME}"), reverse=True):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            record = manifest.read(path.parent)
-            if record["status"] != "done" or record.get("cell", {}) != cell:
-                continue
-            if (path.parent / "state" / name).is_dir():
-                place = Path(os.path.relpath(path.parent, folder.resolve())).as_posix()
-                return study.model_copy(update={"baseline": place}), None
+    for run, record in history.of(cell):
+        if record.get("status") == "done" and (run / "state" / name).is_dir():
+            place = Path(os.path.relpath(run, folder.resolve())).as_posix()
+            return study.model_copy(update={"baseline": place}), None
     said = f"{name}: baseline is latest, and there is no finished run yet; the cut-points are learned."
     return study.model_copy(update={"baseline": None}), said

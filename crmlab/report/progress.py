@@ -26,7 +26,7 @@ class Progress:
         if self.lines:
             from tqdm import tqdm
 
-            form = "{bar:24} {n_fmt}/{total_fmt}  {elapsed}  {postfix}"
+            form = "{bar:24} {n_fmt}/{total_fmt}  {elapsed}  {desc}"
             self._bar = tqdm(total=self._total, bar_format=form, file=sys.stderr, position=0)
         return self
 
@@ -43,7 +43,7 @@ class Progress:
         error = f": {outcome.error['type']}" if outcome.error else ""
         self._say(f"[{self._ended.total()}/{self._total}] {name}: {how}{error}{taken}")
         if self._bar is not None:
-            self._bar.set_postfix_str(self.summary, refresh=False)
+            self._bar.set_description_str(self.summary, refresh=False)
             self._bar.update()
 
     def warn(self, sentences: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crmlab.labels import Text
 from crmlab.report.execute import Outcome
 
 
@@ -34,9 +35,9 @@ class Run:
 class Batch:
     """The runs of all cells of a study; a study without a matrix has one.
 
-    ``lost`` has a sentence for each cell that has no run: it could not be published, or the user
-    stopped before it began. ``removed`` names the runs that the study's ``keep`` left over, and
-    ``unpublished`` says what could not be copied to where the study publishes.
+    ``lost`` has sentences about cells that have no run: one for each that could not be published, and
+    one for all that had not begun when the user stopped. ``removed`` names the runs that the study's
+    ``keep`` left over, and ``unpublished`` says what could not be copied to where the study publishes.
     """
 
     runs: tuple[Run, ...]
@@ -62,7 +63,12 @@ class Step:
     report: str
     reuse: str | None
     """The earlier run that it is taken from; None where it is run."""
-    why: str
+    reason: Text
+
+    @property
+    def why(self) -> str:
+        """The reason in English."""
+        return self.reason.en
 
 
 def _exit_code(outcomes: Sequence[Outcome]) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from crmlab.data.selection import column_of
+from crmlab.data.conditions import column_of
 
 MOST_CELLS = 1000
 """More combinations than anybody reads are a mistake, as where an axis is a customer's number."""
@@ -59,6 +60,10 @@ def _checked(matrix: dict[str, Axis]) -> dict[str, Axis]:
             raise ValueError("the name of an axis has 1 to 60 letters, digits, `_`, `.` and `-`")
         if not (axis.column or axis.setting) and "." in name and not _is_setting(name):
             axis.column = column_of(name)
+    sets = [axis.column or setting_of(name, axis) or "" for name, axis in matrix.items()]
+    sets = ["as_of" if setting == MONTH else setting for setting in sets]
+    if twice := [setting for setting, n in Counter(sets).items() if n > 1]:
+        raise ValueError(f"two axes set {twice[0]}, so the second would undo the first; keep one of them")
     return matrix
 
 

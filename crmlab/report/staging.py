@@ -7,6 +7,7 @@ by renaming it, which is whole or not at all, on file shares as well.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -60,20 +61,45 @@ def name_of(staging: Path) -> str:
 
 
 def publish(staging: Path, record: dict[str, Any]) -> Path:
-    """Write the manifest and rename the folder to its place; raise RunError where that fails."""
-    if (held := _held.pop(staging, None)) is not None:
-        os.close(held)  # or the space of the reserve would not be free
-    try:
-        for path in [path for path in staging.glob(".*") if path.is_file()]:
-            path.unlink()  # the reserve first of all, and what a process that died had noted
-        manifest.write(staging, record)
-        published = staging.rename(staging.with_name(name_of(staging)))
-    except OSError as error:
-        raise RunError(
-            f"The run could not be published: {error.strerror or error}. "
-            f"What it wrote stays in {staging} for a day."
-        ) from None
+    """Write the manifest and rename the folder to its place; raise OSError where that fails."""
+    _release(staging)  # or the space of the reserve would not be free
+    for path in [path for path in staging.glob(".*") if path.is_file()]:
+        path.unlink()  # the reserve first of all, and what a process that died had noted
+    manifest.write(staging, record)
+    _to_disk([staging, *(path for path in staging.rglob("*") if path.is_file() or path.is_dir())])
+    published = staging.rename(staging.with_name(name_of(staging)))
+    with contextlib.suppress(OSError):  # it is published, whether or not its name survives a loss of power
+        _to_disk([staging.parent])
     return published
+
+
+def _to_disk(paths: Iterable[Path]) -> None:
+    """Have files and folders written through, so that a name that survives a loss of power has its files."""
+    if os.name != "posix":
+        return
+    for path in paths:
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # some file shares write no folder through
+                raise
+        finally:
+            os.close(opened)
+
+
+def not_published(staging: Path, error: OSError) -> RunError:
+    """Give up a folder that could not be published; return what to say of it."""
+    _release(staging)
+    return RunError(
+        f"The run could not be published: {error.strerror or error}. "
+        f"What it wrote stays in {staging} for a day."
+    )
+
+
+def _release(staging: Path) -> None:
+    if (held := _held.pop(staging, None)) is not None:
+        os.close(held)
 
 
 def used(home: Path) -> set[str]:

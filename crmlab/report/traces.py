@@ -13,7 +13,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -44,27 +44,32 @@ class Traces:
 
     def leave(self, notebook: NotebookNode) -> None:
         """Clean an executed notebook: secrets and contacts everywhere, folders in messages."""
+        masked = _Masked(notebook)
         for part in (notebook, *notebook.cells):
-            part.metadata.update(self._clean(part.metadata))
+            part.metadata.update(self._clean(part.metadata, masked))
         for cell in notebook.cells:
-            cell.source = self._clean(cell.source)
+            cell.source = self._clean(cell.source, masked)
             for output in cell.get("outputs", []):
                 if self.secrets:
                     output.update(self._without_secrets(output))
                 if output.output_type == "stream":
-                    output.text = self.without(output.text)
+                    output.text = masked[self._short(output.text)]
                 elif output.output_type == "error":
-                    output.evalue = self.without(output.evalue)
-                    output.traceback = [self.without(line) for line in output.traceback]
+                    output.evalue = masked[self._short(output.evalue)]
+                    output.traceback = [masked[self._short(line)] for line in output.traceback]
                 elif self.results:
-                    output.data.update(_without_contacts(output.data))
+                    output.data.update(_without_contacts(output.data, masked))
 
-    def _clean(self, value: Any) -> Any:
+    def _clean(self, value: Any, masked: _Masked) -> Any:
         value = self._without_secrets(value)
-        return without_contacts(value) if self.results else value
+        return _each(value, masked.__getitem__) if self.results else value
 
     def without(self, text: str) -> str:
         """Return a message without secrets and contacts, and with short names for folders, Python's too."""
+        short = self._short(text)
+        return _Masked([short])[short]
+
+    def _short(self, text: str) -> str:
         known = {
             **self.folders,
             str(_PACKAGE): "crmlab",
@@ -77,7 +82,7 @@ class Traces:
         pattern = "|".join(re.escape(path) for path in folders)
         short = re.sub(rf"({pattern})(?![\w.-])", lambda match: known[match[1]], self._without_secrets(text))
         # IPython's name for the file of a cell holds the number of the kernel's process.
-        return _masked(re.sub(r"<tmp>/ipykernel_\d+/\d+\.py", "<cell>", short))
+        return re.sub(r"<tmp>/ipykernel_\d+/\d+\.py", "<cell>", short)
 
     @cached_property
     def _written_secrets(self) -> dict[str, str]:
@@ -102,8 +107,8 @@ class Traces:
 
 
 def _passwords(secret: str) -> set[str]:
-    """Return the password in an address of a database, which an error may name by itself."""
-    named = re.findall(r"(?i)\b(?:password|passwd|pwd)=([^;&\s]+)", secret)
+    """Return the password or token in an address of a server, which an error may name by itself."""
+    named = re.findall(r"(?i)\b(?:password|passwd|pwd|token)=([^;&\s]+)", secret)
     named += re.findall(r"://[^/@\s]*?:([^/\s]+)@", secret)
     return {form for password in named for form in (password, unquote(password)) if len(form) > 3}
 
@@ -129,7 +134,7 @@ def _inside_base64(secret: bytes, before: int) -> str:
     return text[(0, 2, 3)[before] : (before + len(secret)) * 4 // 3]
 
 
-def _without_contacts(data: Mapping[str, Any]) -> dict[str, Any]:
+def _without_contacts(data: Mapping[str, Any], masked: _Masked) -> dict[str, Any]:
     """Return the representations of an output with contacts masked; pictures are left alone.
 
     HTML that our own views made is made again where its data had to be masked.
@@ -142,36 +147,67 @@ def _without_contacts(data: Mapping[str, Any]) -> dict[str, Any]:
         if media.startswith("image/") and media != "image/svg+xml":
             cleaned[media] = value
         elif CHART.fullmatch(media):
-            cleaned[media] = _specification(value)
+            cleaned[media] = _specification(value, masked)
         elif media != "text/html" or MIME not in data:
-            cleaned[media] = without_contacts(value)
+            cleaned[media] = _each(value, masked.__getitem__)
     if MIME in data and "text/html" in data:
         payload, markup = cleaned[MIME], data["text/html"]
         if payload != data[MIME]:
             made = VIEWS.get(payload.get("view", ""))
-            markup = made.document(payload) if made else without_contacts(markup)
+            markup = made.document(payload) if made else _each(markup, masked.__getitem__)
         cleaned["text/html"] = markup
     return cleaned
 
 
-def _specification(value: Any) -> Any:
+def _specification(value: Any, masked: _Masked) -> Any:
     """Mask the words of a chart: data sets, titles, descriptions; numbers and names of data sets stay."""
     if isinstance(value, dict):
         cleaned: dict[str, Any] = {}
         for key, item in value.items():
             if key == "datasets" and isinstance(item, dict):
-                cleaned[key] = {name: without_contacts(rows) for name, rows in item.items()}
+                cleaned[key] = {name: _each(rows, masked.__getitem__) for name, rows in item.items()}
             elif key in _DRAWN and not (key == "data" and isinstance(item, dict) and "values" in item):
                 cleaned[key] = item
             else:
-                cleaned[_each(key, _masked)] = _specification(item)
+                cleaned[_each(key, masked.__getitem__)] = _specification(item, masked)
         return cleaned
-    return [_specification(item) for item in value] if isinstance(value, list) else without_contacts(value)
+    if isinstance(value, list):
+        return [_specification(item, masked) for item in value]
+    return _each(value, masked.__getitem__)
 
 
 def without_contacts(value: Any) -> Any:
     """Return JSON values with the contacts of persons masked in every text."""
-    return _each(value, _masked)
+    return _each(value, _Masked(value).__getitem__)
+
+
+class _Masked(dict[str, str]):
+    """Each text with its contacts masked; those of ``value``, JSON, at once, in a fiftieth of the time."""
+
+    def __init__(self, value: Any = None) -> None:
+        import polars as pl
+
+        from crmlab.data.privacy import mask_text
+
+        texts = list(dict.fromkeys(_texts(value)))
+        super().__init__(zip(texts, mask_text(pl.Series(texts, dtype=pl.String)), strict=True))
+
+    def __missing__(self, text: str) -> str:
+        self.update(_Masked([text]))
+        return self.get(text, text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Go through all texts of JSON values, names too, that are long enough for a contact."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str) and len(value) >= _SHORTEST:
+        yield value
 
 
 def _each(value: Any, change: Callable[[str], str]) -> Any:
@@ -181,11 +217,3 @@ def _each(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_each(item, change) for item in value]
     return change(value) if isinstance(value, str) and len(value) >= _SHORTEST else value
-
-
-def _masked(text: str) -> str:
-    import polars as pl
-
-    from crmlab.data.privacy import mask_text
-
-    return str(mask_text(pl.Series([text]))[0])

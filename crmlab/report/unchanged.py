@@ -4,7 +4,8 @@ A report is what its parameters, its inputs, its notebook, our code with its plu
 all installed packages make of it. Where all are as they were in an earlier report that was finished, its
 files are linked into the new run: as hard links, so that nothing dangles when the older run is removed
 or the folder is on a file share; as copies where the file system has no hard links. They are checked by
-sha256 first. What a notebook reads besides its study (a web page, the clock) is not seen.
+sha256 first. The modules and files that a notebook names count as its code (:mod:`.local_files`); what else
+it reads besides its study (a web page, the clock) is not seen.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from crmlab.data.fingerprints import digest, of_folder
-from crmlab.environment import resolved
-from crmlab.errors import CrmlabError
+from crmlab.data.fingerprints import digest, known_digest, of_folder
+from crmlab.environment import resolved, secrets_in
 from crmlab.params import Study
 from crmlab.registry import sources
-from crmlab.report import manifest
+from crmlab.report import local_files
+from crmlab.report.history import Earlier
 from crmlab.report.plans import Plan
 
 PARTS = ("params", "inputs", "notebook", "code", "packages")
@@ -35,7 +36,7 @@ PARTS = ("params", "inputs", "notebook", "code", "packages")
 
 @dataclass(frozen=True)
 class Basis:
-    """Hashes of what a report stands on, by part; ``inputs`` is None where a source cannot tell."""
+    """Hashes of what a report stands on, by part; None where nobody can tell whether it changed."""
 
     parts: Mapping[str, str | None]
 
@@ -45,67 +46,69 @@ class Basis:
         return None if None in self.parts.values() else _hash(dict(self.parts))
 
 
-@dataclass(frozen=True)
-class Earlier:
-    """A finished report of an earlier run: the run's folder, and what its manifest says of the report."""
+class Bases:
+    """What the reports of a study stand on at one moment; what they share is looked at once.
 
-    folder: Path
-    report: Mapping[str, Any]
+    ``folder`` is that of the study, to which paths are relative.
+    """
+
+    def __init__(self, folder: Path, key_folder: Path) -> None:
+        self._folder, self._key = folder, key_folder / "key"
+        self._known: dict[Hashable, str | None] = {}
+
+    def of(self, plan: Plan, title: str) -> Basis:
+        """Return the hash of each part; None for one of which nobody can tell whether it changed."""
+        study, notebook = plan.study, plan.notebook
+        return Basis(
+            {
+                "params": _told(lambda: self._params(plan, title)),
+                "inputs": self._once(repr(study.data), lambda: inputs(study, self._folder)),
+                "notebook": self._once(notebook, lambda: digest(notebook)),
+                "code": self._once((notebook, study.plugin_folder), lambda: self._code(plan)),
+                "packages": _packages(),
+            }
+        )
+
+    def _once(self, about: Hashable, find: Callable[[], str | None]) -> str | None:
+        if about not in self._known:
+            self._known[about] = _told(find)
+        return self._known[about]
+
+    def _params(self, plan: Plan, title: str) -> str | None:
+        given = {**plan.parameters, "baseline": _state(plan, self._folder)}
+        beside_data = {name: value for name, value in given.items() if name != "data"}
+        named = {text: digest(self._folder / text) for text in sorted(_files_in(beside_data, self._folder))}
+        key = digest(self._key) if self._key.is_file() else None
+        secrets = sorted(secrets_in(beside_data))
+        if secrets and key is None:
+            return None  # a secret could be guessed from its hash, which stands in the manifest
+        return _hash([given, named, plan.study.language, title, key, secrets])
+
+    def _code(self, plan: Plan) -> str:
+        plugins = plan.study.plugin_folder
+        files = [*local_files.used(plan.notebook, self._folder), *local_files.of_plugins()]
+        return _hash(
+            [
+                _own_code(),
+                of_folder(self._folder / plugins) if plugins else None,
+                [[os.path.relpath(path, self._folder), known_digest(path)] for path in files],
+            ]
+        )
 
 
-class History:
-    """The finished reports of a study's runs, newest first, read once."""
-
-    def __init__(self, home: Path) -> None:
-        self._runs = list(_records(home))
-
-    def last(self, cell: Mapping[str, Any], name: str) -> Earlier | None:
-        """Return the last report of that name for a cell, however it ended."""
-        return next(self._of(cell, name), None)
-
-    def same(self, cell: Mapping[str, Any], name: str, fingerprint: str | None) -> Iterator[Earlier]:
-        """Return the finished reports that stand on the same, newest first."""
-        for earlier in self._of(cell, name):
-            known = earlier.report.get("fingerprint")
-            if known and known == fingerprint and earlier.report["status"] == "done":
-                yield earlier
-
-    def finished(self, cell: Mapping[str, Any]) -> bool:
-        """Say whether the last run of a cell is there and finished well."""
-        return next((r["status"] == "done" for _, r in self._runs if r.get("cell", {}) == cell), False)
-
-    def _of(self, cell: Mapping[str, Any], name: str) -> Iterator[Earlier]:
-        for folder, record in self._runs:
-            if record.get("cell", {}) == cell:
-                for report in record["reports"]:
-                    if report["name"] == name:
-                        yield Earlier(folder, report)
-
-
-def basis(plan: Plan, language: str, title: str, folder: Path, key_folder: Path) -> Basis:
-    """Return what a report stands on; ``folder`` is that of the study, to which paths are relative."""
-    given = {**plan.parameters, "baseline": _state(plan, folder)}
-    beside_data = {name: value for name, value in given.items() if name != "data"}
-    named = {text: digest(folder / text) for text in sorted(_files_in(beside_data, folder))}
-    key = key_folder / "key"
-    parts: dict[str, str | None] = {
-        "params": _hash([given, named, language, title, digest(key) if key.is_file() else None]),
-        "inputs": inputs(plan.study, folder),
-        "notebook": digest(plan.notebook),
-        "code": _hash([_own_code(), _study_code(plan.study, folder)]),
-        "packages": _packages(),
-    }
-    return Basis(parts)
+def _told(find: Callable[[], str | None]) -> str | None:
+    """Return what is found; None where it is gone or cannot be read, which the report will say."""
+    try:
+        return find()
+    except Exception:  # of a source that is somebody's plugin
+        return None
 
 
 def inputs(study: Study, folder: Path) -> str | None:
     """Return a hash over what the sources of a study hold; None where one cannot tell."""
     with contextlib.chdir(folder):
-        try:
-            readers = [sources[spec.source].from_params(resolved(spec.params)) for spec in study.data]
-            found = [reader.fingerprint() for reader in readers]
-        except (CrmlabError, OSError):
-            return None  # the report will say what is wrong
+        readers = [sources[spec.source].from_params(resolved(spec.params)) for spec in study.data]
+        found = [reader.fingerprint() for reader in readers]
     return None if None in found else _hash(found)
 
 
@@ -123,7 +126,7 @@ def link(earlier: Earlier, staging: Path) -> bool:
             target.parent.mkdir(parents=True, exist_ok=True)
             done.append(target)
             _same_file(source, target)
-    except OSError:
+    except (OSError, KeyError, TypeError, ValueError):
         for path in done:
             path.unlink(missing_ok=True)
         return False
@@ -135,14 +138,6 @@ def _same_file(source: Path, target: Path) -> None:
         os.link(source, target)
         return
     shutil.copy2(source, target)
-
-
-def _records(home: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in sorted(home.glob(f"[!.]*/{manifest.NAME}"), reverse=True):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            record = manifest.read(path.parent)
-            if record["schema"] == manifest.SCHEMA and all("name" in each for each in record["reports"]):
-                yield path.parent, record
 
 
 def _state(plan: Plan, folder: Path) -> str | None:
@@ -162,10 +157,6 @@ def _files_in(value: Any, folder: Path) -> Iterable[str]:
     return set()
 
 
-def _study_code(study: Study, folder: Path) -> str | None:
-    return of_folder(folder / study.plugin_folder, "*.py") if study.plugin_folder else None
-
-
 @cache
 def _own_code() -> str:
     """Return a hash over our own files, because in a checkout they change and the version stays."""
@@ -179,8 +170,14 @@ def _own_code() -> str:
 
 @cache
 def _packages() -> str:
-    installed = sorted(f"{each.name}=={each.version}" for each in metadata.distributions())
-    return _hash([sys.version, sys.platform, *dict.fromkeys(installed)])
+    """Return a hash over the versions of what is installed, and over the very files of plugins."""
+    installed = {f"{each.name}=={each.version}" for each in metadata.distributions()}
+    plugins = {
+        each.read_text("RECORD") or ""
+        for each in metadata.distributions()
+        if any(point.group.startswith("crmlab.") for point in each.entry_points)
+    }
+    return _hash([sys.version, sys.platform, sorted(installed), sorted(plugins)])
 
 
 def _hash(value: Any) -> str:

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,32 +15,21 @@ from typing import Any
 
 from crmlab import notify
 from crmlab.errors import RunError
-from crmlab.labels import Language
+from crmlab.labels import Language, Text
 from crmlab.params import Study, read_study
-from crmlab.report import gallery, keeping, manifest, remote, staging
+from crmlab.report import gallery, keeping, manifest, remote, staging, undone
 from crmlab.report.batch import execute_all, not_begun
+from crmlab.report.cell_run import CellRun, heading, in_words, maker
 from crmlab.report.execute import Engine, Job, Outcome, why_not_to_fork
+from crmlab.report.history import Earlier, History
 from crmlab.report.matrix import Cell, cells
-from crmlab.report.plans import Plan, chosen, plan
+from crmlab.report.plans import chosen, plan
 from crmlab.report.progress import Progress
 from crmlab.report.published import Batch, Run, Step
-from crmlab.report.traces import without_contacts
-from crmlab.report.unchanged import PARTS, Basis, Earlier, History, basis, link
+from crmlab.report.unchanged import PARTS, Bases, Basis, link
 
-
-@dataclass
-class _CellRun:
-    """One cell on its way: its plans, what is decided about each report, and how they ended."""
-
-    cell: Cell
-    plans: dict[str, Plan]
-    bases: dict[str, Basis]
-    decisions: dict[str, tuple[Earlier | None, str]]
-    started: datetime = datetime.min
-    clock: float = 0.0
-    folder: Path | None = None
-    linked: dict[str, Earlier] = field(default_factory=dict)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+_NAMED = 20
+"""So many cells a sentence names."""
 
 
 class Work:
@@ -69,45 +57,51 @@ class Work:
         self.warnings += said
         self.history = History(self.home)
         if failed:
-            found = [cell for cell in found if not self.history.finished(cell.values)]
-        self.cells = [self._planned(cell, names, force=force) for cell in found]
-        self.warnings += [each.warning for item in self.cells for each in item.plans.values() if each.warning]
+            left = undone.read(self.home)
+            found = [cell for cell in found if cell.values in left or not self._finished(cell, names)]
+        bases = Bases(self.folder, self.keys)
+        self.cells = [self._planned(cell, names, bases, force=force) for cell in found]
+        told = [each.warning for item in self.cells for each in item.plans.values() if each.warning]
+        self.warnings += dict.fromkeys(told)
         self.runs: list[Run] = []
         self.lost: list[str] = []
 
     def steps(self) -> list[Step]:
         """Return what would be done about each report, and why."""
         return [
-            Step(item.cell.label, name, _maker(found) if found else None, why)
+            Step(item.cell.label, name, maker(found) if found else None, why)
             for item in self.cells
             for name, (found, why) in item.decisions.items()
         ]
 
-    def _planned(self, cell: Cell, names: Sequence[str], *, force: bool) -> _CellRun:
-        plans = {name: plan(name, cell.study, self.folder, self.home, cell.values) for name in names}
-        bases = {name: self._basis(cell, each) for name, each in plans.items()}
-        decisions = {name: self._decided(cell, name, bases[name], force=force) for name in names}
-        return _CellRun(cell, plans, bases, decisions)
+    def _finished(self, cell: Cell, names: Sequence[str]) -> bool:
+        """Say whether each report of a cell is there and finished well the last time."""
+        found = [self.history.last(cell.values, name) for name in names]
+        return all(last is not None and last.report["status"] == "done" for last in found)
 
-    def _basis(self, cell: Cell, planned: Plan) -> Basis:
-        language = planned.study.language
-        return basis(planned, language, cell.study.heading.to(language), self.folder, self.keys)
+    def _planned(self, cell: Cell, names: Sequence[str], bases: Bases, *, force: bool) -> CellRun:
+        plans = {name: plan(name, cell.study, self.folder, self.history, cell.values) for name in names}
+        on = {name: bases.of(each, heading(cell, each)) for name, each in plans.items()}
+        decisions = {name: self._decided(cell, name, on[name], force=force) for name in names}
+        return CellRun(cell, plans, on, decisions)
 
-    def _decided(self, cell: Cell, name: str, on: Basis, *, force: bool) -> tuple[Earlier | None, str]:
+    def _decided(self, cell: Cell, name: str, on: Basis, *, force: bool) -> tuple[Earlier | None, Text]:
         if force:
-            return None, "forced"
+            return None, Text("强制重跑", "forced")
         if on.fingerprint is None:
-            return None, "its data cannot tell whether it changed"
+            zh, en = in_words(part for part in PARTS if on.parts[part] is None)
+            return None, Text(f"无法判断{zh}是否有变化", f"nobody can tell whether it changed: {en}")
         same = next(self.history.same(cell.values, name, on.fingerprint), None)
         if same:
-            return same, "unchanged"
+            return same, Text("没有变化", "unchanged")
         last = self.history.last(cell.values, name)
         if last is None:
-            return None, "never run"
-        if last.report["status"] != "done":
-            return None, f"the last run ended as {last.report['status']}"
+            return None, Text("从未运行", "never run")
+        if (status := last.report["status"]) != "done":
+            return None, Text(f"上次运行以 {status} 结束", f"the last run ended as {status}")
         before = last.report.get("basis") or {}
-        return None, f"changed: {', '.join(p for p in PARTS if before.get(p) != on.parts[p])}"
+        zh, en = in_words(part for part in PARTS if before.get(part) != on.parts[part])
+        return None, Text(f"{zh}有变化", f"changed: {en}")
 
     def run(self, jobs: int, engine: Engine, *, progress: bool) -> Batch:
         """Execute every cell, publish each when its last report has ended, and tell who wants to know.
@@ -122,19 +116,22 @@ class Work:
             self.shown.warn(self.warnings)
             # A log takes one line per report of many; only a terminal can draw how far each is.
             bars = progress and (not many or self.shown.lines > 0)
-            for job, outcome in execute_all(self._jobs(engine, stop, progress=bars), jobs, stop):
-                item = self._open[job.folder]
-                item.outcomes[job.name] = outcome
-                self.shown.report(item.cell.label, outcome)
-                self._finish_if_complete(item)
+            try:
+                for job, outcome in execute_all(self._jobs(engine, stop, progress=bars), jobs, stop):
+                    item = self._open[job.folder]
+                    item.outcomes[job.name] = outcome
+                    self.shown.report(item.cell.label, outcome)
+                    self._finish_if_complete(item)
+            except KeyboardInterrupt:  # between two notebooks; within one, its outcome says so
+                stop.set()
             for item in list(self._open.values()):  # where the user stopped at an unlucky moment
                 item.outcomes |= {name: not_begun(name) for name in item.plans if name not in item.outcomes}
                 self._finish_if_complete(item)
-        self.lost += [
-            f"{item.cell.label or self.study.study}: stopped by the user before it began."
-            for item in self.cells
-            if item.folder is None and item.started == datetime.min
-        ]
+        if waiting := [item.cell.label for item in self.cells if item.started == datetime.min]:
+            self.lost.append(_not_begun(waiting, len(self.cells)))
+        published = [run.cell for run in self.runs]
+        wanted = [item.cell.values for item in self.cells]
+        undone.note(self.home, [cell for cell in wanted if cell not in published], published)
         page = self.home.parent / "index.html"
         removed: tuple[str, ...] = ()
         unpublished: list[str] = []
@@ -164,7 +161,7 @@ class Work:
         return nullcontext()
 
     @cached_property
-    def _open(self) -> dict[Path, _CellRun]:
+    def _open(self) -> dict[Path, CellRun]:
         """The cells that have begun and are not published, by folder."""
         return {}
 
@@ -186,7 +183,7 @@ class Work:
                 assert item.folder is not None
                 yield Job(
                     name=name,
-                    title=item.cell.study.heading.to(planned.study.language),
+                    title=heading(item.cell, planned),
                     notebook=planned.notebook.resolve(),
                     parameters=planned.parameters,
                     folder=item.folder,
@@ -200,7 +197,7 @@ class Work:
                     label=f"{label} · {name}" if label else name,
                 )
 
-    def _begin(self, item: _CellRun) -> bool:
+    def _begin(self, item: CellRun) -> bool:
         """Claim the folder of a cell and link what is unchanged; say whether a report is left to run."""
         item.started, item.clock = datetime.now(UTC), time.perf_counter()
         uses = [found.folder.name for found, _ in item.decisions.values() if found]
@@ -212,36 +209,45 @@ class Work:
             return False
         self._open[item.folder] = item
         for name, (found, _) in item.decisions.items():
-            if found and link(found, item.folder):
+            if found and self._unchanged_since(item, name) and link(found, item.folder):
                 item.linked[name] = found
                 item.outcomes[name] = Outcome(name, "done", 0.0, None, found.report.get("charts", 0))
-                self.shown.report(item.cell.label, item.outcomes[name], _maker(found))
+                self.shown.report(item.cell.label, item.outcomes[name], maker(found))
         return not self._finish_if_complete(item)
 
-    def _finish_if_complete(self, item: _CellRun) -> bool:
+    def _unchanged_since(self, item: CellRun, name: str) -> bool:
+        """Say whether a report stands on the same as when it was planned, which may be hours ago."""
+        planned = item.plans[name]
+        now = Bases(self.folder, self.keys).of(planned, heading(item.cell, planned))
+        return now.fingerprint == item.bases[name].fingerprint
+
+    def _finish_if_complete(self, item: CellRun) -> bool:
         if len(item.outcomes) < len(item.plans):
             return False
         assert item.folder is not None
-        del self._open[item.folder]
-        self._compare(item, record := self._record(item))
         try:
+            record = item.record(self.study, self.batch, Bases(self.folder, self.keys))
+            self._compare(item, record)
             folder = staging.publish(item.folder, record)
-        except RunError as error:
-            self._lose(item, error)
+        except OSError as error:
+            del self._open[item.folder]
+            self._lose(item, staging.not_published(item.folder, error))
             return True
+        del self._open[item.folder]
+        self.warnings += item.warnings
         outcomes = tuple(item.outcomes[name] for name in item.plans)
-        reused = {name: _maker(found) for name, found in item.linked.items()}
+        reused = {name: maker(found) for name, found in item.linked.items()}
         page = self.home.parent / "index.html"
         self.runs.append(Run(folder, outcomes, page, (), item.cell.values, reused))
         return True
 
-    def _lose(self, item: _CellRun, error: RunError) -> None:
+    def _lose(self, item: CellRun, error: RunError) -> None:
         if len(self.cells) == 1:
             raise error
         self.lost.append(f"{item.cell.label}: {error}")
         self.shown.warn([self.lost[-1]])
 
-    def _compare(self, item: _CellRun, record: dict[str, Any]) -> None:
+    def _compare(self, item: CellRun, record: dict[str, Any]) -> None:
         """Write what changed since the last run of the cell into the folder, before it is published."""
         from crmlab import compare
 
@@ -257,63 +263,6 @@ class Work:
                 }
         except Exception as error:  # whatever an old run holds, the new one is published
             self.warnings.append(f"The run could not be compared with the one before: {error}")
-
-    def _record(self, item: _CellRun) -> dict[str, Any]:
-        assert item.folder is not None
-        reports = [self._report(item, name) for name in item.plans]
-        return {
-            "schema": manifest.SCHEMA,
-            "study": self.study.study,
-            "title": self.study.heading._asdict(),
-            "run": staging.name_of(item.folder),
-            "batch": self.batch,
-            "cell": without_contacts(dict(item.cell.values)),
-            "status": "done" if all(each["status"] == "done" for each in reports) else "failed",
-            "started_at": item.started.isoformat(timespec="seconds"),
-            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - item.clock, 2),
-            "language": item.cell.study.language,
-            "as_of": item.cell.study.as_of.isoformat(),
-            "params": without_contacts(item.cell.study.settings()),
-            "inputs": manifest.merged_inputs(each["inputs"] for each in reports),
-            "plugins": manifest.merged_plugins(each["plugins"] for each in reports),
-            "packages": manifest.packages(),
-            "reports": reports,
-        }
-
-    def _report(self, item: _CellRun, name: str) -> dict[str, Any]:
-        """Say in the manifest what came of one report; a linked one says what it said when it was made."""
-        if name in item.linked:
-            found = item.linked[name]
-            return {**found.report, "seconds": 0.0, "reused": _maker(found)}
-        assert item.folder is not None
-        planned, outcome = item.plans[name], item.outcomes[name]
-        said = manifest.summary(item.folder, name)
-        on = self._basis(item.cell, planned)
-        changed = [
-            part for part in PARTS if part != "params" and on.parts[part] != item.bases[name].parts[part]
-        ]
-        if changed:
-            self.warnings.append(
-                f"{name}: its {', '.join(changed)} changed while it ran, so no later run takes it over."
-            )
-        return {
-            "name": name,
-            "title": planned.title,
-            "baseline": None if planned.study.recalculate == "always" else planned.study.baseline,
-            "status": outcome.status,
-            "seconds": outcome.seconds,
-            "error": outcome.error,
-            "reused": None,
-            "fingerprint": None if changed else on.fingerprint,
-            "basis": dict(on.parts),
-            "headline": said.get("headline"),
-            "figures": said.get("figures", []),
-            "charts": outcome.charts,
-            "inputs": said.get("inputs", []),
-            "plugins": said.get("plugins", []),
-            "outputs": manifest.outputs(item.folder, manifest.files_of(item.folder, name)),
-        }
 
     def _publish(self) -> list[str]:
         """Copy the runs to the storage that the study names; return what is not there now."""
@@ -344,9 +293,12 @@ def pinned(study: Study) -> set[str]:
     return {Path(baseline).name for baseline in given if baseline}
 
 
-def _maker(earlier: Earlier) -> str:
-    """Return the name of the run that made a report, which may have been linked more than once."""
-    return str(earlier.report.get("reused") or earlier.folder.name)
+def _not_begun(waiting: Sequence[str], total: int) -> str:
+    named = ", ".join(waiting[:_NAMED]) + (", …" if len(waiting) > _NAMED else "")
+    return (
+        f"{len(waiting)} of {total} cells were not begun when the user stopped: {named or 'the study'}. "
+        "Go on with --failed."
+    )
 
 
 def _identity(study: Study, moment: datetime | None = None) -> str:

@@ -2,12 +2,14 @@
 
 A fork copies the whole process in a few milliseconds, so a kernel begins with everything imported and
 with nothing that another notebook left. A fork copies no thread but its own, so this process stays
-single-threaded: it only imports and waits. (polars starts its pool of threads at the first query,
-which is after the fork. The allocator's threads and OpenBLAS's prepare for forks themselves.)
+single-threaded: it only imports, reads our own files, and waits. (polars starts its pool of threads at
+the first query, which is after the fork. The allocator's threads and OpenBLAS's prepare for forks
+themselves.) Where an import started a thread that would be missed, nothing is forked.
 
 Each kernel has a connection to the Unix socket on which this process listens. A client sends one line
 of JSON, ``{"arguments": […], "cwd": …, "environment": {…}}``, gets the kernel's pid, sends signals
 for it as single bytes, and gets its exit code at the end; numbers are 4 bytes, most significant first.
+Instead of a pid it may get 0 and the reason why nothing is forked, as text to the end of the connection.
 A client that goes takes its kernel along. Everything ends once standard input does, whose other end
 the process holds that started this one; Linux ends the kernels where this process is killed.
 """
@@ -26,9 +28,11 @@ import shutil
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -74,6 +78,10 @@ PACKAGES = (
 PRELOAD = "CRMLAB_PRELOAD"
 """Names of more modules to import, such as ``sklearn.cluster``, separated by commas."""
 
+_HARMLESS = ("jemalloc", "polars-ooc-clea")
+"""How the names begin of native threads that a fork may lose: those of an allocator, which prepare for it,
+and the one that removes what polars spilled to disk, whose work is done here for kernels that have ended."""
+_SPILLED = "POLARS_OOC_SPILL_DIR"
 _PARENT_DEATH_SIGNAL = 1
 _NO_ADVICE = "PYDEVD_DISABLE_FILE_VALIDATION"
 """Keeps the debugger, which ipykernel imports, from advice on how to start Python."""
@@ -88,6 +96,7 @@ class Zygote:
         self._listener = listener
         self._lifeline = lifeline
         self._given = given
+        self._refusal = why_not_to_fork_now()
         self._kernels: dict[socket.socket, int] = {}
         self._selector = selectors.DefaultSelector()
         self._ended, self._waker = socket.socketpair()
@@ -118,6 +127,10 @@ class Zygote:
             client.settimeout(_PATIENCE)
             request = json.loads(_line(client))
         except (OSError, ValueError):  # a client that went before it had asked
+            return
+        if self._refusal:
+            with client, contextlib.suppress(OSError):
+                client.sendall(bytes(4) + self._refusal.encode())
             return
         try:
             with warnings.catch_warnings():
@@ -186,6 +199,7 @@ class Zygote:
                 continue
             _signal(pid, signal.SIGKILL)  # before its number can be another's
             _, status = os.waitpid(pid, 0)
+            _remove_spilled(pid, self._given)
             self._tell(client, os.waitstatus_to_exitcode(status))
             with contextlib.suppress(KeyError):
                 self._selector.unregister(client)
@@ -204,10 +218,48 @@ class Zygote:
             client.sendall(number.to_bytes(4, "big", signed=True))
 
 
+def why_not_to_fork_now() -> str | None:
+    """Return which threads of this process a fork would lose to somebody's harm, or None."""
+    found = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    main = Path("/proc/self/comm").read_text(encoding="utf-8")  # OpenBLAS's threads are called so as well
+    for thread in Path("/proc/self/task").glob("*/comm"):
+        with contextlib.suppress(OSError):  # it has ended
+            name = thread.read_text(encoding="utf-8")
+            if name != main and not name.startswith(_HARMLESS):
+                found.append(name.strip())
+    if not found:
+        return None
+    return f"what it imported, {PRELOAD} included, started threads: {', '.join(sorted(set(found)))}"
+
+
+def _remove_spilled(pid: int, environment: Mapping[str, str]) -> None:
+    """Remove what polars spilled to disk in a kernel that has ended."""
+    own = environment.get(_SPILLED)
+    for folder in [Path(own)] if own else Path("/var/tmp").glob("polars-*/spill"):  # noqa: S108
+        shutil.rmtree(folder / str(pid), ignore_errors=True)
+
+
 def _import(*names: str) -> None:
     for name in names:
         with contextlib.suppress(Exception):  # a notebook that needs it will say so
             importlib.import_module(name.strip())
+
+
+def _read_own() -> None:
+    """Read what every report of ours would: the list of plugins, our own ones, texts, presets of files."""
+    with contextlib.suppress(Exception):  # the notebook will meet it, too
+        from crmlab import registry
+        from crmlab.data.presets import presets
+        from crmlab.view.texts import texts
+
+        presets()
+        texts()
+        for kind in registry.REGISTRIES:
+            kind.info()  # imports none
+        for plugin in registry.features.info():
+            if plugin.distribution == "crmlab":  # others may start threads
+                registry.features[plugin.name].from_params({})
+        registry.classifiers["rfm"].from_params({})
 
 
 def _line(client: socket.socket) -> bytes:
@@ -249,6 +301,7 @@ def _begin(request: dict[str, Any], given: dict[str, str]) -> None:
     from ipykernel.kernelapp import launch_new_instance
 
     sys.argv = [ipykernel_launcher.__file__, *request["arguments"]]
+    sys.orig_argv = [sys.executable, "-m", ipykernel_launcher.__name__, *request["arguments"]]
     launch_new_instance()
 
 
@@ -270,6 +323,7 @@ def main() -> None:
         _import(package)
         path = getattr(sys.modules.get(package), "__path__", [])
         _import(*(module.name for module in pkgutil.walk_packages(path, f"{package}.")))
+    _read_own()
     del os.environ[_NO_ADVICE]
     gc.freeze()  # the collector would touch, and so copy, every page
     try:

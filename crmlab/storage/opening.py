@@ -52,7 +52,7 @@ def sentence(error: Exception, address: object) -> str:
     status = next((found for each in chain if (found := _status(each))), None)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full. Make room for what is fetched, or set TMPDIR to a folder elsewhere."
-    if status == 404 or "FileNotFoundError" in names or "ResourceNotFoundError" in names:
+    if status == 404 or names & {"FileNotFoundError", "ResourceNotFoundError", "ResourceNotFound"}:
         return (
             f"Nothing is found at {address}: there is no such bucket, container or path. Check how it is "
             "written; some storages also say so to an account without permission."

@@ -1,6 +1,8 @@
 """The folder of a process for what it fetched: readable by this user alone, removed when the process ends.
 
-What a killed process left is removed by the next one that fetches: the system frees a lock with its process.
+Kernels are killed when their notebook has ended, so a small process of its own waits for that and removes
+the folder. Where that one was killed as well, or cannot be started, the next process that fetches removes
+what is left: the system frees a lock with its process.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import atexit
 import contextlib
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from functools import cache
@@ -32,14 +35,30 @@ def _folder(process: int) -> Path:
     _sweep(folder.lstat().st_uid)
     lock = FileLock(folder / ".lock")
     lock.acquire()
-    atexit.register(_remove, folder, lock, process)
+    atexit.register(_remove, folder, lock, _guard(folder), process)
     return folder
 
 
-def _remove(folder: Path, lock: FileLock, process: int) -> None:
+def _guard(folder: Path) -> subprocess.Popen[bytes] | None:
+    """Start a process that removes the folder once this one is gone, however it went."""
+    with contextlib.suppress(OSError):
+        return subprocess.Popen(  # noqa: S603 (our own words)
+            ["/bin/sh", "-c", 'read -r _; rm -rf -- "$1"', "sh", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,  # what ends the group of this process does not end it
+        )
+    return None
+
+
+def _remove(folder: Path, lock: FileLock, guard: subprocess.Popen[bytes] | None, process: int) -> None:
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()
+        if guard is not None:
+            guard.communicate()
 
 
 def _sweep(user: int) -> None:

@@ -95,7 +95,8 @@ def _command(process: psutil.Process) -> str:
 # --- the same outputs ------------------------------------------------------------------------------
 
 EVERYTHING = (
-    "import os, sys, warnings\nprint(os.path.basename(os.getcwd()), sys.path.index(''), len(sys.argv))",
+    "import os, sys, warnings\nprint(os.path.basename(os.getcwd()), sys.path)",
+    "print(len(sys.argv), sys.orig_argv[:3])",
     "import subprocess, time\nsubprocess.run(['echo', 'from a child'])\ntime.sleep(0.5)",
     "print('on stderr', file=sys.stderr)",
     "warnings.warn('take care')\nwarnings.warn('soon gone', DeprecationWarning)",
@@ -171,6 +172,25 @@ def test_a_report_is_the_same_to_the_byte(tmp_path: Path) -> None:
     assert fork == plain
 
 
+def test_in_how_many_pieces_a_cell_prints_makes_no_difference(
+    tmp_path: Path, notebook_at: Callable[..., Path]
+) -> None:
+    pieces = (
+        "import sys, time",
+        "print('one', flush=True); time.sleep(0.3)",
+        "print('aside', file=sys.stderr, flush=True); time.sleep(0.3)",
+        "print('two')",
+        "display(3)",
+        "print('four')",
+    )
+    notebook_at(tmp_path / "notebooks" / "pieces.ipynb", "\n".join(pieces))
+    job = job_in(tmp_path, "pieces", "fork")
+    assert execute(job).error is None
+    outputs = nbformat.read(job.folder / "pieces.ipynb", as_version=4).cells[-1].outputs
+    said = [output.get("text") or output.data["text/plain"] for output in outputs]
+    assert said == ["one\ntwo\n", "aside\n", "3", "four\n"]
+
+
 # --- a clean start for each ------------------------------------------------------------------------
 
 LEAKS = (
@@ -209,6 +229,13 @@ def test_nothing_of_a_notebook_reaches_the_next(tmp_path: Path, notebook_at: Cal
     assert not {*first["random"]} & {*second["random"]}
 
 
+SPILLING = """
+import polars as pl
+numbers = pl.LazyFrame({"a": pl.int_range(500_000, eager=True).shuffle(seed=1)})
+print(numbers.sort("a").with_columns(b=pl.col("a").cum_sum()).sort("b").collect(engine="streaming").height)
+"""
+
+
 def test_a_kernel_has_the_environment_of_its_own_start(
     tmp_path: Path, notebook_at: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +243,15 @@ def test_a_kernel_has_the_environment_of_its_own_start(
     assert executed(tmp_path, notebook_at, "before", told)[0] is None
     monkeypatch.setenv("SHOP", "天猫")
     monkeypatch.setenv("TZ", "Asia/Shanghai")
+    spilled = tmp_path / "spilled"
+    monkeypatch.setenv("POLARS_OOC_SPILL_DIR", str(spilled))
+    monkeypatch.setenv("POLARS_OOC_MEMORY_BUDGET_MB", "5")
+    monkeypatch.setenv("POLARS_OOC_SPILL_MIN_BYTES", "1000")
+    count = "import json, pathlib; print(json.dumps(sum(1 for _ in pathlib.Path('spilled').rglob('*.*'))))"
     assert executed(tmp_path, notebook_at, "after", told) == ["天猫", 8]
+    assert executed(tmp_path, notebook_at, "spilling", SPILLING, count) > 0
+    # Polars's own thread, which removes files, is not there in a fork.
+    assert not [path for path in spilled.rglob("*") if path.is_file()]
 
 
 def test_nothing_but_imports_happens_before_a_fork(tmp_path: Path, notebook_at: Callable[..., Path]) -> None:
@@ -375,6 +410,61 @@ def test_another_kernel_is_started_as_usual_with_a_warning(
     assert done.returncode == 0, done.stderr
     assert "without a fork: Other is not the kernel" in done.stderr
     assert nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs[0].text == "1\n"
+
+
+THREADED = """
+import threading, time
+threading.Thread(target=time.sleep, args=[600], name="busy", daemon=True).start()
+"""
+
+
+def test_plugins_of_others_are_not_imported_before_a_fork(
+    tmp_path: Path, notebook_at: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "threaded.py").write_text(THREADED)
+    info = tmp_path / "busy_kit-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: busy-kit\nVersion: 1.0\n")
+    kinds = ("annotators", "classifiers", "features", "models", "sources", "engines")
+    groups = (f"[crmlab.{kind}]\nbusy = threaded:Busy\n" for kind in kinds)
+    (info / "entry_points.txt").write_text("".join(groups))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    told = "import crmlab, json, os; print(json.dumps(['busy' in crmlab.models, os.getppid()]))"
+    known, parent = executed(tmp_path, notebook_at, "beside", told)
+    assert known
+    assert parent != os.getpid()
+
+
+def test_nothing_is_forked_where_an_import_started_a_thread(
+    tmp_path: Path, notebook_at: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "threaded.py").write_text(THREADED)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("CRMLAB_PRELOAD", "threaded")
+    with pytest.warns(UserWarning, match=r"without a fork: what it imported, .* threads: busy"):
+        parent = executed(tmp_path, notebook_at, "alone", "import os; print(os.getppid())")
+    assert parent == os.getpid()
+
+
+def test_nothing_is_forked_where_the_process_to_fork_from_does_not_start(
+    tmp_path: Path, notebook_at: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fatal.py").write_text("import os\nos._exit(3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("CRMLAB_PRELOAD", "fatal")
+    with pytest.warns(UserWarning, match="without a fork: no process could be forked"):
+        parent = executed(tmp_path, notebook_at, "alone", "import os; print(os.getppid())")
+    assert parent == os.getpid()
+
+
+@pytest.mark.parametrize("folders", [".", "src:/opt", ":/opt", "/opt:"])
+def test_a_relative_folder_of_modules_is_a_reason_not_to_fork(
+    monkeypatch: pytest.MonkeyPatch, folders: str
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/opt:/srv")
+    assert why_not_to_fork() is None
+    monkeypatch.setenv("PYTHONPATH", folders)
+    assert "PYTHONPATH has a relative or empty folder" in str(why_not_to_fork())
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])

@@ -56,6 +56,21 @@ def test_the_rules_hold_each_by_itself(tmp_path: Path) -> None:
     assert done.freed > 5000
 
 
+def test_files_that_runs_share_are_freed_with_the_last_of_them(tmp_path: Path) -> None:
+    write(tmp_path, oldest=record(100), old=record(90), new=record(0))
+    shared = tmp_path / "oldest" / "page.html"
+    for name in ("old", "new"):
+        (tmp_path / name / "page.html").unlink()
+    (tmp_path / "old" / "page.html").hardlink_to(shared)
+    both = collect(tmp_path, NOTHING_ELSE, now=NOW, dry_run=True)
+    manifests = sum((tmp_path / name / "manifest.json").stat().st_size for name in ("oldest", "old"))
+    assert (both.removed, both.freed) == (("old", "oldest"), manifests + 1000)
+    (tmp_path / "new" / "page.html").hardlink_to(shared)
+    done = collect(tmp_path, NOTHING_ELSE, now=NOW)
+    assert (left(tmp_path), done.freed) == (["new"], manifests)
+    assert len((tmp_path / "new" / "page.html").read_bytes()) == 1000
+
+
 def test_the_last_finished_run_of_every_cell_stays(tmp_path: Path) -> None:
     write(
         tmp_path,

@@ -11,7 +11,7 @@ import pytest
 
 from crmlab.errors import ParamsError
 from crmlab.params import Study, check
-from crmlab.report.matrix import Cell, cells
+from crmlab.report.matrix import Cell, cells, shown
 
 PROVINCES = ["浙江"] * 8 + ["江苏"] * 6 + ["福建"] * 2 + [""] * 3
 
@@ -65,10 +65,88 @@ def test_values_without_enough_customers_are_told_and_get_no_report(folder: Path
     found, said = cells(study({"region": {"column": "customers.province"}}), folder)
     assert [cell.label for cell in found] == ["江苏", "浙江"]
     assert said == [
+        "matrix.region: 3 rows have no customers.province; they are in no report.",
         "matrix.region: 1 of 3 values of customers.province have fewer than 5 customers "
         "(privacy.smallest_group) and get no report.",
-        "matrix.region: 3 rows have no customers.province; they are in no report.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("axis", "left", "sentences"),
+    [
+        ({"values": ["福建", "浙江"]}, ["浙江"], ["1 of 2 values of customers.province have fewer than 5"]),
+        (
+            {"query": "SELECT province FROM customers UNION ALL SELECT 'Mars' AS province"},
+            ["江苏", "浙江"],
+            [
+                "the query also gives an empty value, which makes no report.",
+                "values of the query that no row has as customers.province: 1.",
+                "1 of 3 values of customers.province have fewer than 5",
+            ],
+        ),
+    ],
+)
+def test_listing_or_asking_for_values_is_no_way_around_the_smallest_group(
+    folder: Path, axis: dict[str, Any], left: list[str], sentences: list[str]
+) -> None:
+    found, said = cells(study({"region": {"column": "customers.province", **axis}}), folder)
+    assert [cell.label for cell in found] == left
+    assert len(said) == len(sentences)
+    for told, sentence in zip(said, sentences, strict=True):
+        assert sentence in told
+
+
+def test_combinations_that_too_few_customers_have_get_no_report(folder: Path) -> None:
+    axes = {"region": {"column": "customers.province"}, "channel": {"column": "orders.channel"}}
+    found, said = cells(study(axes, privacy={"smallest_group": 4}), folder)
+    assert [cell.label for cell in found] == ["浙江 · 网店", "浙江 · 门店"]  # each 4 of 8, Jiangsu 3 of 6
+    assert "matrix: 2 of 4 cells have fewer than 4 customers (privacy.smallest_group)" in said[-1]
+    with pytest.raises(ParamsError, match="have at least 5 customers"):
+        made(folder, axes)
+
+
+@pytest.mark.parametrize("table", ["orders", "order_lines"])
+def test_conditions_on_orders_and_their_lines_hold_for_the_same_order(tmp_path: Path, table: str) -> None:
+    """Every customer has an order in the shop and one with tea, and none has both in one order."""
+    orders = [f"{c}{kind},{c},2024-05-05,10,{kind}" for c in "abcde" for kind in ("shop", "web")]
+    (tmp_path / "orders.csv").write_text(
+        "\n".join(["order_id,customer_id,order_date,amount,channel", *orders]), encoding="utf-8"
+    )
+    lines = [f"{c}{kind},{p},10" for c in "abcde" for kind, p in (("shop", "cups"), ("web", "tea"))]
+    (tmp_path / "order_lines.csv").write_text(
+        "\n".join(["order_id,category,amount", *lines]), encoding="utf-8"
+    )
+    data = [{"source": "files", "files": {n: {"path": f"{n}.csv"} for n in ("orders", "order_lines")}}]
+    axes = {"orders.channel": ["shop", "web"], "order_lines.category": ["cups", "tea"]}
+    axes = dict(sorted(axes.items(), reverse=table == "orders"))
+    found, _ = cells(study(axes, data=data), tmp_path)
+    assert {frozenset(cell.values.values()) for cell in found} == {
+        frozenset({"shop", "cups"}),
+        frozenset({"web", "tea"}),
+    }
+
+
+NASTY = ("../x", "a/b", "CON", "abc", "ABC", "01", "1", "a=b", "no", "<b>", "{as_of}", "$HOME", "长" * 300)
+
+
+def test_values_may_be_anything(tmp_path: Path) -> None:
+    rows = [f'c{n}_{place},"{value}"' for place, value in enumerate(NASTY) for n in range(5)]
+    (tmp_path / "customers.csv").write_text("\n".join(["customer_id,province", *rows]), encoding="utf-8")
+    data = [{"source": "files", "files": {"customers": {"path": "customers.csv"}}}]
+    axes = {"region": {"column": "customers.province"}}
+    found, said = cells(study(axes, data=data, title={"zh": "名" * 60, "en": "n" * 80}), tmp_path)
+    assert (sorted(cell.values["region"] for cell in found), said) == (sorted(NASTY), [])
+    for cell in found:
+        value = cell.values["region"]
+        assert cell.study.where == {"customers.province": [value]}
+        assert len(cell.label) <= 40
+        assert str(value)[:39] in cell.label
+        assert cell.study.heading.zh.endswith(cell.label)
+        assert cells(study(axes, data=data), tmp_path, [f"region={value}"])[0][0].values == cell.values
+
+
+def test_a_label_is_one_line_that_steers_no_terminal() -> None:
+    assert shown("a\n\x1b[31mb\u202e c\t ") == "a [31mb c"
 
 
 def test_a_query_gives_the_values(folder: Path) -> None:
@@ -112,6 +190,10 @@ def test_only_chooses_among_the_cells(folder: Path) -> None:
         ({"study": ["a"]}, "is no setting that can differ"),
         ({"as_of": ["yesteryear"]}, "matrix, cell as_of=yesteryear"),
         ({"a": {"colum": "x"}}, "Did you mean 'column'"),
+        ({"a": {"column": "orders.channel"}, "orders.channel": ["网店"]}, "two axes set orders.channel"),
+        ({"month": ["2024-05"], "as_of": ["2024-06-30"]}, "two axes set as_of"),
+        ({"r": {"column": "customers.province", "values": ["福建"]}}, "with at least 5 customers"),
+        ({"currency": ["13800138000"]}, "1 of its 1 values look like contacts"),
         ({"a": {"column": "customers.city", "setting": "as_of"}}, "not both"),
         ({"r": {"column": "customers.province", "query": "SELECT 1 FROM nothing"}}, "r.query"),
         ({"r": {"column": "customers.province", "query": "SELECT * FROM customers"}}, "it must give one"),

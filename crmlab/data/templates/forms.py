@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crmlab.data.canonical.columns import AS_THE_METRIC
-from crmlab.data.schemas import CanonicalColumn, columns
 from crmlab.data.templates.definitions import CodeList, Field, Form, Kind, Sheet
 from crmlab.errors import ParamsError, did_you_mean
 from crmlab.labels import Text
+
+if TYPE_CHECKING:
+    from crmlab.data.schemas import CanonicalColumn
 
 _WIDTH = 14
 _KINDS: Mapping[str, Kind] = {"Date": "date", "Datetime": "time", "Float64": "rating"}
@@ -49,15 +50,22 @@ def named_forms(names: tuple[str, ...]) -> tuple[Form, ...]:
 
     Raises ParamsError for a name that no form has.
     """
-    known = {name.casefold(): form for form in forms() for name in (form.id, *form.text)}
+    wanted = [form for form, _, _ in listed_forms(names)]
+    return tuple(form for form in forms() if form.id in wanted)
+
+
+def listed_forms(names: tuple[str, ...]) -> list[tuple[str, Text, Text]]:
+    """Return id, title and purpose of the same forms, without their sheets; raise ParamsError likewise."""
+    every = [(form, _named(told), Text(*told["purpose"])) for form, told in _given()["forms"].items()]
+    known = {name.casefold(): form for form, title, _ in every for name in (form, *title)}
     for name in names:
         if name.casefold() not in known:
             raise ParamsError(
                 f"No form is named {name!r}.{did_you_mean(name, known)} "
-                f"Allowed: {', '.join(f'{form.id} ({form.text.zh})' for form in forms())}."
+                f"Allowed: {', '.join(f'{form} ({title.zh})' for form, title, _ in every)}."
             )
-    wanted = {known[name.casefold()].id for name in names}
-    return tuple(form for form in forms() if not names or form.id in wanted)
+    wanted = {known[name.casefold()] for name in names}
+    return [told for told in every if not names or told[0] in wanted]
 
 
 @cache
@@ -84,6 +92,8 @@ def _sheets() -> dict[str, Sheet]:
 
 
 def _field(table: str, told: Mapping[str, Any]) -> Field:
+    from crmlab.data.schemas import columns
+
     canonical = next((column for column in columns(table) if column.name == told["column"]), None)
     codes = code_lists()[told["codes"]] if "codes" in told else None
     kind: Kind = told.get("computed") or ("list" if codes else _kind(canonical))
@@ -101,6 +111,8 @@ def _field(table: str, told: Mapping[str, Any]) -> Field:
 
 
 def _kind(column: CanonicalColumn | None) -> Kind:
+    from crmlab.data.canonical.columns import AS_THE_METRIC
+
     assert column is not None, "a field is a canonical column, or has a code list, or is computed"
     if column.column.endswith("_hundredths"):
         return "amount"

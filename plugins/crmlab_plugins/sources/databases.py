@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 from crmlab.data.fingerprints import of_files
 from crmlab.data.mapping.matching import check_conflicts, map_table
 from crmlab.data.schemas import TABLES, column_problem, table_problem
-from crmlab.errors import ParamsError
+from crmlab.errors import DataError, MissingExtraError, ParamsError
 from crmlab.estimators import Source
 from crmlab.labels import Text
 from crmlab.satisfaction import scale_problem
@@ -116,22 +116,36 @@ class Database(Source):
             raise ParamsError(" ".join(problems))
 
 
-class DuckDB(Database):
+class _DatabaseFile(Database):
+    """A database in a file, at ``path``."""
+
+    path: str
+
+    def _fingerprint(self, logs: Sequence[str], views: str) -> str | None:
+        """Return a hash over the file and its ``logs``; None where a query or a view may ask for the time."""
+        try:
+            if any("query" in item for item in self.select.values()) or self._fetch(views, "").item():
+                return None
+        except (DataError, MissingExtraError):  # said when the tables are read
+            return None
+        files = (Path(f"{self.path}{end}") for end in logs)
+        return of_files([self.path, *(file for file in files if file.is_file())])
+
+
+class DuckDB(_DatabaseFile):
     """Tables of a DuckDB file, opened read-only; ``path`` is relative to the working folder."""
 
     title: ClassVar[Text] = Text("DuckDB 数据库", "DuckDB database")
-    path: str
 
     def fingerprint(self) -> str | None:
-        """Return a hash over the file, and over what is not yet written into it."""
-        logs = [Path(f"{self.path}{end}") for end in (".wal",)]
-        return of_files([self.path, *(log for log in logs if log.is_file())])
+        """Return a hash over the file and what is not yet written into it; None with a query or view."""
+        return self._fingerprint([".wal"], "SELECT count(*) AS views FROM duckdb_views() WHERE NOT internal")
 
     def _fetch(self, query: str, where: str) -> pl.DataFrame:
         return read_duckdb(self.path, query, where)
 
 
-class SQLite(Database):
+class SQLite(_DatabaseFile):
     """Tables of an SQLite file, opened read-only; ``path`` is relative to the working folder.
 
     SQLite has values with types rather than columns: a column of integers, of floats or of both is
@@ -139,12 +153,11 @@ class SQLite(Database):
     """
 
     title: ClassVar[Text] = Text("SQLite 数据库", "SQLite database")
-    path: str
 
     def fingerprint(self) -> str | None:
-        """Return a hash over the file, and over what is not yet written into it."""
-        logs = [Path(f"{self.path}{end}") for end in ("-wal", "-journal")]
-        return of_files([self.path, *(log for log in logs if log.is_file())])
+        """Return a hash over the file and what is not yet written into it; None with a query or view."""
+        views = "SELECT count(*) AS views FROM sqlite_master WHERE type = 'view'"
+        return self._fingerprint(["-wal", "-journal"], views)
 
     def _fetch(self, query: str, where: str) -> pl.DataFrame:
         return read_sqlite(self.path, query, where)

@@ -543,3 +543,33 @@ def _data() -> dict[str, Any]:
             "customers": {"query": query},
         },
     }
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "sqlite"])
+def test_whether_a_file_changed_is_known_only_of_what_cannot_ask_for_the_time(
+    kind: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.db"
+    tables = {"orders": {"table": "sales"}}
+
+    def fingerprint(select: dict[str, Any]) -> str | None:
+        return registry.sources[kind].from_params({"path": str(path), "select": select}).fingerprint()
+
+    def execute(statement: str) -> None:
+        if kind == "duckdb":
+            with pytest.importorskip("duckdb").connect(str(path)) as database:
+                database.execute(statement)
+        else:
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                database.executescript(statement)
+
+    assert fingerprint(tables) is None  # there is no such file yet
+    execute("CREATE TABLE sales (order_id int)")
+    first = fingerprint(tables)
+    assert first is not None
+    assert fingerprint(tables) == first
+    assert fingerprint({"orders": {"query": "SELECT * FROM sales WHERE order_id < current_date"}}) is None
+    execute("INSERT INTO sales VALUES (1)")
+    assert fingerprint(tables) not in (None, first)
+    execute("CREATE VIEW lately AS SELECT * FROM sales WHERE current_date > '2024-01-01'")
+    assert fingerprint(tables) is None
