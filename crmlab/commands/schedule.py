@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -119,6 +120,8 @@ def write(
             err=True,
             fg="yellow",
         )
+    for warning in _unknown_at_night(checked.settings(), environment):
+        click.secho(warning, err=True, fg="yellow")
     made = _schedule(
         study, options, at, timezone or checked.timezone, name or checked.study, runs, most, environment
     )
@@ -184,6 +187,7 @@ def run(
 
     from crmlab.scheduling.catch_up import run_missed, run_once
     from crmlab.scheduling.environment_file import read_environment
+    from crmlab.scheduling.ledger import LedgerError
     from crmlab.scheduling.log import logged
     from crmlab.scheduling.running import run_study
 
@@ -201,10 +205,17 @@ def run(
         def execute(moment: datetime) -> int:
             return run_study(made, moment, click.echo)
 
-        if due:
-            code: int | None = run_once(made, _moment(due), execute, _now)
-        else:
-            code = run_missed(made, execute, _now, click.echo)
+        try:
+            if due:
+                code: int | None = run_once(made, _moment(due), execute, _now)
+            else:
+                code = run_missed(made, execute, _now, click.echo)
+        except LedgerError as error:
+            from crmlab.notify import not_started
+
+            for warning in not_started(made.study, error.due, 1, [str(error)]):
+                click.echo(warning)
+            raise
     sys.exit(code or 0)
 
 
@@ -231,6 +242,35 @@ def _schedule(
         environment=environment.absolute() if environment else None,
         most=most,
     )
+
+
+def _unknown_at_night(settings: dict[str, Any], environment: Path | None) -> Iterator[str]:
+    """Say which variables that a study refers to a scheduled run would not have, and what to do."""
+    from crmlab.errors import ParamsError
+    from crmlab.scheduling.environment_file import read_environment
+
+    known: set[str] = set()
+    if environment:
+        try:
+            known = set(read_environment(environment))
+        except ParamsError as error:
+            yield str(error)
+    if missing := ", ".join(sorted(set(_references(settings)) - known)):
+        yield (
+            f"The study needs {missing}, and those who keep the time do not know your environment. Write "
+            "NAME=value lines into a file, chmod 600 it, and give --environment FILE.\n"
+            f"研究用到环境变量 {missing}，定时任务里没有它们。请写进一个文件（每行 变量名=值，chmod 600），"
+            "并加上 --environment 文件。"
+        )
+
+
+def _references(value: object) -> Iterator[str]:
+    """Yield the names of the variables that settings refer to."""
+    if isinstance(value, str) and value.startswith("env:"):
+        yield value.removeprefix("env:")
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _references(item)
 
 
 def _files(made: Schedule, formats: tuple[str, ...]) -> dict[str, str]:

@@ -6,7 +6,7 @@ is what the manifest says, without contacts of persons and without secrets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,12 +26,13 @@ class Published(Protocol):
         """The folder."""
 
 
-def after(study: Study, *runs: Published) -> list[str]:
+def after(study: Study, *runs: Published, problems: Sequence[str] = ()) -> list[str]:
     """Tell the study's channels how its runs ended, the cells of one matrix in one message.
 
-    Returns a warning for each channel that could not be told; raises nothing.
+    ``problems`` are sentences about what no run tells: cells without one, and runs that could not be copied
+    to where the study publishes. Returns a warning for each channel that could not be told; raises nothing.
     """
-    if not study.notify or not runs:
+    if not study.notify or not (runs or problems):
         return []
     from crmlab.notify.message import about_runs
 
@@ -39,34 +40,32 @@ def after(study: Study, *runs: Published) -> list[str]:
     return _tell(
         study.notify,
         study.language,
-        lambda language, link, traces: about_runs(folders, language, link, traces),
+        lambda language, link, traces: about_runs(study.heading, folders, problems, language, link, traces),
         study.settings(),
     )
 
 
 def not_started(study: Path, due: datetime, code: int, said: list[str]) -> list[str]:
-    """Tell the channels of the study in a YAML file that a scheduled run published nothing, and why.
+    """Tell the channels of the study in a YAML file that a scheduled run did not come to its end, and why.
 
-    The study itself may be what is wrong, so only its channels are read. Returns warnings like
-    :func:`after`.
+    The study itself may be what is wrong, so only its channels are read, and those of them that are
+    valid. Returns warnings like :func:`after`.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     from crmlab.documents import parse
     from crmlab.errors import ParamsError
     from crmlab.labels import Text
     from crmlab.notify.message import about_no_run
-    from crmlab.notify.settings import Channels
+    from crmlab.notify.settings import valid_channels
 
     try:
         values = parse(study.read_bytes().decode("utf-8-sig"), str(study)).value
-        adapter: TypeAdapter[tuple[ChannelParams, ...]] = TypeAdapter(Channels)
-        channels = adapter.validate_python(values.get("notify", ()))
-    except (OSError, ValueError, AttributeError, ParamsError, ValidationError):
+        channels, wrong = valid_channels(values.get("notify") or ())
+    except (OSError, ValueError, AttributeError, ParamsError):
         return ["Nobody could be told: the study's channels cannot be read."]
+    unread = [f"The notification to notify.{place} did not arrive: it is not valid." for place in wrong]
     name = str(values.get("study", study.stem))
     when = due.isoformat(sep=" ", timespec="minutes")
-    return _tell(
+    return unread + _tell(
         channels,
         "en" if values.get("language") == "en" else "zh",
         lambda language, _, traces: about_no_run(Text(name, name), when, code, said, language, traces),

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from crmlab.environment import resolved
 from crmlab.errors import ParamsError
 from crmlab.labels import Language
-from crmlab.notify.mail import send_mail
+from crmlab.notify.mail import PartlyRefusedError, send_mail
 from crmlab.notify.message import Message
 from crmlab.notify.settings import ChannelParams, EmailParams, WebhookParams
 from crmlab.notify.webhooks import body, refusal, signed
@@ -63,7 +63,7 @@ def deliver(
             else:
                 _post(channel, message, language, timeout)
             return None
-        except (_RefusedError, ParamsError, ValueError) as error:
+        except (_RefusedError, PartlyRefusedError, ParamsError, ValueError) as error:
             return _told(channel, error)
         except (OSError, http.client.HTTPException) as error:
             if pause is None or not _may_pass(error):
@@ -122,7 +122,7 @@ def _told(channel: ChannelParams, error: Exception) -> str:
     elif isinstance(error, smtplib.SMTPResponseException):
         text = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else ""
         words = f"the server answered {error.smtp_code} {text}"
-    elif isinstance(error, _RefusedError | ParamsError | smtplib.SMTPException):
+    elif isinstance(error, _RefusedError | PartlyRefusedError | ParamsError | smtplib.SMTPException):
         words = str(error)
     else:
         reason = getattr(error, "reason", None) or error

@@ -11,6 +11,11 @@ from crmlab.environment import resolved
 from crmlab.notify.message import Message
 from crmlab.notify.settings import EmailParams
 
+
+class PartlyRefusedError(Exception):
+    """The server took the message for some recipients and not for others, who would be refused again."""
+
+
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -31,7 +36,8 @@ def letter(channel: EmailParams, message: Message) -> EmailMessage:
 def send_mail(channel: EmailParams, message: Message, timeout: float) -> None:
     """Send the message; raise OSError, which SMTPException is, where the server does not take it.
 
-    The certificate of the server is checked; nothing is sent where the connection cannot be made private.
+    Raises PartlyRefusedError where it takes it for some alone: these have it and need no other one. The
+    certificate of the server is checked; nothing is sent where the connection cannot be made private.
     """
     mail = letter(channel, message)
     port = channel.port or _PORTS[channel.security]
@@ -48,4 +54,4 @@ def send_mail(channel: EmailParams, message: Message, timeout: float) -> None:
             server.login(resolved(channel.user), resolved(channel.password))
         refused = server.send_message(mail)
     if refused:
-        raise smtplib.SMTPException(f"{len(refused)} of {len(channel.to)} recipients were refused")
+        raise PartlyRefusedError(f"the server refused {len(refused)} of the recipients")

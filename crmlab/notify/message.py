@@ -46,26 +46,40 @@ class Message:
         return f"{'✅' if self.good else '❌'} {self.title}"
 
 
-def about_runs(folders: Sequence[Path], language: Language, link: str | None, traces: Traces) -> Message:
-    """Return the message about published runs of one study, those that failed first.
+def about_runs(
+    study: Text,
+    folders: Sequence[Path],
+    problems: Sequence[str],
+    language: Language,
+    link: str | None,
+    traces: Traces,
+) -> Message:
+    """Return the message about published runs of one study, what went wrong first.
 
-    It says what the manifests say, without contacts of persons and without secrets.
+    ``problems`` are sentences about what no run tells, such as cells that have none. The rest is what
+    the manifests say, without contacts of persons and without secrets.
     """
     manifests = [json.loads((folder / "manifest.json").read_text(encoding="utf-8")) for folder in folders]
     runs = sorted(zip(folders, manifests, strict=True), key=lambda run: run[1]["status"] == "done")
     reports = [(folder, run, report) for folder, run in runs for report in run["reports"]]
     reports.sort(key=lambda entry: entry[2]["status"] == "done")
     bad = sum(report["status"] != "done" for _, _, report in reports)
-    key = "notify_failed" if bad else "notify_done"
-    title = say(key, study=_text(manifests[0]["title"]), n=len(reports), bad=bad).to(language)
-    lines = [_facts(manifests).to(language)]
+    key = "notify_failed" if bad else "notify_problems" if problems else "notify_done"
+    title = say(key, study=study, n=len(reports), bad=bad).to(language)
+    lines = [_facts(manifests).to(language)] if manifests else []
+    lines += [f"❌ {problem}" for problem in problems]
     for _, run, report in reports:
         lines += [line.to(language) for line in _about_report(run, report)]
     links = _links(reports, language, link)
-    if not link:
+    if folders and not link:
         place = folders[0] if len(folders) == 1 else folders[0].parent
         lines.append(say("notify_folder", path=str(place)).to(language))
-    return Message(_plain(title, traces), tuple(_plain(line, traces) for line in lines), links, good=not bad)
+    return Message(
+        _plain(title, traces),
+        tuple(_plain(line, traces) for line in lines),
+        links,
+        good=not (bad or problems),
+    )
 
 
 def about_no_run(

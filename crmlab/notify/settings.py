@@ -10,7 +10,16 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from crmlab.labels import Language
 
@@ -127,6 +136,18 @@ Channels = Annotated[
     tuple[Annotated[ChannelParams, Field(discriminator="kind")], ...], BeforeValidator(_with_secrets_hidden)
 ]
 """The channels of a study, in order; one alone may stand without a list."""
+
+
+def valid_channels(given: object) -> tuple[list[ChannelParams], list[int]]:
+    """Return the channels that are valid, and the places of those that are not."""
+    adapter: TypeAdapter[tuple[ChannelParams, ...]] = TypeAdapter(Channels)
+    found, wrong = list[ChannelParams](), list[int]()
+    for place, one in enumerate(given if isinstance(given, list | tuple) else [given]):
+        try:
+            found += adapter.validate_python([one])
+        except ValidationError:
+            wrong.append(place)
+    return found, wrong
 
 
 def channel_fields(kind: str) -> tuple[str, ...]:

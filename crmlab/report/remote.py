@@ -2,7 +2,8 @@
 
 A run is made and published here, then copied file by file, its manifest last; the gallery lists runs that
 have a manifest, so half a run is never seen. What was not copied whole is noted beside the runs here and
-copied again, whole, by the next run that publishes to the same address. Nothing is removed there.
+copied again, whole, by the next run that publishes to the same address. One process at a time copies the
+runs of a folder. Nothing is removed there.
 """
 
 from __future__ import annotations
@@ -37,22 +38,28 @@ def publish(
     ``runs`` is the folder of all runs here. Returns a sentence for each run that is not there now, and
     for a gallery that could not be written; raises nothing.
     """
+    from filelock import FileLock
+
     address = parse(to)
     notes = runs / ".crmlab" / _NOTES
     problems: list[str] = []
+    left = list(folders)
     try:
         for folder in folders:
-            _note(notes, folder).write_text(str(address), encoding="utf-8")
+            _remember(notes, folder, address)
         target = _Target(address, resolved(storage.options(address.storage)))
-        for folder in _waiting(notes, runs, address):
-            if said := target.copy(folder):
-                problems.append(said)
-            _note(notes, folder).unlink(missing_ok=True)
-        target.list_runs(runs, language)
+        with FileLock(notes / ".lock"):
+            left = sorted({*folders, *_waiting(notes, runs, address)})
+            for folder in list(left):
+                if said := target.copy(folder):
+                    problems.append(said)
+                left.remove(folder)
+                _note(notes, folder).unlink(missing_ok=True)
+            target.list_runs(runs, language)
     except Exception as error:  # each package has errors of its own
         said = str(error) if isinstance(error, CrmlabError) else sentence(error, address)
-        left = ", ".join(folder.name for folder in _waiting(notes, runs, address))
-        what = f"Not published: {left}" if left else "The gallery is not up to date"
+        names = ", ".join(folder.name for folder in left)
+        what = f"Not published: {names}" if names else "The gallery is not up to date"
         problems.append(f"{what}. {said} The next run tries again; the results here are complete.")
     return problems
 
@@ -152,9 +159,16 @@ class _Target:
 
 def _note(notes: Path, folder: Path) -> Path:
     """Return where it is noted that a run is to be copied."""
-    path = notes / folder.parent.name / folder.name
+    return notes / folder.parent.name / folder.name
+
+
+def _remember(notes: Path, folder: Path, address: Address) -> None:
+    """Note that a run is to be copied; half a note would be that of another address."""
+    path = _note(notes, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    temporary = notes / f".{folder.parent.name}-{folder.name}"
+    temporary.write_text(str(address), encoding="utf-8")
+    temporary.replace(path)
 
 
 def _waiting(notes: Path, runs: Path, address: Address) -> list[Path]:

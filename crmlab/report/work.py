@@ -140,7 +140,7 @@ class Work:
         if self.runs:
             self._list_runs()
             unpublished = self._publish()
-            self.warnings += notify.after(self.study, *self.runs)
+        self.warnings += notify.after(self.study, *self.runs, problems=(*self.lost, *unpublished))
         return Batch(
             tuple(self.runs), page, tuple(self.warnings), tuple(self.lost), removed, tuple(unpublished)
         )

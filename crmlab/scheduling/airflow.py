@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import date
 
+from crmlab.scheduling.catch_up import ATTEMPTS
 from crmlab.scheduling.schedule import Schedule
 
 _DAG = '''"""crmlab {name}: {at}。由 crmlab schedule 生成。 Written by crmlab schedule."""
@@ -40,6 +41,7 @@ with DAG(
         task_id="run",
         bash_command="exec {{{{ crmlab_command }}}}" + DUE + "{{{{ crmlab_options }}}}",
         cwd={folder!r},
+        retries={retries},
     )
 '''
 
@@ -61,4 +63,5 @@ def dag(schedule: Schedule, start: date) -> str:
         start=start,
         timezone=schedule.at.timezone,
         folder=str(schedule.folder),
+        retries=ATTEMPTS - 1,
     )

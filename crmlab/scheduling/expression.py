@@ -59,31 +59,6 @@ class Expression:
         """The minutes of the hour, sorted."""
         return sorted(self._fields.minutes)
 
-    @property
-    def hours(self) -> list[int]:
-        """The hours of the day, sorted."""
-        return sorted(self._fields.hours)
-
-    @property
-    def months(self) -> list[int]:
-        """The months, 1 to 12, sorted."""
-        return sorted(self._fields.months)
-
-    @property
-    def days(self) -> list[int]:
-        """The days of the month, sorted."""
-        return sorted(self._fields.days)
-
-    @property
-    def weekdays(self) -> list[int]:
-        """The days of the week, 0 Sunday to 6 Saturday, sorted; cron's 7 is Sunday, too."""
-        return sorted({day % 7 for day in self._fields.weekdays})  # type: ignore[operator]  # no pairs: no "#"
-
-    @property
-    def either_day(self) -> bool:
-        """Whether a day of the month or of the week will do, and not both must be met."""
-        return not self._fields.day_and
-
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """Yield the due times later than ``after`` up to ``until``, in order."""
         ticks = map(_fixed, CronSim(self.text, after.astimezone(ZoneInfo(self.timezone))))

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from crmlab.errors import RunError
+
 _KEPT = 100
 """Due times that are remembered; older ones are never due again."""
 
@@ -20,6 +22,17 @@ class Entry:
 
     attempts: int
     exit_code: int | None = None
+
+
+class LedgerError(RunError):
+    """The ledger cannot be written, so nothing was run for the due time: it would be run without end."""
+
+    def __init__(self, path: Path, due: datetime, error: OSError) -> None:
+        super().__init__(
+            f"{path} cannot be written: {error.strerror}. Nothing was run for {due.isoformat()}; it is tried "
+            "again when this is woken next."
+        )
+        self.due = due
 
 
 def read_ledger(path: Path) -> dict[datetime, Entry]:

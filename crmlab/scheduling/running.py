@@ -19,8 +19,8 @@ _TOLD = 12
 def run_study(schedule: Schedule, due: datetime, say: Callable[[str], None]) -> int:
     """Run the study for ``due`` and say what the run says; return its exit code.
 
-    Where the run ended before it could publish anything, and so could tell nobody, the study's channels
-    are told here. A run that a signal ended has 128 plus the number of the signal as its exit code.
+    Where the run could tell nobody, because it died or published nothing, the study's channels are told
+    here. A run that a signal ended has 128 plus the number of the signal as its exit code.
     """
     before = _manifests(schedule.runs)
     last: deque[str] = deque(maxlen=_TOLD)
@@ -47,8 +47,9 @@ def run_study(schedule: Schedule, due: datetime, say: Callable[[str], None]) -> 
         process.terminate()
         process.wait()
         raise
-    code = 128 - code if code < 0 else code
-    if code and not any(_is_for(path, due) for path in _manifests(schedule.runs) - before):
+    died = code < 0  # maybe after it published some cells of a matrix, and always before it told anybody
+    code = 128 - code if died else code
+    if died or (code and not any(_is_for(path, due) for path in _manifests(schedule.runs) - before)):
         from crmlab.notify import not_started
 
         for warning in not_started(schedule.study, due, code, list(last)):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from crmlab.errors import ParamsError
 from crmlab.scheduling.expression import Expression
 from crmlab.scheduling.schedule import Schedule
-
-_WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 
 
 def service(schedule: Schedule) -> str:
@@ -30,14 +26,18 @@ def service(schedule: Schedule) -> str:
 
 
 def timer(schedule: Schedule) -> str:
-    """Return the unit that starts the service: at the due times, and after the computer was off."""
-    when = "".join(f"OnCalendar={calendar}\n" for calendar in calendars(schedule.at))
+    """Return the unit that wakes the service every hour, and after the computer was off.
+
+    An event of systemd for 02:30 does not come on the day on which clocks leave that time out, and a run
+    that failed would wait for the next one. So the service is woken at the minutes of the schedule in
+    every hour, and the command itself knows what is due.
+    """
     return (
         "[Unit]\n"
         f"Description=crmlab {schedule.name}: {schedule.at.text} ({schedule.at.timezone})\n"
         "\n"
         "[Timer]\n"
-        f"{when}"
+        f"OnCalendar={calendar(schedule.at)}\n"
         "AccuracySec=1s\n"
         "Persistent=true\n"
         "\n"
@@ -46,18 +46,10 @@ def timer(schedule: Schedule) -> str:
     )
 
 
-def calendars(at: Expression) -> list[str]:
-    """Return the due times as calendar events; two, where either the day or the weekday will do."""
-    weekdays = "" if len(at.weekdays) == 7 else ",".join(_WEEKDAYS[day] for day in at.weekdays) + " "
-    days, months = _listed(at.days, 31), _listed(at.months, 12)
-    time = f"{_listed(at.hours, 24)}:{_listed(at.minutes, 60)}:00 {at.timezone}"
-    if at.either_day:
-        return [f"{weekdays}*-{months}-* {time}", f"*-{months}-{days} {time}"]
-    return [f"{weekdays}*-{months}-{days} {time}"]
-
-
-def _listed(values: Sequence[int], every: int) -> str:
-    return "*" if len(values) == every else ",".join(f"{value:02}" for value in values)
+def calendar(at: Expression) -> str:
+    """Return the moments at which the schedule may be due, as a calendar event."""
+    minutes = "*" if len(at.minutes) == 60 else ",".join(f"{minute:02}" for minute in at.minutes)
+    return f"*-*-* *:{minutes}:00 {at.timezone}"
 
 
 def _quoted(word: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from crmlab.errors import MissingExtraError, ParamsError
+from crmlab.errors import CrmlabError, MissingExtraError, ParamsError
 from crmlab.storage.addresses import Address
 
 CONNECT_SECONDS = 10
@@ -28,6 +29,8 @@ def filesystem(address: Address, options: Mapping[str, Any]) -> Any:
     try:
         import fsspec
 
+        # Otherwise gcsfs asks by gRPC what kind of bucket it is, for minutes where only HTTP gets through.
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
         made = fsspec.get_filesystem_class(address.storage)
         return made(**_ARGUMENTS[address.storage](address, dict(options)))
     except ImportError:
@@ -36,9 +39,9 @@ def filesystem(address: Address, options: Mapping[str, Any]) -> Any:
             f"Addresses {address.scheme}://… need the extra {extra!r}. Install it: "
             f"pip install 'crmlab[{extra}]'."
         ) from None
-    except (ValueError, TypeError, OSError) as error:
-        if isinstance(error, ParamsError):
-            raise
+    except CrmlabError:
+        raise
+    except Exception as error:  # each package has errors of its own
         raise ParamsError(
             f"storage.{address.storage}: the options are not complete, contradict each other, or name a "
             f"file that cannot be read ({type(error).__name__}). See docs/storage.md for what each means."
@@ -57,12 +60,19 @@ def sentence(error: Exception, address: object) -> str:
             f"Nothing is found at {address}: there is no such bucket, container or path. Check how it is "
             "written; some storages also say so to an account without permission."
         )
+    if "ProfileNotFound" in names:
+        return f"{address}: ~/.aws has no profile of the name that storage.s3.profile gives. Check the name."
     if any("Credentials" in name for name in names):
         return (
             f"{address} needs credentials, and none that are complete are found. Give them in the provider's "
             "environment variables or under `storage`, as env:NAME."
         )
-    if status in (401, 403) or names & {"PermissionError", "ClientAuthenticationError", "ForbiddenOperation"}:
+    forbidden = isinstance(error, OSError) and str(error).startswith("Forbidden")  # as gcsfs says 403
+    if (
+        forbidden
+        or status in (401, 403)
+        or names & {"PermissionError", "ClientAuthenticationError", "ForbiddenOperation"}
+    ):
         return (
             f"{address} may not be read or written with these credentials. Check them, and what the account "
             "is allowed to do."
@@ -113,7 +123,13 @@ def _s3(_: Address, given: dict[str, Any]) -> dict[str, Any]:
 
 def _gcs(_: Address, given: dict[str, Any]) -> dict[str, Any]:
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints what is put into words here
-    token = "anon" if given.pop("anonymous", False) else given.pop("credentials", None)
+    credentials = given.pop("credentials", None)
+    if credentials is not None and not os.path.isfile(credentials):
+        raise ParamsError(
+            "storage.gs.credentials: the variable names no file. It holds the path of a service account's "
+            "key file, which is JSON."
+        )
+    token = "anon" if given.pop("anonymous", False) else credentials
     return {"token": token, "requests_timeout": READ_SECONDS, "use_listings_cache": False, **given}
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from crmlab.labels import Language
+from crmlab.labels import Language, Text
 from crmlab.notify.message import about_runs
 from crmlab.report.traces import Traces
 from tests.notify.conftest import Published, report
 
+SHOP = Text("店铺", "Shop")
 
-def about(runs: list[Published], language: Language, link: str | None = None) -> Any:
+
+def about(
+    runs: list[Published], language: Language, link: str | None = None, problems: tuple[str, ...] = ()
+) -> Any:
     """Return the message about runs."""
-    return about_runs([run.folder for run in runs], language, link, Traces())
+    return about_runs(SHOP, [run.folder for run in runs], problems, language, link, Traces())
 
 
 def test_a_run_that_went_well_in_both_languages(published: Callable[..., Published]) -> None:
@@ -66,10 +70,23 @@ def test_cells_of_a_matrix_are_one_message(published: Callable[..., Published]) 
     assert [text for text, _ in message.links] == ["华北 · 客户细分", "华东 · 客户细分", "全部运行"]
 
 
+def test_what_no_run_tells_is_told_and_is_no_success(published: Callable[..., Published]) -> None:
+    lost = "East: the folder cannot be written: call 13800138000"
+    message = about([published(report())], "zh", None, (lost,))
+    assert message.heading == "❌ 店铺：1 份报告已完成，但有问题需要处理"
+    assert message.lines[1].startswith("❌ East: the folder cannot be written")
+    assert "13800138000" not in message.lines[1]
+    assert message.lines[2].startswith("✅ 客户细分")
+    alone = about([], "en", "https://reports.example", (lost,))
+    assert alone.heading == "❌ Shop: reports done: 0, but something needs attention"
+    assert not alone.good
+    assert len(alone.lines) == 1
+
+
 def test_persons_secrets_and_line_breaks_stay_out(published: Callable[..., Published]) -> None:
     error = {"cell": 1, "type": "E", "message": "call 13800138000\nor a.b@shop.example; hunter2" + "x" * 999}
     run = published(report(status="error", error=error))
-    message = about_runs([run.folder], "en", None, Traces(secrets={"hunter2": "env:PASSWORD"}))
+    message = about_runs(SHOP, [run.folder], (), "en", None, Traces(secrets={"hunter2": "env:PASSWORD"}))
     line = message.lines[1]
     assert "13800138000" not in line
     assert "a.b@shop.example" not in line

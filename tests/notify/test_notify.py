@@ -18,12 +18,13 @@ from tests.notify.conftest import Published, report
 
 DATA = [{"source": "files", "files": {"orders": {"path": "orders.csv"}}}]
 ROBOT = {"kind": "wecom", "url": "env:CRMLAB_TEST_URL"}
+TITLE = {"zh": "店铺", "en": "Shop"}
 OK = (200, '{"errcode": 0}')
 
 
 def study(*channels: dict[str, Any]) -> Study:
     """Return a study with these channels."""
-    return check({"data": DATA, "as_of": "2024-07-03", "notify": list(channels)})
+    return check({"data": DATA, "as_of": "2024-07-03", "title": TITLE, "notify": list(channels)})
 
 
 @pytest.fixture
@@ -52,6 +53,18 @@ def test_some_are_told_of_failures_alone(robot: Any, published: Callable[..., Pu
     assert told(robot) == []
     assert after(alert, published(report(status="timeout"), run="b")) == []
     assert "运行超时" in told(robot)[0]
+
+
+def test_cells_without_a_run_are_a_failure_that_is_told(
+    robot: Any, published: Callable[..., Published]
+) -> None:
+    alert = study({**ROBOT, "on": "failure"})
+    assert after(alert, published(report()), problems=["Not published: r1. The server is gone."]) == []
+    assert after(alert, problems=["east: the disk is full"]) == []
+    first, second = told(robot)
+    assert "Not published: r1" in first
+    assert "客户细分" in first
+    assert "east: the disk is full" in second
 
 
 def test_cells_are_told_of_together(robot: Any, published: Callable[..., Published]) -> None:
@@ -106,7 +119,10 @@ def test_a_run_that_never_began_is_told_from_the_channels_alone(robot: Any, tmp_
     assert "shop: the scheduled run did not come to its end" in text
     assert "Due 2024-07-03 18:00+00:00, exit code 2" in text
     assert "as_off: unknown name" in text
-    for broken in ("notify: {kind: wecom}", "notify: [", "- a"):
+    path.write_text(yaml.safe_dump({"notify": [{"kind": "wecom", "url": "SECRET"}, ROBOT]}), encoding="utf-8")
+    assert not_started(path, due, 2, []) == ["The notification to notify.0 did not arrive: it is not valid."]
+    assert "shop：定时运行没有完成" in told(robot)[1]
+    for broken in ("notify: [", "- a"):
         path.write_text(broken, encoding="utf-8")
         assert not_started(path, due, 2, []) == ["Nobody could be told: the study's channels cannot be read."]
 

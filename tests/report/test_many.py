@@ -21,6 +21,7 @@ from crmlab.commands.run import run as command
 from crmlab.errors import ParamsError
 from crmlab.report.run import Batch, preview, run, run_all
 from crmlab.report.work import Work
+from tests.web_servers import serving
 
 MONTHS = ["2024-04", "2024-05", "2024-06"]
 FAILS_IN_MAY = "assert not as_of.startswith('2024-05') or Path('men' 'ded').exists(), 'May is missing'"
@@ -168,8 +169,18 @@ def test_ctrl_c_ends_the_cell_that_runs_and_begins_no_other(
 def test_ctrl_c_between_notebooks_publishes_what_there_is(
     tmp_path: Path, study_in: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It comes while the files of the second cell are linked."""
-    study = study_in(tmp_path, {"a": ["1"]}, matrix={"month": MONTHS})
+    """It comes while the files of the second cell are linked, and the channels are told what is missing."""
+    robot = {"kind": "slack", "url": "env:CRMLAB_TEST_URL", "on": "failure"}
+    study = study_in(tmp_path, {"a": ["1"]}, matrix={"month": MONTHS}, notify=[robot])
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serving([(200, "ok")]) as server:
+        monkeypatch.setenv("CRMLAB_TEST_URL", server.url)
+        _stopped_while_linking(tmp_path, study, monkeypatch)
+    (told,) = [content.decode() for _, content in server.received]
+    assert "1 of 3 cells were not begun when the user stopped: 2024-06." in json.loads(told)["text"], told
+
+
+def _stopped_while_linking(tmp_path: Path, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = tmp_path / "runs"
     run_all(study, runs=runs, progress=False)
     link, linked = os.link, list[Path]()

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 
 from crmlab.scheduling.airflow import dag
+from crmlab.scheduling.catch_up import ATTEMPTS
 from crmlab.scheduling.expression import Expression
 from crmlab.scheduling.schedule import Schedule
 from tests.scheduling.awkward import AWKWARD
@@ -82,6 +83,7 @@ def test_airflow_gets_what_it_needs_to_catch_up(scheduled: Callable[..., Schedul
     assert of_dag["start_date"] == ((2024, 3, 4), "Asia/Shanghai")
     assert (of_dag["catchup"], of_dag["max_active_runs"]) == (True, 1)
     assert of_task["cwd"] == "/data"
+    assert of_task["retries"] == ATTEMPTS - 1
     assert "apermill" not in of_task["bash_command"]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from crmlab.scheduling.catch_up import ATTEMPTS, missed, run_missed, run_once
 from crmlab.scheduling.expression import Expression
-from crmlab.scheduling.ledger import Entry, read_ledger, write_ledger
+from crmlab.scheduling.ledger import Entry, LedgerError, read_ledger, write_ledger
 from crmlab.scheduling.schedule import Schedule
 
 NIGHTLY = Expression("0 2 * * *", "Asia/Shanghai")
@@ -75,6 +75,28 @@ def test_after_a_long_pause_the_latest_are_made_up_for_and_the_rest_is_said(nigh
     assert nights.runs() == [15, 16, 17, 18, 19]
     assert nights.said[0] == "4 earlier due times are left out; --catch-up 5 is the most."
     assert nights.wake(START + timedelta(days=9, hours=1)) is None
+
+
+def test_what_failed_takes_no_place_of_what_was_never_tried(nights: Nights) -> None:
+    nights.wake(START, 1)
+    nights.wake(START + timedelta(days=7), 1)
+    assert nights.runs() == [10, 10, 13, 14, 15, 16, 17]
+    assert nights.said == ["2 earlier due times are left out; --catch-up 5 is the most."]
+    nights.wake(START + timedelta(days=7, hours=1), 1)
+    assert nights.runs() == [10]
+
+
+def test_the_worst_exit_code_is_not_the_highest(nights: Nights) -> None:
+    nights.wake(START)
+    assert nights.wake(START + timedelta(days=2), 1, 3) == 1
+
+
+def test_nothing_is_run_that_cannot_be_noted(nights: Nights) -> None:
+    nights.schedule.ledger.with_suffix(".new").mkdir(parents=True)  # as good as a disk that is full
+    with pytest.raises(LedgerError, match="Nothing was run for 2024-06-10T02:00:00") as raised:
+        nights.wake(START)
+    assert raised.value.due == night(10)
+    assert nights.runs() == []
 
 
 def test_what_failed_is_tried_again_but_not_for_ever(nights: Nights) -> None:

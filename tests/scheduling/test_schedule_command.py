@@ -20,6 +20,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from crmlab.cli import main
+from crmlab.scheduling.expression import Expression
+from crmlab.scheduling.ledger import Entry, read_ledger, write_ledger
 from tests.scheduling.test_crontab import as_cron_reads
 
 DATA = [{"source": "files", "files": {"orders": {"path": "orders.csv"}}}]
@@ -91,6 +93,38 @@ def test_the_line_of_cron_runs_what_is_due_and_then_nothing(folder: Path) -> Non
     assert "work: done" in log
     page = (manifest.parent / "work.html").read_text(encoding="utf-8")
     assert told["as_of"] in page
+
+
+def test_nights_that_were_missed_are_run_in_order_each_for_its_day(folder: Path) -> None:
+    write_study(folder)
+    last = Expression("0 2 * * *", "Asia/Shanghai").last(datetime.now().astimezone())
+    ledger = folder / "runs" / ".crmlab" / "schedules" / "shop.json"
+    write_ledger(ledger, {last - timedelta(days=2): Entry(1, 0)})
+    done = crmlab("schedule", "run", "shop.yaml", "--at", "0 2 * * *", cwd=folder)
+    assert done.returncode == 0, done.stdout
+    manifests = sorted((folder / "runs" / "shop").glob("2*/manifest.json"))
+    told = [json.loads(manifest.read_text(encoding="utf-8")) for manifest in manifests]
+    days = [last - timedelta(days=1), last]
+    assert [datetime.fromisoformat(run["params"]["due"]) for run in told] == days
+    assert [run["as_of"] for run in told] == [(day.date() - timedelta(days=1)).isoformat() for day in days]
+    assert read_ledger(ledger) == {day: Entry(1, 0) for day in [last - timedelta(days=2), *days]}
+
+
+def test_a_run_that_dies_after_its_first_cell_is_told_of(folder: Path, serve: Callable[..., Any]) -> None:
+    robot = serve([(200, '{"errcode": 0}')])
+    write_study(
+        folder,
+        cell="import os; as_of == '2024-06-30' and os.kill(os.getppid(), 9)",
+        matrix={"month": ["2024-05", "2024-06"]},
+        notify=[{"kind": "wecom", "url": "env:CRMLAB_TEST_ROBOT", "language": "en", "on": "failure"}],
+    )
+    done = crmlab(
+        *("schedule", "run", "shop.yaml", "--at", "0 2 * * *"), cwd=folder, CRMLAB_TEST_ROBOT=robot.url
+    )
+    assert done.returncode == 137
+    assert len(list((folder / "runs" / "shop").glob("2*/manifest.json"))) == 1
+    ((_, content),) = robot.received
+    assert "exit code 137" in json.loads(content)["markdown"]["content"]
 
 
 def test_a_run_for_one_moment_is_for_its_day(folder: Path) -> None:
@@ -166,6 +200,23 @@ def test_a_fixed_day_is_warned_of(folder: Path, call: Callable[..., Result]) -> 
     relative = call("schedule", "shop.yaml", "--at", "0 2 * * *", "--as-of", "yesterday")
     assert relative.stderr == ""
     assert "--set as_of=yesterday" in relative.stdout
+
+
+def test_variables_that_nobody_sets_at_night_are_warned_of(folder: Path, call: Callable[..., Result]) -> None:
+    write_study(folder, notify=[{"kind": "dingtalk", "url": "env:ROBOT_URL", "secret": "env:ROBOT_SECRET"}])
+    at = ("schedule", "shop.yaml", "--at", "0 2 * * *")
+    done = call(*at)
+    assert done.exit_code == 0
+    assert "The study needs ROBOT_SECRET, ROBOT_URL, and those who keep the time" in done.stderr
+    secrets = folder / "secrets"
+    secrets.write_text("ROBOT_URL=https://robot.example/canary-SECRET\n")
+    secrets.chmod(0o600)
+    some = call(*at, "--environment", "secrets")
+    assert "研究用到环境变量 ROBOT_SECRET，" in some.stderr
+    assert "canary" not in some.output
+    secrets.write_text("ROBOT_URL=a\nROBOT_SECRET=b\n")
+    assert call(*at, "--environment", "secrets").stderr == ""
+    assert "cannot be read: No such file" in call(*at, "--environment", "none").stderr
 
 
 def test_a_log_that_is_too_long_is_put_aside(folder: Path, call: Callable[..., Result]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import shutil
@@ -18,7 +17,7 @@ from hypothesis import given
 from crmlab.errors import ParamsError
 from crmlab.scheduling.expression import Expression
 from crmlab.scheduling.schedule import Schedule
-from crmlab.scheduling.systemd import calendars, service, timer
+from crmlab.scheduling.systemd import calendar, service, timer
 from tests.scheduling.awkward import AWKWARD
 
 ANALYZE = shutil.which("systemd-analyze")
@@ -78,26 +77,41 @@ def test_systemd_takes_the_units(scheduled: Callable[..., Schedule], tmp_path: P
 
 @needs_systemd
 @pytest.mark.parametrize(
-    "at",
+    ("at", "timezone"),
     [
-        "0 2 * * *",
-        "30 6 * * 1",
-        "*/20 8-18 * * 1-5",
-        "15 3 1,15 * *",
-        "0 0 29 2 *",
-        "5 4 13 * FRI",
-        "0 1 * 3 0,7",
+        ("0 2 * * *", "Asia/Shanghai"),
+        ("30 6 * * 1", "Asia/Kolkata"),
+        ("*/20 8-18 * * 1-5", "Asia/Shanghai"),
+        ("15 3 1,15 * *", "Europe/Berlin"),
+        ("5 4 13 * FRI", "Asia/Shanghai"),
     ],
 )
-def test_the_timer_comes_when_the_schedule_is_due(at: str) -> None:
-    expression = Expression(at, "Asia/Shanghai")
-    start = datetime(2024, 1, 30, 12, 34, tzinfo=UTC)
-    coming = itertools.islice(expression.between(start, start + timedelta(days=9999)), 6)
-    due = [moment.astimezone(UTC) for moment in coming]
+def test_the_timer_comes_when_the_schedule_is_due(at: str, timezone: str) -> None:
+    expression = Expression(at, timezone)
+    due = next(iter(expression.between(START, START + timedelta(days=99))))
+    assert due in wakes(expression, due - timedelta(minutes=90), 12)
+
+
+@needs_systemd
+@pytest.mark.parametrize("day", ["2024-03-10", "2024-11-03"])
+@pytest.mark.parametrize("at", ["30 1 * * *", "30 2 * * *"])
+def test_the_timer_comes_on_the_days_on_which_clocks_change(at: str, day: str) -> None:
+    expression = Expression(at, "America/New_York")
+    start = datetime.fromisoformat(f"{day}T00:00:00-05:00").astimezone(UTC)
+    (due,) = expression.between(start, start + timedelta(hours=10))
+    after = [moment - due for moment in wakes(expression, start, 8) if moment >= due]
+    assert after[0] <= timedelta(minutes=30)
+
+
+START = datetime(2024, 1, 30, 12, 34, tzinfo=UTC)
+
+
+def wakes(expression: Expression, start: datetime, times: int) -> list[datetime]:
+    """Return the first moments at which systemd would start the service."""
     done = subprocess.run(
         [
-            *(str(ANALYZE), "calendar", "--iterations=6"),
-            *(f"--base-time={start:%Y-%m-%d %H:%M:%S} UTC", *calendars(expression)),
+            *(str(ANALYZE), "calendar", f"--iterations={times}"),
+            *(f"--base-time={start.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", calendar(expression)),
         ],
         capture_output=True,
         text=True,
@@ -105,13 +119,12 @@ def test_the_timer_comes_when_the_schedule_is_due(at: str) -> None:
         env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
     )
     told = re.findall(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", done.stdout)
-    times = sorted({datetime.fromisoformat(text).replace(tzinfo=UTC) for text in told})
-    assert times[:6] == due
+    return sorted({datetime.fromisoformat(text).replace(tzinfo=UTC) for text in told})
 
 
 def test_missed_times_are_kept_by_systemd(scheduled: Callable[..., Schedule]) -> None:
     assert "Persistent=true\n" in timer(scheduled())
-    assert "OnCalendar=*-*-* 02:00:00 Asia/Shanghai\n" in timer(scheduled())
+    assert "OnCalendar=*-*-* *:00:00 Asia/Shanghai\n" in timer(scheduled())
 
 
 def test_a_folder_that_systemd_cannot_name_is_refused(scheduled: Callable[..., Schedule]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +48,16 @@ def test_options_that_do_not_do(
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ParamsError, match=f"storage.{parse(address).storage}") as caught:
         filesystem(parse(address), options)
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", ["{", '{"type": "authorized_user"}', '{"type": "service_account", "private_key": "Q0FOQVJZ"}']
+)
+def test_a_key_file_of_google_that_is_none(content: str, tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text(content)
+    with pytest.raises(ParamsError, match=r"storage\.gs: the options") as caught:
+        filesystem(parse("gs://shop/x"), {"credentials": str(tmp_path / "key.json")})
     assert CANARY not in str(caught.value)
 
 

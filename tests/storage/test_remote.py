@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,11 @@ from click.testing import CliRunner
 
 from crmlab.cli import main
 from crmlab.report import remote
+from crmlab.report.execute import Engine
 from crmlab.report.run import preview, run, run_all
 from crmlab.storage.settings import StorageParams
 
+from . import gcs_server
 from .conftest import KEY, PASSWORD, SECRET, USER, S3Server, WebdavServer
 
 ORDERS = "order_id,customer_id,order_date,amount\no1,c1,2024-01-05,10\no2,c2,2024-03-01,20\n"
@@ -70,6 +74,14 @@ def made(_made_once: Path, tmp_path: Path) -> Path:
     return tmp_path / "runs" / "shop" / _made_once.name
 
 
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds; fail where it does not come."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def _same(folder: Path, there: dict[str, bytes]) -> bool:
     mine = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     return mine == there
@@ -105,6 +117,23 @@ def test_from_s3_to_s3(s3: S3Server, study_on: Callable[..., Path], tmp_path: Pa
     assert (step.reuse, step.why) == (None, "changed: inputs")
 
 
+@pytest.mark.parametrize("engine", ["plain", "fork"])
+def test_no_kernel_leaves_what_it_fetched(
+    engine: Engine,
+    s3: S3Server,
+    study_on: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    s3.put("in/orders.csv", ORDERS)
+    study = study_on("s3://shop/in/orders.csv", storage=s3.options)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    done = run(study, runs=tmp_path / "runs", progress=False, engine=engine)
+    assert done.exit_code == 0
+    wait_for(lambda: not list((tmp_path / "temporary").glob("crmlab-fetched-*")))
+
+
 def test_from_webdav_to_webdav(webdav: WebdavServer, study_on: Callable[..., Path], tmp_path: Path) -> None:
     (webdav.folder / "资料").mkdir()
     (webdav.folder / "资料" / "订单.csv").write_text(ORDERS, encoding="utf-8")
@@ -121,6 +150,27 @@ def test_from_webdav_to_webdav(webdav: WebdavServer, study_on: Callable[..., Pat
     assert _same(done.folder, files)
     assert done.folder.name in (there / "index.html").read_text(encoding="utf-8")
     assert _no_secret([path.read_bytes() for path in there.rglob("*") if path.is_file()])
+
+
+def test_from_google_to_google(study_on: Callable[..., Path], tmp_path: Path) -> None:
+    with gcs_server.serving() as (url, server):
+        server.objects["in/订单 1.csv"] = (ORDERS.encode(), "text/csv")
+        options = {"gs": {"endpoint_url": url, "anonymous": True}}
+        study = study_on("gs://shop/in/*.csv", storage=options, publish="gs://shop/reports")
+        done = run(study, runs=tmp_path / "runs", progress=False)
+        assert (done.exit_code, done.warnings) == (0, ())
+        prefix = f"reports/shop/{done.folder.name}/"
+        copied = {name: content for name, (content, _) in server.objects.items() if name.startswith(prefix)}
+        assert _same(done.folder, {name.removeprefix(prefix): copied[name] for name in copied})
+        page, kind = server.objects["reports/index.html"]
+        assert kind == "text/html"
+        assert done.folder.name in page.decode()
+
+        server.refused = True
+        storage = StorageParams.model_validate(options)
+        (said,) = remote.publish("gs://shop/elsewhere", storage, [done.folder], tmp_path / "runs", "en")
+        assert "may not be read or written with these credentials" in said
+        assert "canary-token" not in said
 
 
 def test_half_a_copy_is_not_listed_and_is_made_whole_by_the_next_run(
@@ -145,6 +195,27 @@ def test_half_a_copy_is_not_listed_and_is_made_whole_by_the_next_run(
     files = {p.relative_to(copied).as_posix(): p.read_bytes() for p in copied.rglob("*") if p.is_file()}
     assert _same(made, files)
     assert made.name in (there / "index.html").read_text(encoding="utf-8")
+
+
+def test_several_processes_copy_to_one_place(made: Path, webdav: WebdavServer) -> None:
+    runs, storage = made.parents[1], StorageParams.model_validate(webdav.options)
+    names = [f"2024010{day}T000000Z-abcdef" for day in range(1, 5)]
+    folders = [shutil.copytree(made, made.parent / name) for name in names]
+    with ThreadPoolExecutor(4) as pool:
+        to = f"{webdav.address}/reports"
+        said = [pool.submit(remote.publish, to, storage, [each], runs, "en") for each in folders]
+        assert [one.result() for one in said] == [[], [], [], []]
+    page = (webdav.folder / "reports" / "index.html").read_text(encoding="utf-8")
+    assert all(name in page for name in names)
+    assert not list(webdav.folder.rglob("*.part"))
+
+
+def test_a_disk_without_room_for_a_note_is_told(made: Path, s3: S3Server) -> None:
+    runs, storage = made.parents[1], StorageParams.model_validate(s3.options)
+    (runs / ".crmlab" / "publishing").mkdir(parents=True)
+    (runs / ".crmlab" / "publishing" / "shop").touch()  # in the way
+    (said,) = remote.publish("s3://shop/r", storage, [made], runs, "en")
+    assert said.startswith(f"Not published: {made.name}. ")
 
 
 def test_the_gallery_lists_old_runs_from_elsewhere_and_no_halves(made: Path, s3: S3Server) -> None:
