@@ -188,7 +188,7 @@ def _stopped_while_linking(tmp_path: Path, study: Path, monkeypatch: pytest.Monk
     def linking(source: Path, target: Path) -> None:
         linked.append(target)
         if len({path.parent for path in linked}) == 2:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
         link(source, target)
 
     with monkeypatch.context() as patch:
