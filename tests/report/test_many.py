@@ -148,7 +148,11 @@ def test_ctrl_c_ends_the_cell_that_runs_and_begins_no_other(
 ) -> None:
     waits = "import os, time; open('started', 'w').close(); time.sleep(600)"
     study = study_in(tmp_path, {"waits": [waits], "next": ["1"]}, matrix={"month": MONTHS})
-    code = "from crmlab.commands.run import run; run()"
+    # A shell has what it starts in the background ignore Ctrl-C.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from crmlab.commands.run import run; run()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(study), "--runs", str(tmp_path / "runs"), "--quiet"],
         stdout=subprocess.PIPE,
