@@ -27,8 +27,8 @@ import polars as pl
 from crmlab.aggregates import kept, order_numbers, runs
 from crmlab.aggregates.customers import KEY
 from crmlab.aggregates.hashing import buckets_of, hashes
-from crmlab.aggregates.ingest import buckets_for
-from crmlab.aggregates.listed import LISTED, counted, extended
+from crmlab.aggregates.ingest import LISTED, buckets_for
+from crmlab.aggregates.listed import counted, extended
 from crmlab.aggregates.order_numbers import Hashes
 from crmlab.aggregates.sifting import Sifted, sift
 from crmlab.aggregates.sorting import in_runs

@@ -36,7 +36,8 @@ _CLEANED_ROWS = 250_000
 """Rows that are cleaned at once: cleaning holds them several times over."""
 FEW_VALUES = 500
 """Columns of text with more values than this in a chunk have no list of values."""
-_LISTED = ("channel", "product", "store")
+LISTED = ("channel", "product", "store")
+"""Columns of which a store lists the values."""
 _ROW_BYTES = 512
 """Memory that a row takes while its bucket is sorted, copies included."""
 _PLAN, _LOCK, _CONTESTED = "plan.json", ".lock", "contested.parquet"
@@ -198,7 +199,7 @@ class _Work:
             pl.concat(rejected, how="diagonal_relaxed").write_parquet(partial / "rejected.parquet")
         counted = {
             "rejected": dict(reasons),
-            "values": {name: _values(table[name]) for name in _LISTED if name in table.columns},
+            "values": {name: _values(table[name]) for name in LISTED if name in table.columns},
         }
         write_json(partial / "counted.json", counted)
         partial.rename(self.staging / "chunks" / f"{start:012}-{end:012}")

@@ -12,9 +12,6 @@ import polars as pl
 from crmlab.aggregates.ingest import FEW_VALUES
 from crmlab.aggregates.layout import Layout
 
-LISTED = ("channel", "product", "store")
-"""Columns of which a store lists the values."""
-
 
 def counted(
     values: Mapping[str, Mapping[str, int]], more: Iterable[pl.DataFrame], less: Iterable[pl.DataFrame]

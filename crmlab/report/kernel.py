@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
 
+from crmlab.aftermath import once_gone
 from crmlab.report import locks
 
 _PREFIX = "crmlab-kernel-"
@@ -52,7 +53,9 @@ class ReportKernelManager(AsyncKernelManager):
     async def _async_post_start_kernel(self, **options: Any) -> None:
         await super()._async_post_start_kernel(**options)
         if os.name == "posix" and (group := self._group):
-            self._guard = _guard_of(group)
+            # A kernel looks for its parent once a second, but not while it is stopped or busy in C, and it
+            # would leave what it has started behind.
+            self._guard = once_gone('kill -s KILL -- "-$1"', str(group))
 
     post_start_kernel: Any = _async_post_start_kernel
 
@@ -78,22 +81,6 @@ class ReportKernelManager(AsyncKernelManager):
     def _group(self) -> int | None:
         """The process group of the kernel; None for one that was forked, which the zygote ends."""
         return getattr(self.provisioner, "pgid", None)
-
-
-def _guard_of(group: int) -> subprocess.Popen[bytes]:
-    """Start a process that ends a group of processes once this one is gone, however it went.
-
-    A kernel looks for its parent once a second, but not while it is stopped or busy in C, and it would
-    leave what it has started behind.
-    """
-    return subprocess.Popen(  # noqa: S603 (our own words)
-        ["/bin/sh", "-c", 'read -r _; kill -s KILL -- "-$1"', "sh", str(group)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        start_new_session=True,
-    )
 
 
 def socket_folder() -> tuple[Path, int | None]:

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from crmlab.aftermath import once_gone
+
 _PREFIX = "crmlab-fetched-"
 _YOUNG_SECONDS = 3600
 """A folder this young may not be locked yet."""
@@ -42,14 +44,7 @@ def _folder(process: int) -> Path:
 def _guard(folder: Path) -> subprocess.Popen[bytes] | None:
     """Start a process that removes the folder once this one is gone, however it went."""
     with contextlib.suppress(OSError):
-        return subprocess.Popen(  # noqa: S603 (our own words)
-            ["/bin/sh", "-c", 'read -r _; rm -rf -- "$1"', "sh", str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,  # what ends the group of this process does not end it
-        )
+        return once_gone('rm -rf -- "$1"', str(folder))
     return None
 
 
