@@ -1,56 +1,77 @@
-"""Order numbers that several customers have, found over all chunks of an ingest, in whatever buckets.
+"""Order numbers that come again in an ingest, found over all its chunks, in whatever buckets.
 
-Each chunk keeps the hashes of its order numbers, sorted, with those of their customers. Where equal numbers
-have different customers the rows themselves are compared, so that no hash decides. Memory is bounded: the
-hashes of all chunks are looked through range by range.
+Of each row a chunk keeps a mark: the upper bits of the hash of its number, and below them the bucket of its
+customer. Sorted, marks of one number lie side by side. Of a number that lies in several buckets the rows
+themselves are compared, so that no hash decides; of those within a bucket, when it is sorted. Memory is
+bounded: the marks of all chunks are looked through range by range.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from crmlab import memory
+from crmlab.aggregates.chunks import WORKERS, Chunks
 from crmlab.aggregates.hashing import hashes
-from crmlab.aggregates.order_numbers import Hashes, contradicting
+from crmlab.aggregates.order_numbers import Hashes, contradicting, found
 
-INDEX = "orders.npy"
+MARKS = "orders.npy"
 _ROW_BYTES = 64
-"""Memory that a row takes while its range is sorted."""
+"""Memory to plan with for a row of a range: copies while it is sorted, and as many workers."""
 
 
-def write_index(folder: Path, orders: Hashes, customers: Hashes) -> None:
-    """Keep the hashes of the rows' numbers and customers in the folder of their chunk."""
-    index = np.stack([orders, customers])
-    np.save(folder / INDEX, index[:, np.argsort(index[0])])
+class Again(NamedTuple):
+    """The upper bits of the hashes of numbers that seem to come again, sorted: anywhere, in two buckets."""
+
+    anywhere: Hashes
+    contested: Hashes
 
 
-def suspects(chunks: Sequence[Path]) -> Hashes:
-    """Return the hashes of numbers that seem to have several customers, sorted."""
-    indexes = [np.load(chunk / INDEX, mmap_mode="r") for chunk in chunks]
-    rows = sum(index.shape[1] for index in indexes)
+def upper(orders: Hashes, buckets: int) -> Hashes:
+    """Return the bits of the hashes of order numbers that stand in a mark."""
+    return orders >> np.uint64(buckets.bit_length())
+
+
+def write_marks(folder: Path, orders: Hashes, bucket: NDArray[np.int64], buckets: int) -> None:
+    """Keep the marks of the rows of a chunk in its folder."""
+    marks = upper(orders, buckets) << np.uint64(buckets.bit_length()) | bucket.astype(np.uint64)
+    np.save(folder / MARKS, _sorted(marks))
+
+
+def again(chunks: Sequence[Path], buckets: int) -> Again:
+    """Find the numbers that seem to come again."""
+    bits = buckets.bit_length()
+    rows = sum(len(_marks(chunk)) for chunk in chunks)
     ranges = 1 + rows * _ROW_BYTES // (memory.budget_mb() << 20)
-    found = [np.zeros(0, np.uint64)]
-    for start in range(ranges):
-        ends = [(1 << 64) * place // ranges for place in (start, start + 1)]
-        inside = []
-        for index in indexes:
-            first = np.searchsorted(index[0], np.uint64(ends[0]))
-            last = np.searchsorted(index[0], np.uint64(ends[1] - 1), side="right")
-            inside.append(index[:, first:last])
-        if inside:
-            orders, customers = np.concatenate(inside, axis=1)
-            place = np.argsort(orders, kind="stable")
-            orders, customers = orders[place], customers[place]
-            again = (orders[1:] == orders[:-1]) & (customers[1:] != customers[:-1])
-            found.append(np.unique(orders[1:][again]))
-    return np.concatenate(found)
+    ends = [((1 << 64) * place // ranges >> bits) << bits for place in range(ranges + 1)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = list(pool.map(lambda low, high: _again(chunks, low, high, bits), ends, ends[1:]))
+    return Again(*map(np.concatenate, zip(*found, strict=True)))
 
 
-def numbers(chunks: Sequence[Path], suspected: Hashes) -> pl.Series:
+def _again(chunks: Sequence[Path], low: int, high: int, bits: int) -> Again:
+    """Find them among the marks from ``low`` on, below ``high``."""
+    inside = [np.zeros(0, np.uint64)]
+    for chunk in chunks:
+        index = _marks(chunk)  # opened for each range, so that no more of it stays in memory than is copied
+        first = np.searchsorted(index, np.uint64(low))
+        last = np.searchsorted(index, np.uint64(high - 1), side="right")
+        inside.append(np.array(index[first:last]))
+    marks = _sorted(np.concatenate(inside))
+    number = marks >> np.uint64(bits)
+    same = number[1:] == number[:-1]
+    contested = same & (marks[1:] != marks[:-1])
+    return Again(np.unique(number[1:][same]), np.unique(number[1:][contested]))
+
+
+def numbers(chunks: Sequence[Path], suspected: Hashes, buckets: int) -> pl.Series:
     """Return the order numbers that no row may keep, sorted.
 
     Those that several customers have, and those of which one chunk has rejected several contents already.
@@ -59,15 +80,33 @@ def numbers(chunks: Sequence[Path], suspected: Hashes) -> pl.Series:
     told = [contradicting(rows) for rows in rejected]
     rows = [pl.DataFrame(schema={"order_id": pl.String, "customer_id": pl.String})]
     if len(suspected):
-        rows += _suspected(chunks, suspected)
+        rows += _suspected(chunks, suspected, buckets)
     owners = pl.concat(rows).unique().group_by("order_id").len()
     several = owners.filter(pl.col("len") > 1)["order_id"]
     return pl.concat([several, *told]).unique().sort()
 
 
-def _suspected(chunks: Sequence[Path], suspected: Hashes) -> Iterator[pl.DataFrame]:
+def among(orders: pl.Series, hashed: Hashes, buckets: int) -> NDArray[np.bool_]:
+    """Say which order numbers have one of these hashes."""
+    if not len(hashed):  # the usual case, and hashing takes time
+        return np.zeros(len(orders), bool)
+    return found(upper(hashes(orders), buckets), [hashed])
+
+
+def _sorted(marks: Hashes) -> Hashes:
+    return pl.Series(marks).sort().to_numpy()  # in half the time of numpy
+
+
+def _marks(chunk: Path) -> Hashes:
+    marks: Hashes = np.load(chunk / MARKS, mmap_mode="r")
+    return marks
+
+
+def _suspected(chunks: Sequence[Path], suspected: Hashes, buckets: int) -> Iterator[pl.DataFrame]:
     for chunk in chunks:
-        if np.isin(np.load(chunk / INDEX, mmap_mode="r")[0], suspected).any():
-            for piece in sorted(chunk.glob("bucket-*.parquet")):
-                rows = pl.read_parquet(piece, columns=["order_id", "customer_id"])
-                yield rows.filter(pl.Series(np.isin(hashes(rows["order_id"]), suspected)))
+        if np.isin(_marks(chunk) >> np.uint64(buckets.bit_length()), suspected).any():
+            held = Chunks([chunk])
+            for bucket in range(buckets):
+                for rows in held.read(bucket):
+                    owned = rows.select("order_id", "customer_id")
+                    yield owned.filter(pl.Series(among(owned["order_id"], suspected, buckets)))

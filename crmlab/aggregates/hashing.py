@@ -28,10 +28,6 @@ def hashes(values: pl.Series) -> NDArray[np.uint64]:
 
 def buckets_of(customers: pl.Series, buckets: int) -> NDArray[np.int64]:
     """Return the bucket of each customer, 0 to ``buckets`` − 1."""
-    return buckets_by(hashes(customers), buckets)
-
-
-def buckets_by(found: NDArray[np.uint64], buckets: int) -> NDArray[np.int64]:
-    """Return the bucket of each hash of a customer."""
+    found = hashes(customers)
     # The low bits of FNV see the last bytes only a little; the high ones see all of them.
     return ((found ^ (found >> np.uint64(32))) % np.uint64(buckets)).astype(np.int64)

@@ -24,10 +24,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from crmlab import memory
 from crmlab.aggregates import kept, order_numbers, runs
 from crmlab.aggregates.customers import KEY
 from crmlab.aggregates.hashing import buckets_of, hashes
-from crmlab.aggregates.ingest import LISTED, buckets_for
+from crmlab.aggregates.ingest import LISTED
 from crmlab.aggregates.listed import counted, extended
 from crmlab.aggregates.order_numbers import Hashes
 from crmlab.aggregates.sifting import Sifted, sift
@@ -41,6 +42,8 @@ from crmlab.errors import DataError, QualityGateError
 MOST_FILES = 16
 """Files of a bucket, above which they are made one."""
 _CLEANED_ROWS = 250_000
+_ROW_BYTES = 512
+"""Memory to plan with for a row that is appended."""
 _LOCK = ".lock"
 
 
@@ -136,7 +139,7 @@ class _Append:
             )
         rows = orders.collect(engine="streaming")
         self.delivered = rows.height
-        if buckets_for(rows.height) > 1:
+        if rows.height * _ROW_BYTES > memory.budget_mb() << 20:
             raise DataError(
                 f"{rows.height:,} rows are more than fit in the memory of an append. Append them in smaller "
                 "parts, or ingest all orders anew."

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from crmlab import memory
-from crmlab.aggregates.contested import numbers, suspects, write_index
-from crmlab.aggregates.hashing import buckets_by, hashes
-from crmlab.aggregates.order_numbers import CONTRADICTION
+from crmlab.aggregates import chunks
+from crmlab.aggregates.chunks import WORKERS
+from crmlab.aggregates.contested import again, among, numbers, write_marks
+from crmlab.aggregates.hashing import buckets_of, hashes
+from crmlab.aggregates.order_numbers import CONTRADICTION, load
 from crmlab.aggregates.sorting import in_runs, without, without_repeats
 from crmlab.aggregates.store import MANIFEST, Store, write_json, write_manifest, write_parquet
 from crmlab.data.cleaning import clean
@@ -31,16 +35,18 @@ from crmlab.data.policy import Policy
 from crmlab.data.schemas import BY_POLICY, REASONS
 from crmlab.errors import DataError, QualityGateError
 
-CHUNK_ROWS = 1_000_000
+_CHUNK_ROWS = 500_000
 _CLEANED_ROWS = 250_000
 """Rows that are cleaned at once: cleaning holds them several times over."""
 FEW_VALUES = 500
 """Columns of text with more values than this in a chunk have no list of values."""
 LISTED = ("channel", "product", "store")
 """Columns of which a store lists the values."""
-_ROW_BYTES = 512
-"""Memory that a row takes while its bucket is sorted, copies included."""
-_PLAN, _LOCK, _CONTESTED = "plan.json", ".lock", "contested.parquet"
+_ROW_BYTES = 1024
+"""Memory to plan with for a row of a bucket: copies while it is sorted, and as many workers."""
+_CHUNK_ROW_BYTES = 5120
+"""The same for a row of a chunk, of which more is in memory: what is read ahead, and what cleaning makes."""
+_PLAN, _LOCK, _CONTESTED, _AGAIN = "plan.json", ".lock", "contested.parquet", "again.npy"
 
 
 class Progress(NamedTuple):
@@ -61,15 +67,15 @@ def ingest(
     fingerprint: str = "",
     max_rejected_share: float = 1.0,
     buckets: int | None = None,
-    chunk_rows: int = CHUNK_ROWS,
+    chunk_rows: int | None = None,
     advance: Callable[[Progress], object] = lambda progress: None,
 ) -> Store:
     """Bring ``orders``, as a source delivers them, into a new store at ``folder``.
 
     ``fingerprint`` says which input it is: an interrupted ingest of another one is not gone on with.
-    ``buckets`` is chosen from the rows and the memory unless given. Raises DataError where the folder
-    holds something, where another ingest into it is running or was interrupted with other input or
-    settings, and QualityGateError for too many faulty rows.
+    ``buckets`` and ``chunk_rows`` are chosen from the rows and the memory unless given. Raises DataError
+    where the folder holds something, where another ingest into it is running or was interrupted with other
+    input or settings, and QualityGateError for too many faulty rows.
     """
     from filelock import FileLock, Timeout
 
@@ -90,22 +96,19 @@ def ingest(
                 staging,
                 total,
                 buckets or buckets_for(total),
-                chunk_rows,
+                chunk_rows or chunk_rows_for(),
                 {"time_zone": time_zone, "currency": currency, "policy": (policy or Policy()).model_dump()},
             )
             work.begin(fingerprint)
-            for start in range(work.dealt, total, chunk_rows):
-                advance(Progress("reading", start, total))
-                work.deal(orders.slice(start, chunk_rows), start, policy, currency)
-            advance(Progress("reading", total, total))
+            for done in work.deal_all(orders, policy, currency):
+                advance(Progress("reading", done, total))
             work.check(max_rejected_share)
             advance(Progress("comparing", 0, 1))
             work.compare(max_rejected_share)
             advance(Progress("comparing", 1, 1))
-            for bucket in range(work.buckets):
-                advance(Progress("sorting", bucket, work.buckets))
-                work.sort(bucket)
-            advance(Progress("sorting", work.buckets, work.buckets))
+            with ThreadPoolExecutor(WORKERS) as pool:
+                for done, _ in enumerate(pool.map(work.sort, range(work.buckets))):
+                    advance(Progress("sorting", done + 1, work.buckets))
             work.check(max_rejected_share)
             work.finish()
             _tidy(staging)
@@ -125,6 +128,11 @@ def buckets_for(rows: int) -> int:
     return buckets
 
 
+def chunk_rows_for() -> int:
+    """Return how many rows are read and cleaned at once, within the memory to plan with."""
+    return min(_CHUNK_ROWS, memory.budget_mb() * (1 << 20) // _CHUNK_ROW_BYTES)
+
+
 class _Work:
     """One ingest under way in its staging folder."""
 
@@ -142,15 +150,15 @@ class _Work:
         plan = {
             "fingerprint": fingerprint,
             "rows": self.total,
-            "chunk_rows": self.chunk_rows,
             **self.settings,
         }
         path = self.staging / _PLAN
         if not path.exists():
-            write_json(path, {**plan, "buckets": self.buckets})
+            write_json(path, {**plan, "buckets": self.buckets, "chunk_rows": self.chunk_rows})
             return
         begun = json.loads(path.read_text(encoding="utf-8"))
-        self.buckets = begun.pop("buckets")  # another machine, or more memory, must not deal differently
+        # Another machine, or more memory, must not deal differently.
+        self.buckets, self.chunk_rows = begun.pop("buckets"), begun.pop("chunk_rows")
         changed = sorted(name for name in plan if plan[name] != begun.get(name))
         if changed:
             raise DataError(
@@ -158,19 +166,43 @@ class _Work:
                 f"Remove the folder {self.staging.name} to begin anew, or restore what it began with."
             )
 
-    @property
-    def dealt(self) -> int:
-        """How many rows of the input are dealt."""
-        return max((int(path.name.split("-")[1]) for path in self._dealt()), default=0)
+    def deal_all(self, orders: pl.LazyFrame, policy: Policy | None, currency: str | None) -> Iterator[int]:
+        """Deal the rows that are not dealt yet; say after each chunk how many rows are done."""
+        for path in self._dealt():
+            if not chunks.is_whole(path):
+                shutil.rmtree(path)
+        ends = {int(start): int(end) for start, end in (path.name.split("-") for path in self._dealt())}
+        first = 0
+        while first in ends:
+            first = ends[first]
+        yield first
+        if first == self.total:
+            return
+        under_way: deque[tuple[int, Future[None]]] = deque()
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for start, rows in chunks.in_chunks(orders, first, self.chunk_rows):
+                first = start + rows.height
+                if start in ends:  # dealt before a kill, beside one that was not
+                    continue
+                under_way.append((first, pool.submit(self.deal, rows, start, policy, currency)))
+                del rows
+                if len(under_way) == WORKERS:
+                    done, chunk = under_way.popleft()
+                    chunk.result()
+                    yield done
+            for done, chunk in under_way:
+                chunk.result()
+                yield done
+        if first != self.total:
+            raise DataError(
+                f"The input has {first:,} rows, and said that it has {self.total:,}. Ingest it anew, from "
+                "data at rest."
+            )
 
-    def deal(self, chunk: pl.LazyFrame, start: int, policy: Policy | None, currency: str | None) -> None:
+    def deal(self, given: pl.DataFrame, start: int, policy: Policy | None, currency: str | None) -> None:
         """Clean the rows of a chunk, which begins at ``start``, and write them bucket by bucket."""
         tables, rejects, reasons, end = [], [], Counter[str](), start
-        for offset in range(0, self.chunk_rows, _CLEANED_ROWS):
-            size = min(_CLEANED_ROWS, self.chunk_rows - offset)
-            rows = chunk.slice(offset, size).collect(engine="streaming")
-            if rows.is_empty():
-                break
+        for rows in given.iter_slices(_CLEANED_ROWS):
             if "order_id" not in rows.columns:
                 number = pl.int_range(end + 1, end + 1 + pl.len())
                 rows = rows.with_columns(order_id=pl.format("row-{}", number))
@@ -179,22 +211,13 @@ class _Work:
             rejects.append(cleaned.rejected.with_columns(pl.col("row") + end))
             reasons.update(cleaned.counts)
             end += rows.height
-        if end == start:
-            raise DataError("The input has fewer rows than it said. Ingest it anew, from data at rest.")
         partial = self.staging / "chunks" / f".{start:012}"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         table = pl.concat(tables, how="diagonal")
-        customers = hashes(table["customer_id"])
-        write_index(partial, hashes(table["order_id"]), customers)
-        table = table.with_columns(bucket=buckets_by(customers, self.buckets)).sort(
-            "bucket", maintain_order=True
-        )
-        for (bucket,), rows in table.partition_by(
-            "bucket", as_dict=True, include_key=False, maintain_order=True
-        ).items():
-            # Read back once and removed: quick to write counts for more than small.
-            rows.write_parquet(partial / f"bucket-{bucket:04}.parquet", compression="lz4", statistics=False)
+        bucket = buckets_of(table["customer_id"], self.buckets)
+        write_marks(partial, hashes(table["order_id"]), bucket, self.buckets)
+        chunks.write(partial, table, bucket, self.buckets)
         if rejected := [rows for rows in rejects if rows.height]:
             pl.concat(rejected, how="diagonal_relaxed").write_parquet(partial / "rejected.parquet")
         counted = {
@@ -208,9 +231,13 @@ class _Work:
         """Find the order numbers that several customers have, in whatever chunks and buckets they lie."""
         path = self.staging / _CONTESTED
         if not path.exists():
-            suspected = suspects(self._dealt())
-            self.check(max_rejected_share, more=2 * len(suspected))
-            write_parquet(path, numbers(self._dealt(), suspected).to_frame("order_id"))
+            found = again(self._dealt(), self.buckets)
+            self.check(max_rejected_share, more=2 * len(found.contested))
+            np.save(self.staging / _AGAIN, found.anywhere)
+            contested = numbers(self._dealt(), found.contested, self.buckets)
+            write_parquet(path, contested.to_frame("order_id"))
+        self.chunks = chunks.Chunks(self._dealt())
+        self.again = load(self.staging / _AGAIN)
         self.contested = pl.read_parquet(path)["order_id"]
 
     def sort(self, bucket: int) -> None:
@@ -219,11 +246,13 @@ class _Work:
         done = folder / "counted.json"
         if done.exists():
             return
-        pieces = [path for chunk in self._dealt() if (path := chunk / f"bucket-{bucket:04}.parquet").exists()]
+        pieces = self.chunks.read(bucket)
         folder.mkdir(exist_ok=True)
         counted: dict[str, Any] = {"rows": 0, "customers": 0, "rejected": {}}
         if pieces:
-            rows, rejected = without_repeats(pl.concat([pl.read_parquet(path) for path in pieces]))
+            rows = pl.concat(pieces, how="diagonal", rechunk=True)
+            del pieces
+            rows, rejected = without_repeats(rows, among(rows["order_id"], self.again, self.buckets))
             rows, disputed = without(rows, self.contested)
             rejected = pl.concat([rejected, disputed])
             listed = {
@@ -327,7 +356,12 @@ class _Work:
 def _tidy(staging: Path) -> None:
     """Drop what only an ingest under way needs."""
     shutil.rmtree(staging / "chunks", ignore_errors=True)
-    for path in [staging / _PLAN, staging / _CONTESTED, *staging.glob("bucket-*/counted.json")]:
+    for path in [
+        staging / _PLAN,
+        staging / _CONTESTED,
+        staging / _AGAIN,
+        *staging.glob("bucket-*/counted.json"),
+    ]:
         path.unlink(missing_ok=True)
     for empty in [path for path in staging.glob("bucket-*") if not any(path.iterdir())]:
         empty.rmdir()

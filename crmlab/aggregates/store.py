@@ -146,7 +146,7 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
     """Write Parquet so that the file is there complete, or not at all."""
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as file:
-        frame.write_parquet(file, compression="zstd")
+        frame.write_parquet(file, compression="lz4")
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)

@@ -87,8 +87,8 @@ def clean(
     reason = lost["reason"]
     if REFUSED in frame.columns:
         reason = _or(frame[REFUSED].cast(pl.String), reason)
-    if IDS.get(name) in frame.columns:
-        reason = _first_of(reason, frame, "exact_duplicate")
+    if (own := IDS.get(name)) in frame.columns:
+        reason = _first_of(reason, frame, "exact_duplicate", own)
     if name in _SALES:
         reason = _sales_reasons(
             name, reason, frame, converted, policy or Policy(), currency, lines_are_orders
@@ -103,8 +103,8 @@ def clean(
         table = table.hstack(extra.drop(known & set(extra.columns)))
     counts = reasons.group_by("reason").len().sort("len", "reason", descending=[True, False])
     unreadable = reasons.drop_nulls("column").group_by("column", "reason").agg(rows=pl.len())
-    rejected = reasons.select("row", "reason", rejected_column="column").join(
-        frame, on="row", how="left", maintain_order="left"
+    rejected = reasons.select("row", "reason", rejected_column="column").hstack(
+        frame[reasons["row"].to_numpy()].drop("row")  # rows are numbered from 0
     )
     return Cleaned(
         table,
@@ -183,6 +183,8 @@ def _typed(column: CanonicalColumn, given: pl.DataType, time_zone: str) -> pl.Ex
     written = as_text(source, given)
     if column.codes:
         return convert.listed(written, column.codes)
+    if given.is_integer():  # digits need no reading
+        return written
     if column.sensitivity == "code":
         return convert.code(written)
     return convert.text(written) if column.sensitivity == "free_text" else convert.name(written)
@@ -260,7 +262,9 @@ def _lost(frame: pl.DataFrame, converted: pl.DataFrame, wanted: list[CanonicalCo
     """Find for each row the first column whose value was there and could not be read, and the reason."""
     given = [column for column in wanted if column.name in frame.columns]
     there = frame.select(_there(column.name, frame.schema[column.name]) for column in given)
-    read = converted.select(_is_read(column).alias(column.name) for column in given)
+    read = converted.select(
+        _is_read(column, frame.schema[column.name]).alias(column.name) for column in given
+    )
     reasons, places = [pl.lit(None, pl.String)], [pl.lit(None, pl.String)]
     for column in reversed(given):
         lost = there[column.name] & ~read[column.name]
@@ -272,9 +276,9 @@ def _lost(frame: pl.DataFrame, converted: pl.DataFrame, wanted: list[CanonicalCo
     return frame.select("row", reason=pl.coalesce(*reasons), column=pl.coalesce(*places))
 
 
-def _is_read(column: CanonicalColumn) -> pl.Expr:
+def _is_read(column: CanonicalColumn, given: pl.DataType) -> pl.Expr:
     value = pl.col(column.column)
-    if column.sensitivity != "code":
+    if column.sensitivity != "code" or given.is_integer():
         return value.is_not_null()
     return value.is_not_null() & ~value.str.contains(DAMAGED_ID).fill_null(value=False)
 
@@ -285,8 +289,13 @@ def _there(name: str, given: pl.DataType) -> pl.Expr:
     return convert.is_there(column) if given == pl.String else column.is_not_null()
 
 
-def _first_of(reason: pl.Series, frame: pl.DataFrame, name: str) -> pl.Series:
-    """Give ``name`` as the reason of rows that equal an earlier one, unless they have another."""
+def _first_of(reason: pl.Series, frame: pl.DataFrame, name: str, own: str = "") -> pl.Series:
+    """Give ``name`` as the reason of rows that equal an earlier one, unless they have another.
+
+    Where no two rows have the same value in the column ``own``, none do.
+    """
+    if own in frame.columns and frame[own].n_unique() == frame.height:
+        return reason
     first = frame.select(pl.struct(pl.exclude("row", *ORIGIN)).is_first_distinct()).to_series()
     return reason.zip_with(reason.is_not_null() | first, pl.repeat(name, frame.height, eager=True))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from click.testing import CliRunner
 from order_rows import AS_OF, many
 
 from crmlab.aggregates import customers, rfm
+from crmlab.aggregates.chunks import in_chunks
 from crmlab.aggregates.hashing import buckets_of, hashes
 from crmlab.aggregates.ingest import Progress, buckets_for, ingest
 from crmlab.aggregates.kept import begin
+from crmlab.aggregates.sorting import in_runs
 from crmlab.aggregates.store import Store
 from crmlab.aggregates.summarise import state, summarise
 from crmlab.data.cleaning import clean
@@ -225,6 +229,72 @@ def test_an_interrupted_ingest_of_something_else_is_not_gone_on_with(tmp_path: P
     assert bring(delivered(), tmp_path / "store", fingerprint="one", buckets=16).manifest["buckets"] == 4
 
 
+def test_chunks_that_are_lost_or_broken_are_dealt_again(tmp_path: Path) -> None:
+    whole = bring(delivered(), tmp_path / "whole", fingerprint="f")
+
+    def interrupt(progress: Progress) -> None:
+        if progress.stage == "comparing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bring(delivered(), tmp_path / "store", fingerprint="f", advance=interrupt)
+    first, second, third, fourth, _ = sorted((tmp_path / ".store.ingest" / "chunks").iterdir())
+    shutil.rmtree(first)  # the second was quicker, on another thread
+    third.joinpath("rows.arrows").write_bytes(b"")
+    fourth.joinpath("places.npy").unlink()
+    made = second.stat().st_ino
+    stages = []
+
+    def look(progress: Progress) -> None:
+        stages.append((progress.stage, progress.done))
+        if progress.stage == "comparing":
+            assert second.stat().st_ino == made
+
+    store = bring(delivered(), tmp_path / "store", fingerprint="f", advance=look)
+    assert stages[:2] == [("reading", 0), ("reading", 700)]
+    assert content(store.folder) == content(whole.folder)
+
+
+def test_an_input_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    rows = delivered()
+
+    def grow(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame if frame.width == 1 or not frame.height else frame.head(2_000)
+
+    lazy = rows.lazy().map_batches(grow, projection_pushdown=True)
+    with pytest.raises(DataError, match="2,000 rows, and said that it has 3,000"):
+        ingest(lazy, tmp_path / "store", time_zone="UTC", chunk_rows=700, buckets=4)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1_000])
+def test_chunks_have_one_size_however_the_rows_come(size: int) -> None:
+    parts = [pl.DataFrame({"row": range(start, end)}) for start, end in pairwise((0, 0, 1, 9, 300, 301))]
+    lazy = pl.concat([part.lazy() for part in parts])
+    found = list(in_chunks(lazy, 2, size))
+    assert [start for start, _ in found] == list(range(2, 301, size))
+    assert [rows.height for _, rows in found[:-1]] == [size] * (len(found) - 1)
+    assert pl.concat([rows for _, rows in found])["row"].to_list() == list(range(2, 301))
+
+
+def test_a_column_that_some_chunks_lack_is_empty_there(tmp_path: Path) -> None:
+    rows = delivered(1_500).with_columns(amount=pl.col("amount").cast(pl.String))
+    dollars = rows.with_row_index().with_columns(
+        amount=pl.when(pl.col("index") == 1_000).then(pl.format("${}", "amount")).otherwise("amount")
+    )
+    kept = bring(dollars.drop("index"), tmp_path / "store").scan().collect()
+    assert kept.height == 1_500
+    assert kept.filter(pl.col("currency") == "USD")["order_id"].to_list() == ["1000"]
+
+
+def test_runs_are_sorted_alike_where_numbers_are_too_large_to_carry_their_place() -> None:
+    rows = many(50, 400, seed=3)
+    far = rows.with_columns(day=pl.when(pl.int_range(pl.len()) == 0).then(1 << 50).otherwise("day"))
+    for given in (rows, far, rows.clear()):
+        made, customers_found = in_runs(given)
+        assert made.equals(given.sort("customer_id", "day", maintain_order=True))
+        assert customers_found == given["customer_id"].n_unique()
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     store = bring(delivered(), tmp_path / "store")
     with pytest.raises(DataError, match="not empty"):
@@ -332,9 +402,9 @@ def _bucket(text: str) -> int:
 
 def test_buckets_follow_the_rows_and_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRMLAB_MEMORY_MB", "512")
-    assert [buckets_for(rows) for rows in (0, 1_000_000, 1_100_000, 100_000_000)] == [1, 1, 2, 128]
+    assert [buckets_for(rows) for rows in (0, 500_000, 600_000, 100_000_000)] == [1, 1, 2, 256]
     monkeypatch.setenv("CRMLAB_MEMORY_MB", "4096")
-    assert buckets_for(100_000_000) == 16
+    assert buckets_for(100_000_000) == 32
 
 
 def test_the_commands_and_the_source(tmp_path: Path, shop: dict[str, str], make_lab: Any) -> None:
