@@ -53,6 +53,7 @@ from crmlab.storage.settings import (
     storage_problems,
     with_storage,
 )
+from crmlab.study_file import text_of
 from crmlab.surveys.settings import SurveyParams
 from crmlab.validation import Where, problems_of
 
@@ -334,15 +335,7 @@ def read_study(
     ``overrides`` are ``key=value`` with dotted keys, as given by ``--set``. Raises ParamsError with
     every problem, its file and line.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = "it is not in UTF-8" if isinstance(error, UnicodeDecodeError) else error
-        raise ParamsError(
-            f"The study {path} cannot be read: {reason}. Give the path of a YAML file, saved in UTF-8, "
-            "for example params/demo.yaml."
-        ) from None
-    document = parse(text, str(path))
+    document = parse(text_of(path), str(path))
     if not isinstance(document.value, dict):
         given = "nothing" if document.value is None else type(document.value).__name__
         raise ParamsError(f"{path}:1: a study is a mapping of names to values; given: {given}.")

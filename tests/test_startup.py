@@ -27,8 +27,13 @@ try:
 except SystemExit as end:
     assert not end.code, end.code
 """
-
-
+FAILING_CALL = """
+from crmlab.cli import main
+try:
+    main({arguments!r}, prog_name="crmlab")
+except SystemExit as end:
+    assert end.code == 2, end.code
+"""
 HEAVY = {
     *("altair", "dataframely", "duckdb", "narwhals", "nbformat", "numpy", "papermill", "polars", "pyarrow"),
     *("pydantic", "scipy", "sklearn", "sqlalchemy", "yaml"),
@@ -83,6 +88,16 @@ def test_help_of_a_command_imports_its_module_alone(name: str) -> None:
 )
 def test_a_command_imports_what_it_needs(arguments: list[str], needed: set[str]) -> None:
     assert packages(imported(CALL.format(arguments=arguments))) & HEAVY == needed
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "--dry-run"], ["clean"]], ids=" ".join)
+def test_a_study_that_is_not_there_costs_no_import(arguments: list[str]) -> None:
+    found = imported(FAILING_CALL.format(arguments=[*arguments, "missing.yaml"]))
+    assert packages(found) == set()
+    assert {name for name in found if name.startswith("crmlab")} == {
+        *("crmlab", "crmlab.cli", "crmlab.errors", "crmlab.study_file"),
+        *("crmlab.commands", f"crmlab.commands.{arguments[0]}"),
+    }
 
 
 def test_tables_are_described_without_the_libraries_of_databases() -> None:

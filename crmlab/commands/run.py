@@ -44,7 +44,7 @@ _ROOM = 256 << 20
 @click.option(
     "--failed",
     is_flag=True,
-    help="Only cells whose last run did not finish well, or that have none. 只重跑上次未完成的组合。",
+    help="Only cells that failed last time, or were not reached. 只重跑上次失败、中断或没轮到的组合。",
 )
 @click.option(
     "--force",
@@ -93,6 +93,9 @@ def run(
     """
     import signal
 
+    from crmlab.study_file import text_of
+
+    text_of(study)  # a wrong path is said before a second of imports
     from crmlab import memory
     from crmlab.storage.addresses import SCHEMES
 
@@ -184,7 +187,7 @@ def _show_end(batch: Batch) -> None:
             f"({reused} unchanged 未变化), {failed} failed 未完成"
         )
     else:
-        click.echo("Nothing to run: the last run of every cell finished well. 没有需要重跑的组合。")
+        click.echo("Nothing to run: every cell was done and finished well. 没有需要重跑的组合。")
         return
     click.echo(f"gallery 报告目录页: {_shown(batch.gallery)}")
 

@@ -21,6 +21,7 @@ _WHISKER = 4
 CSS = """
 figure.crm-table small{display:block;font-size:.75rem;font-weight:400;line-height:1.45;color:#5c686c}
 figure.crm-table .verdict{white-space:nowrap}
+figure.crm-table .verdict small{white-space:normal}
 figure.crm-table .verdict b{display:inline-block;padding:.05rem .55rem;border-radius:1rem;background:#eef0ee;\
 font-size:.8125rem;font-weight:500;color:#3b464a}
 figure.crm-table .beyond .verdict b{background:#fdeedd;color:#8a3d05;font-weight:600}
@@ -92,7 +93,11 @@ class ChangeTable:
         if scale:
             told.append(f'<td class="plot">{_drawn(row, scale)}</td>')
         verdict = escape(VERDICTS[row["verdict"]].to(language))
-        told.append(f'<td class="verdict"><b>{verdict}</b><small>{escape(chance(row["q"]))}</small></td>')
+        # The same customers' figures go up and down together, which nobody can follow here.
+        apart = row["p"] is not None and row["difference"] and row["correlation"] is None
+        notes = [chance(row["q"]), word("apart", language) if apart else ""]
+        small = "".join(f"<small>{escape(note)}</small>" for note in notes if note)
+        told.append(f'<td class="verdict"><b>{verdict}</b>{small}</td>')
         if self.stayed is not None:
             told.append(self._stayed(self.stayed.get(row["id"])))
         return (

@@ -31,6 +31,7 @@ WORDS = {
     "plot_note": Text("刻度 ±{} 个百分点", "scale ±{} pp"),
     "q_note": Text("校正后的 p 值", "adjusted p"),
     "verdict": Text("判断", "Verdict"),
+    "apart": Text("按独立样本比较，偏谨慎", "as independent samples: cautious"),
     "class": Text("类别", "Class"),
     "stayed": Text("留在本类", "Stayed"),
     "stayed_note": Text("占原类别", "of the class before"),
@@ -146,11 +147,12 @@ METHOD = (
     ),
     Text(
         "两次运行多半是同一批客户，并不独立。客户类别的占比与得分均值按共同客户逐人计算相关"
-        "（部分重叠样本，Derrick 等 2015）；其他指标没有逐人数据，按不相关处理：区间偏宽，"
-        "可能把真实变化看作随机波动，反过来则少见。",
+        "（部分重叠样本，Derrick 等 2015）；其他指标（如基尼系数、净推荐值、投诉率）没有逐人数据，"
+        "按独立样本比较，并在判断一栏注明：区间偏宽，可能把真实变化看作随机波动，反过来则少见。",
         "Most customers are in both runs, so the two depend on each other. For shares of classes and means "
         "of scores the correlation is computed from who is in both (partially overlapping samples, Derrick "
-        "et al. 2015); for other figures it is taken as zero: intervals are then too wide, and a true change "
+        "et al. 2015). Other figures, such as the Gini coefficient, NPS and rates of complaints, are "
+        "compared as independent samples, and marked so: intervals are then too wide, and a true change "
         "may be called chance, rarely the other way round.",
     ),
     Text(

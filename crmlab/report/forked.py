@@ -191,9 +191,9 @@ _own: Zygote | None = None
 def serving() -> Iterator[None]:
     """Keep one process to fork from for this process and the workers that it starts within.
 
-    Does nothing where kernels are not forked.
+    Does nothing where kernels are not forked, or where a process that started this one keeps one for it.
     """
-    if why_not_to_fork():
+    if ADDRESS in os.environ or why_not_to_fork():
         yield
         return
     os.environ[ADDRESS] = _zygote(os.environ).address

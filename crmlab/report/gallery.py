@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from crmlab.labels import Language, Text
-from crmlab.report import manifest
+from crmlab.report import manifest, undone
 from crmlab.report.gallery_runs import Figure, Found, Run, shown
 from crmlab.report.html import LANG, policy, template, template_text
 from crmlab.report.sparkline import MOST, sparkline
@@ -36,8 +36,8 @@ _COLON = Text("：", ": ")
 _WORDS = {
     "title": Text("报告总览", "All reports"),
     "lead": Text(
-        "按研究分组；最近一次失败的在前，其余按时间从新到旧。",
-        "By study: those whose last run failed first, then the latest.",
+        "按研究分组；最近一次失败或未完成的在前，其余按时间从新到旧。",
+        "By study: those whose last run failed or was not done first, then the latest.",
     ),
     "empty": Text(
         "还没有任何运行。执行 crmlab run 之后，报告会出现在这里。",
@@ -58,6 +58,11 @@ _WORDS = {
     "shown": Text("显示 {n} / {all} 次运行", "{n} of {all} runs"),
     "none": Text("没有符合条件的运行。", "No run matches."),
     "attention": Text("最近一次运行失败：", "Failed in the last run: "),
+    "undone": Text("批量运行中途结束，尚未完成：", "Left undone by a batch that ended early: "),
+    "older": Text(
+        "后来的一次批量运行中途结束，没有完成这里；以下是更早的结果。",
+        "A later batch ended before this was done; what is shown is from before.",
+    ),
     "more_failed": Text("等共 {} 个", "and {} more"),
     "unread": Text("无法读取的运行：{} 个", "Runs that cannot be read: {}"),
     "definitions": Text("指标口径", "What the figures are"),
@@ -81,11 +86,12 @@ class _Shown:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The runs of one study and cell, the latest first."""
+    """The runs of one study and cell, the latest first; ``undone`` where a batch was to make another."""
 
     anchor: str
     runs: list[Run]
     figures: list[_Shown]
+    undone: bool
 
     @property
     def last(self) -> Run:
@@ -100,22 +106,38 @@ def write(runs: Path, language: Language = "zh") -> Path:
     """
     runs.mkdir(parents=True, exist_ok=True)
     other: Language = "en" if language == "zh" else "zh"
-    found, unread = _read(runs)
-    _replace(runs / f"index.{other}.html", _page(runs, found, unread, other, PAGE))
-    return _replace(runs / PAGE, _page(runs, found, unread, language, f"index.{other}.html"))
+    read = _read(runs)
+    _replace(runs / f"index.{other}.html", _page(runs, read, other, PAGE))
+    return _replace(runs / PAGE, _page(runs, read, language, f"index.{other}.html"))
 
 
-def _page(
-    runs: Path, read: Sequence[Found], unread: Sequence[tuple[str, Text]], language: Language, other: str
-) -> str:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What lies in the folder of runs: runs, those that cannot be read and why, and what is undone.
+
+    The latter is known by study and cell.
+    """
+
+    found: list[Found]
+    unread: list[tuple[str, Text]]
+    undone: dict[tuple[str, str], None]
+
+
+def _page(runs: Path, read: _Read, language: Language, other: str) -> str:
     found: list[Run] = []
-    broken = list(unread)
-    for each in read:
+    broken = list(read.unread)
+    for each in read.found:
         try:
             found.append(shown(each, language))
         except Exception as error:  # whatever is in a damaged manifest, the others are listed
             broken.append(_reason(runs, each.folder, error))
-    groups = _groups(found, language)
+    groups = _groups(found, read.undone, language)
+    shown_groups = {(group.last.study, group.last.cell): group for group in groups}
+    titles = {group.last.study: group.last.study_title for group in groups}
+    left = [
+        (getattr(shown_groups.get((study, cell)), "anchor", None), titles.get(study, study), cell)
+        for study, cell in read.undone
+    ]
     failing = [group for group in groups if group.last.status == "failed"]
     script = template_text("gallery.js")
     return template("gallery.html.j2").render(
@@ -128,6 +150,8 @@ def _page(
         groups=groups,
         failing=failing[:_SHOWN_FAILURES],
         failing_more=len(failing) - _SHOWN_FAILURES,
+        left=left[:_SHOWN_FAILURES],
+        left_more=len(left) - _SHOWN_FAILURES,
         studies=sorted({(group.last.study, group.last.study_title) for group in groups}),
         total=len(found),
         comparisons=list(_comparisons(runs, language)),
@@ -135,7 +159,7 @@ def _page(
     )
 
 
-def _read(runs: Path) -> tuple[list[Found], list[tuple[str, Text]]]:
+def _read(runs: Path) -> _Read:
     found: list[Found] = []
     broken: list[tuple[str, Text]] = []
     for path in sorted(runs.glob(f"[!.]*/[!.]*/{manifest.NAME}")):
@@ -145,7 +169,12 @@ def _read(runs: Path) -> tuple[list[Found], list[tuple[str, Text]]]:
             continue
         except (OSError, ValueError) as error:
             broken.append(_reason(runs, path.parent, error))
-    return found, broken
+    left = [
+        (home.name, " · ".join(map(str, each.cell.values())))
+        for home in sorted(path for path in runs.glob("[!.]*") if path.is_dir())
+        for each in undone.read(home)
+    ]
+    return _Read(found, broken, dict.fromkeys(left))
 
 
 def _reason(runs: Path, folder: Path, error: Exception) -> tuple[str, Text]:
@@ -157,13 +186,14 @@ def _reason(runs: Path, folder: Path, error: Exception) -> tuple[str, Text]:
     return f"{folder.relative_to(runs).as_posix()}/{manifest.NAME}", said
 
 
-def _groups(found: Sequence[Run], language: Language) -> list[_Group]:
+def _groups(found: Sequence[Run], left: Collection[tuple[str, str]], language: Language) -> list[_Group]:
     by_cell: dict[tuple[str, str], list[Run]] = {}
     for run in sorted(found, key=lambda run: (run.started, run.name), reverse=True):
         by_cell.setdefault((run.study, run.cell), []).append(run)
-    ordered = sorted(by_cell.values(), key=lambda runs: runs[0].status != "failed")
+    ordered = sorted(by_cell.items(), key=lambda item: item[1][0].status != "failed" and item[0] not in left)
     return [
-        _Group(f"g{place}", runs, _figures(runs, language)) for place, runs in enumerate(ordered, start=1)
+        _Group(f"g{place}", runs, _figures(runs, language), cell in left)
+        for place, (cell, runs) in enumerate(ordered, start=1)
     ]
 
 

@@ -65,7 +65,7 @@ def run_all(
     """Run every cell of a study's matrix, each to a folder of its own; like :func:`run` in the rest.
 
     One that fails stops no other. ``failed`` limits the batch to the cells whose last run did not finish
-    well, or that have none.
+    well, that have none, or that an earlier batch left undone because it was killed or stopped.
     """
     work = Work(study, reports, overrides, language, runs, only=only, failed=failed, force=force)
     return work.run(jobs, engine, progress=progress)

@@ -66,14 +66,14 @@ def publish(staging: Path, record: dict[str, Any]) -> Path:
     for path in [path for path in staging.glob(".*") if path.is_file()]:
         path.unlink()  # the reserve first of all, and what a process that died had noted
     manifest.write(staging, record)
-    _to_disk([staging, *(path for path in staging.rglob("*") if path.is_file() or path.is_dir())])
+    to_disk([staging, *(path for path in staging.rglob("*") if path.is_file() or path.is_dir())])
     published = staging.rename(staging.with_name(name_of(staging)))
     with contextlib.suppress(OSError):  # it is published, whether or not its name survives a loss of power
-        _to_disk([staging.parent])
+        to_disk([staging.parent])
     return published
 
 
-def _to_disk(paths: Iterable[Path]) -> None:
+def to_disk(paths: Iterable[Path]) -> None:
     """Have files and folders written through, so that a name that survives a loss of power has its files."""
     if os.name != "posix":
         return

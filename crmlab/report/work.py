@@ -30,6 +30,7 @@ from crmlab.report.unchanged import PARTS, Bases, Basis, link
 
 _NAMED = 20
 """So many cells a sentence names."""
+_UNDONE = Text("上次批量运行中途结束，未完成", "its last batch ended before it was done")
 
 
 class Work:
@@ -56,9 +57,10 @@ class Work:
         found, said = cells(self.study, self.folder, only)
         self.warnings += said
         self.history = History(self.home)
+        self._whole = not only and not failed and set(names) == set(self.study.reports)
+        self._undone = {undone.key(each.cell): each.reports for each in undone.read(self.home)}
         if failed:
-            left = undone.read(self.home)
-            found = [cell for cell in found if cell.values in left or not self._finished(cell, names)]
+            found = [cell for cell in found if self._left(cell) & {*names} or not self._finished(cell, names)]
         bases = Bases(self.folder, self.keys)
         self.cells = [self._planned(cell, names, bases, force=force) for cell in found]
         told = [each.warning for item in self.cells for each in item.plans.values() if each.warning]
@@ -74,6 +76,10 @@ class Work:
             for name, (found, why) in item.decisions.items()
         ]
 
+    def _left(self, cell: Cell) -> frozenset[str]:
+        """Return the reports of a cell that an earlier batch was to make and did not."""
+        return self._undone.get(undone.key(cell.values), frozenset())
+
     def _finished(self, cell: Cell, names: Sequence[str]) -> bool:
         """Say whether each report of a cell is there and finished well the last time."""
         found = [self.history.last(cell.values, name) for name in names]
@@ -83,6 +89,9 @@ class Work:
         plans = {name: plan(name, cell.study, self.folder, self.history, cell.values) for name in names}
         on = {name: bases.of(each, heading(cell, each)) for name, each in plans.items()}
         decisions = {name: self._decided(cell, name, on[name], force=force) for name in names}
+        for name in self._left(cell) & {*names}:
+            earlier, (zh, en) = decisions[name]
+            decisions[name] = earlier, Text(f"{_UNDONE.zh}；{zh}", f"{_UNDONE.en}; {en}")
         return CellRun(cell, plans, on, decisions)
 
     def _decided(self, cell: Cell, name: str, on: Basis, *, force: bool) -> tuple[Earlier | None, Text]:
@@ -112,7 +121,11 @@ class Work:
         total = sum(len(item.plans) for item in self.cells)
         many = len(self.cells) > 1
         engine = self._possible(engine)
-        with self._kernels(engine), Progress(total, shown=progress and many) as self.shown:
+        with (
+            self._noted() as self.note,
+            self._kernels(engine),
+            Progress(total, shown=progress and many) as self.shown,
+        ):
             self.shown.warn(self.warnings)
             # A log takes one line per report of many; only a terminal can draw how far each is.
             bars = progress and (not many or self.shown.lines > 0)
@@ -129,9 +142,6 @@ class Work:
                 self._finish_if_complete(item)
         if waiting := [item.cell.label for item in self.cells if item.started == datetime.min]:
             self.lost.append(_not_begun(waiting, len(self.cells)))
-        published = [run.cell for run in self.runs]
-        wanted = [item.cell.values for item in self.cells]
-        undone.note(self.home, [cell for cell in wanted if cell not in published], published)
         page = self.home.parent / "index.html"
         removed: tuple[str, ...] = ()
         unpublished: list[str] = []
@@ -144,6 +154,11 @@ class Work:
         return Batch(
             tuple(self.runs), page, tuple(self.warnings), tuple(self.lost), removed, tuple(unpublished)
         )
+
+    def _noted(self) -> undone.Note:
+        """Note what is about to be done, for the day that this process is killed on the way."""
+        planned = [(item.cell.values, item.plans) for item in self.cells]
+        return undone.Note(self.home, self.batch, planned, whole=self._whole)
 
     def _possible(self, engine: Engine) -> Engine:
         reason = why_not_to_fork() if engine == "fork" else None
@@ -239,6 +254,7 @@ class Work:
         reused = {name: maker(found) for name, found in item.linked.items()}
         page = self.home.parent / "index.html"
         self.runs.append(Run(folder, outcomes, page, (), item.cell.values, reused))
+        self.note.published(item.cell.values, item.plans)
         return True
 
     def _lose(self, item: CellRun, error: RunError) -> None:

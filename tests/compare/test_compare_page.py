@@ -53,6 +53,18 @@ def test_the_page_says_first_what_changed(found: dict[str, Any]) -> None:
     assert '<html lang="zh-CN">' in zh
 
 
+def test_what_is_compared_as_independent_samples_is_marked_so(found: dict[str, Any]) -> None:
+    """The shares of classes are paired; the money was counted."""
+    paired = {row["id"]: row["correlation"] is not None for row in found["figures"]}
+    assert paired == {"x": False, "money": False, "class:value:good": True}
+    for language, words in (("en", "as independent samples: cautious"), ("zh", "按独立样本比较，偏谨慎")):
+        rows = page(found, language).split("<tr ")
+        assert [row for row in rows if f"<small>{words}</small>" in row] == [
+            row for row in rows if re.search('class="text">(Figure|指标) x<', row)
+        ]
+        assert f"<small>{words}</small>" in page(found, language)
+
+
 def test_key_figures_lead_and_classes_stand_in_the_order_of_their_scheme(
     make_run: MakeRun, figure_of: Callable[..., dict[str, Any]]
 ) -> None:

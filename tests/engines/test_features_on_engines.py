@@ -25,7 +25,7 @@ GATHERS = {"cadence": "everyone"}
 """Features that compare all customers with each other: their summary, one row each, comes to one place."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def feature(request: pytest.FixtureRequest) -> Feature:
     return registry.features[request.param]()
 
@@ -33,6 +33,18 @@ def feature(request: pytest.FixtureRequest) -> Feature:
 def _built(feature: Feature, engine: Engine, tables: dict[str, pl.DataFrame], day: date) -> nw.LazyFrame[Any]:
     names = [name for name in (*feature.tables, *feature.optional_tables) if name in tables]
     return feature.build({name: engine.from_polars(tables[name].lazy()) for name in names}, day)
+
+
+_BY_POLARS: dict[tuple[Feature, int], pl.DataFrame] = {}
+
+
+def _by_polars(feature: Feature, tables: dict[str, pl.DataFrame], day: date) -> pl.DataFrame:
+    """Return the feature of tables that live as long as the tests, computed once."""
+    of = (feature, id(tables))
+    if of not in _BY_POLARS:
+        polars = opened("polars")
+        _BY_POLARS[of] = polars.to_polars(_built(feature, polars, tables, day))
+    return _BY_POLARS[of]
 
 
 def _bits(frame: pl.DataFrame) -> pl.DataFrame:
@@ -50,8 +62,7 @@ def test_every_feature_is_the_same_to_the_last_bit(
     def refuse(*args: object, **kwargs: object) -> NoReturn:
         raise AssertionError("the feature collects its rows")
 
-    polars = opened("polars")
-    expected = polars.to_polars(_built(feature, polars, *looked_at))
+    expected = _by_polars(feature, *looked_at)
     with monkeypatch.context() as stay:
         stay.setattr(nw.LazyFrame, "collect", refuse)
         stay.setattr(type(engine), "to_polars", refuse)
@@ -67,7 +78,10 @@ def test_every_feature_is_the_same_to_the_last_bit(
 def test_the_order_of_rows_makes_no_difference(feature: Feature, hard: dict[str, pl.DataFrame]) -> None:
     polars = opened("polars")
     turned = {name: table.reverse() for name, table in hard.items()}
-    expected, found = (polars.to_polars(_built(feature, polars, rows, AS_OF)) for rows in (hard, turned))
+    expected, found = (
+        _by_polars(feature, hard, AS_OF),
+        polars.to_polars(_built(feature, polars, turned, AS_OF)),
+    )
     assert_frame_equal(_bits(found), _bits(expected), check_exact=True)
 
 

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import html
-import json
-import re
-import unicodedata
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote, quote_plus, unquote_plus
 
 import polars as pl
 import pytest
@@ -20,6 +13,7 @@ import yaml
 from crmlab.data.masking import KINDS
 from crmlab.data.schemas import TABLES, CanonicalColumn, columns
 from crmlab.report.run import Run, run
+from tests.canary_scanner import found_in
 
 CUSTOMERS, ROWS = 40, 80
 SECRET = 'q7 "Kanari+&/ü'
@@ -220,69 +214,6 @@ def done(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KANARI", SECRET)
         yield run(folder / "study.yaml", runs=folder / "runs", language="zh", jobs=2, progress=False)
-
-
-def forms(canary: str) -> set[str]:
-    """Return how a text, a page, a URL, JSON or base64 may write a value."""
-    written = {
-        canary,
-        quote(canary, safe=""),
-        quote_plus(canary),
-        html.escape(canary),
-        json.dumps(canary)[1:-1],
-        repr(canary)[1:-1],
-        "".join(f"&#{ord(char)};" for char in canary),
-        "".join(f"&#x{ord(char):x};" for char in canary),
-        "".join(f"\\u{ord(char):04x}" for char in canary),
-        "".join(chr(ord(char) + 0xFEE0) if char.isdigit() else char for char in canary),
-    }
-    return written | {
-        base64.b64encode(b"x" * before + canary.encode() + b"yz").decode() for before in range(3)
-    }
-
-
-def texts_of(path: Path) -> Iterator[tuple[str, str]]:
-    """Give the texts in a file: that of a workbook is in its parts."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                yield f"{path.name}/{name}", archive.read(name).decode("utf-8", "replace")
-    else:
-        yield path.name, path.read_bytes().decode("utf-8", "replace")
-
-
-def levels(text: str) -> Iterator[str]:
-    """Give a text as it is, and as it reads once it is decoded."""
-    yield text
-    decoded = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
-    yield unicodedata.normalize("NFKC", html.unescape(decoded.replace('\\"', '"')))
-    yield unquote_plus(text)
-    runs = [run[start:] for run in re.findall(r"[A-Za-z0-9+/]{12,}", text) for start in range(4)]
-    whole = (run[: len(run) // 4 * 4] for run in runs)
-    yield "\n".join(base64.b64decode(run).decode("utf-8", "replace") for run in whole)
-
-
-def found_in(path: Path, canaries: list[str]) -> list[tuple[str, str]]:
-    """Return (where, which canary) for every one that a file holds in any form."""
-    found = set()
-    for where, text in [(path.name, path.name), *texts_of(path)]:
-        read = pl.Series([level.encode("utf-8", "replace").decode() for level in levels(text)])
-        hits = read.str.extract_many(canaries, overlapping=True).explode(empty_as_null=True).drop_nulls()
-        found |= {(where, canary) for canary in hits}
-    return sorted(found)
-
-
-@pytest.mark.parametrize("canary", ["13987654321", "鲜于梓宸", 'q7 "Kanari+&/ü'])
-def test_the_scanner_finds_every_form(tmp_path: Path, canary: str) -> None:
-    for place, form in enumerate(sorted(forms(canary))):
-        path = tmp_path / f"{place}.html"
-        path.write_text(f"<p>…{form}…</p>", encoding="utf-8")
-        assert found_in(path, [canary]) == [(path.name, canary)], form
-    with zipfile.ZipFile(tmp_path / "book.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/sharedStrings.xml", f"<t>{html.escape(canary)}</t>")
-    assert [found for _, found in found_in(tmp_path / "book.xlsx", [canary])] == [canary]
-    (tmp_path / "clean.html").write_text("139****4321 鲜于** q7", encoding="utf-8")
-    assert found_in(tmp_path / "clean.html", [canary]) == []
 
 
 def test_the_reports_came_about(done: Run) -> None:

@@ -371,6 +371,16 @@ def test_workers_share_one_process_to_fork_from(tmp_path: Path, notebook_at: Cal
     assert ended(parents[0])
 
 
+def test_runs_within_one_that_serves_share_its_process() -> None:
+    with forked.serving():
+        address = os.environ[forked.ADDRESS]
+        with forked.serving():
+            assert os.environ[forked.ADDRESS] == address
+        assert os.environ[forked.ADDRESS] == address
+        assert Path(address).exists(), "the inner run ended it"
+    assert forked.ADDRESS not in os.environ
+
+
 PYTHON = ("-k", "python3", "-l", "python")
 
 

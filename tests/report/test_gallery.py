@@ -156,6 +156,38 @@ def test_cells_of_a_matrix_stand_by_themselves(tmp_path: Path) -> None:
     assert re.findall(r"<h2>示例研究 <span>([^<]*)</span>", text) == ["华南 · 2024-05", "华东 · 2024-05"]
 
 
+def test_what_a_batch_left_undone_is_not_shown_as_fine(tmp_path: Path) -> None:
+    put(tmp_path, "r1", manifest(cell={"month": "2024-04"}, started_at="2026-11-22T06:00:00+00:00"))
+    put(tmp_path, "r2", manifest(cell={"month": "2024-05"}))
+    cells = [{"month": f"2024-0{month}"} for month in (5, 6)]
+    lines = [json.dumps({"planned": cell, "reports": ["segmentation"]}) for cell in cells]
+    (tmp_path / "demo" / ".undone-x").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "other").mkdir()
+    line = json.dumps({"planned": {"<b>": "<i>"}, "reports": ["a"]})
+    (tmp_path / "other" / ".undone-y").write_text(line, encoding="utf-8")
+    en = write(tmp_path, "en").read_text(encoding="utf-8")
+    assert (
+        "Left undone by a batch that ended early: "
+        '<a href="#g1">Demo study · 2024-05</a><span>Demo study · 2024-06</span>'
+        "<span>other · &lt;i&gt;</span></p>"
+    ) in en
+    older = '<p class="problem">A later batch ended before this was done; what is shown is from before.</p>'
+    assert [older in section for section in en.split("<section")] == [False, True, False]
+    assert "批量运行中途结束，尚未完成：" in (tmp_path / "index.zh.html").read_text(encoding="utf-8")
+    lines = [json.dumps({"planned": {"n": n}, "reports": ["a"]}) for n in range(20)]
+    (tmp_path / "other" / ".undone-y").write_text("\n".join(lines), encoding="utf-8")
+    assert "other · 9</span>and 10 more</p>" in write(tmp_path, "en").read_text(encoding="utf-8")
+
+
+def test_what_a_first_batch_left_undone_is_said_without_any_run(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    line = json.dumps({"planned": {}, "reports": ["a"]})
+    (tmp_path / "demo" / ".undone-x").write_text(line, encoding="utf-8")
+    text = write(tmp_path).read_text(encoding="utf-8")
+    assert "尚未完成：<span>demo</span></p>" in text
+    assert "还没有任何运行" in text
+
+
 def test_key_figures_are_drawn_over_the_days_of_the_data(tmp_path: Path) -> None:
     for day, value in ((1, 1e6), (5, 3e6), (9, 2e6)):
         put(tmp_path, f"r{day}", with_figure(day, value))

@@ -19,7 +19,7 @@ from crmlab.report.history import Earlier, History
 from crmlab.report.run import preview, run, run_all
 
 CODE = "changed: code (with the files that it names)"
-CELLS = ["import crmlab; lab = crmlab.open(data=data, as_of=as_of)", "lab.tables['orders']", "lab.save()"]
+CELLS = ["import crmlab", "lab = crmlab.open(data=data, as_of=as_of)\nlab.tables['orders']", "lab.save()"]
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +247,8 @@ def test_three_runs_at_once_take_over_the_same(study: Path, manifest_of: Any) ->
     folders = sorted((runs / "tiny").glob("2*"))
     assert len(folders) == 4
     assert not list((runs / "tiny").glob(".*"))
-    for folder in folders:
-        for output in (output for report in manifest_of(folder)["reports"] for output in report["outputs"]):
+    reports = [(folder, report) for folder in folders for report in manifest_of(folder)["reports"]]
+    assert [report["reused"] is None for _, report in reports].count(True) == 2
+    for folder, report in reports:
+        for output in report["outputs"]:
             assert fingerprints.digest(folder / output["path"]) == output["sha256"]

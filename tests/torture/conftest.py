@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -45,7 +44,6 @@ def world() -> Iterator[World]:
     made = World()
     yield made
     made.end()
-    shutil.rmtree(made.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,11 @@ from torture.world import World, printed, problems, record
 
 CROWD = """
 import multiprocessing, sys
-import papermill, crmlab.report.work
+from crmlab.report.papermill_imports import quick_papermill
+import crmlab.report.run, crmlab.compare.comparison, crmlab.data.cleaning
+quick_papermill()
+import IPython, jinja2, nbclient
+from contextlib import nullcontext
 from crmlab.report.forked import serving
 from crmlab.cli import main
 
@@ -21,7 +25,7 @@ def one(arguments):
 
 if __name__ == "__main__":
     start, rest = multiprocessing.get_context("fork"), sys.argv[2:]
-    with serving():
+    with %s():
         runs = [start.Process(target=one, args=([*rest, "--set", f"reports.echo.number={n}"],)) for n in %s]
         for run in runs: run.start()
         for run in runs: run.join()
@@ -30,9 +34,12 @@ if __name__ == "__main__":
 ECHO = "import time; time.sleep(0.3); print('number', number)"
 
 
-def crowd(world: World, numbers: list[int], *options: str) -> list[dict[str, Any]]:
-    """Run at once with each of these numbers as parameter; return the manifests of what was published."""
-    command = (sys.executable, "-c", CROWD % numbers)
+def crowd(world: World, numbers: list[int], *options: str, shared: bool = True) -> list[dict[str, Any]]:
+    """Run at once with each of these numbers as parameter; return the manifests of what was published.
+
+    The kernels of all are forked from one process where it is ``shared``, of each from its own otherwise.
+    """
+    command = (sys.executable, "-c", CROWD % ("serving" if shared else "nullcontext", numbers))
     code, said = world.run("--engine", "fork", *options, command=command)
     assert code == 0, said
     assert f"CODES {[0] * len(numbers)}" in said, said
@@ -63,8 +70,8 @@ def test_eight_runs_at_once(world: World) -> None:
 @pytest.mark.torture
 def test_eight_runs_that_take_over_what_eight_runs_made(world: World) -> None:
     echo(world)
-    crowd(world, NUMBERS)
-    again = crowd(world, NUMBERS)
+    crowd(world, NUMBERS, shared=False)
+    again = crowd(world, NUMBERS, shared=False)
     assert len(again) == 2 * len(NUMBERS)
     assert sum(run["reports"][0]["reused"] is not None for run in again) == len(NUMBERS)
 

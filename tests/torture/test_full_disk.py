@@ -35,8 +35,7 @@ def limited(size: int) -> tuple[str, ...]:
 def good_run(world: World) -> dict[str, str]:
     """Publish a run, then make its reports larger than the disk; return the hashes of the run."""
     world.study({"small": ["1"]})
-    code, said = world.run()
-    assert code == 0, said
+    world.run_here()
     world.study({"large": [LARGE], "tables": [TABLES], "small": ["print('small')"]})
     return hashes(world.home)
 
@@ -72,8 +71,7 @@ def sizes(world: World, each: tuple[int, ...], engine: str) -> dict[str, int]:
         ended = fill(world, limited(size), before, engine)
         counted[ended] = counted.get(ended, 0) + 1
         before = hashes(world.home)
-    code, said = world.run("--force")
-    assert code == 0, said
+    world.run_here("small", force=True)
     return counted
 
 

@@ -31,13 +31,13 @@ resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 bytes(16 << 30)
 """
 DEEP = "import sys; sys.setrecursionlimit(10**9)\ndef f(): repr(exec('f()'))\nf()"
-# The cell, how a report with it ends, and a part of what is said of it; "timeout" after 3 s for a cell.
+# The cell, how a report with it ends, and a part of what is said of it; "timeout" after 2 s for a cell.
 WAYS: dict[str, tuple[str, str, str]] = {
     "exits": ("import os; os._exit(3)", "kernel_died", "The kernel died"),
     "leaves": ("import sys; sys.exit(3)", "exited", "3"),
-    "hangs": ("while True: pass", "timeout", "longer than 3 s"),
-    "deaf": (DEAF, "timeout", "longer than 3 s"),
-    "stands": ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "timeout", "longer than 3 s"),
+    "hangs": ("while True: pass", "timeout", "longer than 2 s"),
+    "deaf": (DEAF, "timeout", "longer than 2 s"),
+    "stands": ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "timeout", "longer than 2 s"),
     "forks": (FORKS, "done", ""),
     "starts": (LEAVES, "done", ""),
     "orphans": (ORPHANS, "kernel_died", "The kernel died"),
@@ -53,13 +53,13 @@ FEW = ("deaf", "orphans", "good")
 
 
 FLOODS = {
-    "prints": 'line = "x" * 999_999 + "\\n"\nfor _ in range(1000):\n    print(line, end="")',
-    "children": "import subprocess\nsubprocess.run(['head', '-c', '300000000', '/dev/zero'])",
-    "displays": "from IPython.display import HTML, display\ndisplay(HTML('y' * 200_000_000))",
-    "returns": "'z' * 200_000_000",
-    "fails": "raise ValueError('w' * 200_000_000)",
+    "prints": 'line = "x" * 999_999 + "\\n"\nfor _ in range(1000 // less):\n    print(line, end="")',
+    "children": "import subprocess\nsubprocess.run(['head', '-c', str(300_000_000 // less), '/dev/zero'])",
+    "displays": "from IPython.display import HTML, display\ndisplay(HTML('y' * (200_000_000 // less)))",
+    "returns": "'z' * (200_000_000 // less)",
+    "fails": "raise ValueError('w' * (200_000_000 // less))",
     "often": "from IPython.display import display\n"
-    "for _ in range(300):\n    display({'text/plain': 'v' * 1_000_000}, raw=True)",
+    "for _ in range(300 // less):\n    display({'text/plain': 'v' * 1_000_000}, raw=True)",
 }
 AFTER = "print('and went on')"
 # Not ru_maxrss, which counts what the process was before it became this program: a large parent.
@@ -71,20 +71,26 @@ PEAK = (
 )
 
 
+LESS = 20
+"""So many times less than a gigabyte is a flood of the short form, and still more than may be shown."""
 EVERYTHING = [
-    pytest.param(("fork", tuple(WAYS), tuple(FLOODS)), id="fork"),
-    pytest.param(("plain", tuple(WAYS), tuple(FLOODS)), id="plain-all", marks=pytest.mark.torture),
+    pytest.param(("fork", tuple(WAYS), tuple(FLOODS), LESS), id="fork"),
+    *(
+        pytest.param((engine, tuple(WAYS), tuple(FLOODS), 1), id=f"{engine}-all", marks=pytest.mark.torture)
+        for engine in ("fork", "plain")
+    ),
 ]
 Ended = tuple[World, tuple[str, ...], str]
 
 
-@pytest.fixture(scope="module", params=[pytest.param(("plain", FEW, ()), id="plain"), *EVERYTHING])
+@pytest.fixture(scope="module", params=[pytest.param(("plain", FEW, (), 1), id="plain"), *EVERYTHING])
 def ended(request: pytest.FixtureRequest) -> Iterator[Ended]:
     """A run with a report for each way and each flood, and what it said."""
-    engine, ways, floods = request.param
+    engine, ways, floods, less = request.param
     world = World()
-    slow = {way: {"cell_timeout": 3} for way in ways if WAYS[way][1] == "timeout"}
-    reports = {way: [SHOWN, WAYS[way][0]] for way in ways} | {name: [FLOODS[name], AFTER] for name in floods}
+    slow = {way: {"cell_timeout": 2} for way in ways if WAYS[way][1] == "timeout"}
+    reports = {way: [SHOWN, WAYS[way][0]] for way in ways}
+    reports |= {name: [f"less = {less}", FLOODS[name], AFTER] for name in floods}
     world.study(reports, each=slow, cell_timeout=300)
     code, said = world.run("--engine", engine, command=PEAK)
     assert code == 1, said

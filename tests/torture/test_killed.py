@@ -105,8 +105,7 @@ def torture(world: World, ways: Sequence[Way], seed: int, rerun: bool) -> dict[s
             verify("rerun")
     assert world.quiet() == [], "processes that outlive their run"
     stale = world.staged()
-    code, said = world.run()
-    assert code == 0, said
+    world.run_here()
     assert set(world.staged()) >= set(stale), "folders that another run may still be writing to are removed"
     for path in (world.home / ".run-older", world.temporary / "crmlab-kernel-older"):
         path.mkdir()  # where no kill hit the moment in which these are left
@@ -115,6 +114,7 @@ def torture(world: World, ways: Sequence[Way], seed: int, rerun: bool) -> dict[s
     assert code == 0, said
     assert world.quiet() == []
     assert world.staged() == [], "folders of killed runs are not swept"
+    assert world.notes() == [], "what is noted as undone was done since"
     assert list(world.temporary.iterdir()) == [], "temporary files stay"
     assert [path.name for path in semaphores if path.exists()] == [], "semaphores stay"
     assert list(world.runs.rglob("*lock*")) == [], "a lock stays"

@@ -28,13 +28,13 @@ MARKS = ("papermill", "execution")
 """What an executed notebook says of when it ran; the page and the tables say none of it."""
 
 
-@pytest.fixture(scope="module", params=["fork"])
-def twice(request: pytest.FixtureRequest) -> Iterator[tuple[Path, Path]]:
-    """Two runs of one study in two worlds, of which the second is in another folder, zone and process."""
+@pytest.fixture(scope="module")
+def twice() -> Iterator[tuple[Path, Path]]:
+    """Two runs of one study in two worlds, of which the second has another engine, folder, and zone."""
     made: list[World] = []
     rows = [(f"o{n},c{n * n % 97}", f"2024-0{1 + n % 6}-{1 + n % 28:02}", n * 37 % 400) for n in range(600)]
     lines = [f"{ids},{day},{amount + 10}.5" for ids, day, amount in rows]
-    for zone, seed in (("UTC", "1"), ("Asia/Shanghai", "7")):
+    for engine, zone, seed in (("fork", "UTC", "1"), ("plain", "Asia/Shanghai", "7")):
         world = World()
         world.study({"report": [WORKS, CHART, SHOWS, "lab.save()"]}, "data = []")
         text = "\n".join(["order_id,customer_id,order_date,amount", *lines, ""])
@@ -43,13 +43,12 @@ def twice(request: pytest.FixtureRequest) -> Iterator[tuple[Path, Path]]:
         for earlier in made[:1]:
             shutil.copy(earlier.runs / ".crmlab" / "key", world.runs / ".crmlab" / "key")
         variables = {"TZ": zone, "PYTHONHASHSEED": seed, "POLARS_MAX_THREADS": seed}
-        code, said = world.run("--engine", request.param, **variables)
+        code, said = world.run("--engine", engine, **variables)
         assert code == 0, said
         made.append(world)
     yield tuple(world.published()[0] for world in made)
     for world in made:
         world.end()
-        shutil.rmtree(world.folder, ignore_errors=True)
 
 
 def files(folder: Path, *kinds: str) -> dict[str, str]:

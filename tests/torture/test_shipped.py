@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 import yaml
-from report.test_canaries import found_in
 
 from crmlab.data.samples.writer import write_company
+from tests.canary_scanner import found_in
 from torture.world import World, record, statuses, write_notebook
 
 NOTEBOOKS = sorted(path.stem for path in (Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
@@ -104,7 +104,6 @@ def test_every_notebook_gives_the_same_bytes(figures: dict[str, Any]) -> None:
     finally:
         for world in worlds:
             world.end()
-            shutil.rmtree(world.folder, ignore_errors=True)
 
 
 def contents(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import nbformat
-import nbformat.v4 as v4
 import psutil
 import yaml
 
@@ -87,6 +86,16 @@ class World:
         said, _ = process.communicate(timeout=300)
         return process.returncode, said
 
+    def run_here(
+        self, *reports: str, engine: Literal["plain", "fork"] = "plain", force: bool = False
+    ) -> None:
+        """Run some of the reports, or all, in this process, where nothing is to happen to it."""
+        from crmlab.report.run import run_all
+
+        study = self.folder / "study.yaml"
+        done = run_all(study, reports, runs=self.runs, engine=engine, force=force, progress=False)
+        assert (done.exit_code, done.lost) == (0, ())
+
     # --- what is there ------------------------------------------------------------------------
 
     @property
@@ -98,7 +107,11 @@ class World:
 
     def staged(self) -> list[Path]:
         """Hidden folders: of runs under way or killed, and of runs on their way out."""
-        return sorted(path for path in self.home.glob(".*"))
+        return sorted(path for path in self.home.glob(".*") if path.is_dir())
+
+    def notes(self) -> list[Path]:
+        """What batches that were killed noted that they would do."""
+        return sorted(path for path in self.home.glob(".*") if path.is_file())
 
     def processes(self) -> list[psutil.Process]:
         """Every process alive that was started in this world."""
@@ -139,21 +152,30 @@ class World:
                 os.utime(path, (then, then))
 
     def end(self) -> None:
+        """Kill what still runs and remove the folder."""
         for process in self.processes():
             with_suppressed(process.kill)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def write_notebook(path: Path, cells: Sequence[str], parameters: str = "") -> None:
     """Write a notebook of code cells below a parameters cell and a title in both languages."""
     first = f'as_of = "2024-06-30"\n{parameters}'
-    found = [
-        v4.new_code_cell(first, id="parameters", metadata={"tags": ["parameters"]}),
-        v4.new_markdown_cell(f"# 报告 {path.stem}", id="title-zh", metadata={"tags": ["zh"]}),
-        v4.new_markdown_cell(f"# Report {path.stem}", id="title-en", metadata={"tags": ["en"]}),
-        *(v4.new_code_cell(cell, id=f"cell-{place}") for place, cell in enumerate(cells)),
+    written = [
+        _cell("code", "parameters", first, "parameters"),
+        _cell("markdown", "title-zh", f"# 报告 {path.stem}", "zh"),
+        _cell("markdown", "title-en", f"# Report {path.stem}", "en"),
+        *(_cell("code", f"cell-{place}", source) for place, source in enumerate(cells)),
     ]
+    notebook = {"cells": written, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(v4.new_notebook(cells=found), path)
+    path.write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
+
+
+def _cell(kind: str, name: str, source: str, *tags: str) -> dict[str, Any]:
+    """Return a cell as a notebook's file has it; importing nbformat takes a second of every process."""
+    output = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    return {"cell_type": kind, "id": name, "metadata": {"tags": tags}, "source": source, **output}
 
 
 def record(folder: Path) -> dict[str, Any]:
@@ -169,8 +191,9 @@ def statuses(folder: Path) -> dict[str, str]:
 
 def printed(folder: Path, report: str) -> str:
     """Return what the cells of an executed notebook printed."""
-    notebook = nbformat.read(folder / f"{report}.ipynb", as_version=4)
-    return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+    notebook = json.loads((folder / f"{report}.ipynb").read_text(encoding="utf-8"))
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    return "".join(text for output in outputs for text in output.get("text", []))
 
 
 def hashes(folder: Path) -> dict[str, str]:

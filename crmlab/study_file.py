@@ -1,0 +1,19 @@
+"""The file of a study, read before anything is imported that checks what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crmlab.errors import ParamsError
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a study's YAML file; raise ParamsError where there is none that can be read."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = "it is not in UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        raise ParamsError(
+            f"The study {path} cannot be read: {reason}. Give the path of a YAML file, saved in UTF-8, "
+            "for example params/demo.yaml."
+        ) from None
