@@ -26,69 +26,98 @@ from crmlab.summary import day_number
 
 Ints = NDArray[np.int64]
 
-_RFM = Layout(windows=(), gaps=False)
 _SPARSE = 4
 """Records per row, above which most of the table would be empty."""
 _MOST_PARTS = 16
 """Parts of the table, one walk along the rows each, above which hashing is quicker."""
 _SHARE = 0.5
 """The part of the memory to plan with that the table may take."""
-_READ_ROWS = 1 << 18
-_ROWS = 1 << 12
+_BLOCK = 1 << 16
+"""Records that are read at a time, which needs no memory to speak of."""
+_ROWS = 1 << 11
 """Rows whose records stay in the cache of a processor while all their numbers are added."""
-_FAR = np.iinfo(np.int64).max
+_FAR = (1 << 63) - 1
 _NEVER, _UNPAID, _LATEST = -(1 << 31), 1 - (1 << 31), (1 << 31) - 1
+"""Last days of nobody, and of whoever paid for nothing; the largest number of 4 bytes."""
 
 
 def rfm(orders: pl.LazyFrame, as_of: date) -> pl.DataFrame | None:
     """Return the state of :func:`crmlab.aggregates.rfm.lift`; None where the ids do not lend themselves.
 
-    A record is the spend (8 bytes), the last day and the orders (4 bytes each).
+    A record is the spend (8 bytes), the last day and the orders (4 bytes each), all zero if it is nobody's.
+    What a row says by itself is worked out by polars, on all processors; here it is only added up.
     """
+    filled = _filled(orders, as_of)
+    if filled is None:
+        return None
+    low, table = filled
+    found = [_found(table[at : at + _BLOCK], low + at) for at in range(0, max(len(table), 1), _BLOCK)]
+    del filled, table  # before as much is needed to join what was found
+    last_day = pl.col("last_day")
+    return pl.concat(found, rechunk=True).with_columns(
+        pl.col(KEY).cast(orders.collect_schema()[KEY]), pl.when(last_day > _UNPAID).then(last_day)
+    )
+
+
+def _filled(orders: pl.LazyFrame, as_of: date) -> tuple[int, Ints] | None:
+    """Return the id of the first record, and the records."""
     rows = _rows(orders)
     if rows is None:
         return None
     most = min(_SPARSE * rows + _ROWS, _most(16))
-    low, table = 0, np.zeros(0, np.int64)
-    for ids, (amount, day, *_) in _walk(orders, as_of):
-        first, last = int(ids.min()), int(ids.max())
-        if first < low or last >= low + len(table) // 2:
+    paid, unpaid = pl.col("amount_hundredths") > 0, pl.lit(_UNPAID - _NEVER, pl.UInt32)
+    day = (pl.col("day").cast(pl.Int64) - _NEVER).cast(pl.UInt32, strict=False)
+    numbers = (
+        pl.when(day > unpaid).then(pl.when(paid).then(day).otherwise(unpaid)),
+        paid.cast(pl.Int32).alias("paid"),
+    )
+    low, table = 0, np.zeros((0, 2), np.int64)
+    for given in _batches(orders, as_of, *numbers):
+        ids, amounts, days, counts = given.values()
+        first, end = int(ids.min()), int(ids.max()) + 1
+        if first < low or end > low + len(table):
             if len(table):
-                first, last = min(low, first), max(low + len(table) // 2 - 1, last)
-            if last - first >= most:
+                first, end = min(low, first), max(low + len(table), end)
+            if end - first > most:
                 return None
-            low, table = _grown(low, table, first, last)
-            halves = table.view(np.int32)
-        paid = amount > 0
-        at = ids - low
-        at *= 2
-        np.add.at(table, at, amount)
-        at *= 2
-        at += 2
-        np.maximum.at(halves, at, day if paid.all() else np.where(paid, day, np.int32(_UNPAID)))
-        at += 1
-        np.add.at(halves, at, paid.astype(np.int32))
-    halves = table.view(np.int32)
-    seen = np.flatnonzero(halves[2::4] > _NEVER)
-    last_day = halves[2::4].take(seen)
+            low, table = _grown(low, table, first, end)
+        spend, last, count = _columns(table)
+        for start in range(0, len(ids), _ROWS):
+            some = slice(start, start + _ROWS)
+            at = ids[some] - low
+            np.add.at(spend, at, amounts[some])
+            np.maximum.at(last, at, days[some])
+            np.add.at(count, at, counts[some])
+    return low, table
+
+
+def _grown(low: int, table: Ints, first: int, end: int) -> tuple[int, Ints]:
+    """Return a table that reaches from ``first`` to before ``end``, with some room on both sides."""
+    room = (end - first) // 8
+    start, stop = max(first - room, -_FAR - 1), min(end + room, _FAR + 1)
+    grown = np.zeros((stop - start, 2), np.int64)
+    if len(table):
+        grown[low - start : low - start + len(table)] = table
+    return start, grown
+
+
+def _found(table: Ints, low: int) -> pl.DataFrame:
+    """Return the records that are somebody's, with the last day as a number in any case."""
+    spend, last, count = _columns(table)
+    seen = np.flatnonzero(last)
     return pl.DataFrame(
         {
-            KEY: pl.Series(seen + low).cast(orders.collect_schema()[KEY]),
-            "order_count": halves[3::4].take(seen).astype(np.int64),
-            "spend_hundredths": table[::2].take(seen),
-            "last_day": _known(last_day.astype(np.int64), last_day > _UNPAID),
+            KEY: seen + low,
+            "order_count": count[seen].astype(np.int64),
+            "spend_hundredths": spend[seen],
+            "last_day": last[seen].astype(np.int64) + _NEVER,
         }
     )
 
 
-def _grown(low: int, table: Ints, first: int, last: int) -> tuple[int, Ints]:
-    """Return a table that reaches from ``first`` to ``last``, with some room beyond."""
-    room = (last - first) // 8
-    grown = np.zeros(2 * (last - first + 1 + 2 * room), np.int64)
-    grown.view(np.int32)[2::4] = _NEVER
-    start = 2 * (low - first + room)
-    grown[start : start + len(table)] = table
-    return first - room, grown
+def _columns(table: Ints) -> tuple[Ints, NDArray[np.uint32], NDArray[np.int32]]:
+    """Return the spend, the last day (counted from ``_NEVER``) and the orders of all records."""
+    return table[:, 0], table.view(np.uint32)[:, 2], table.view(np.int32)[:, 3]
 
 
 def lift(orders: pl.LazyFrame, layout: Layout, as_of: date | None = None) -> pl.DataFrame | None:
@@ -237,31 +266,35 @@ def _read(table: Ints, fields: _Fields, layout: Layout, as_of: date | None) -> p
     return pl.DataFrame(made).select(columns(layout, as_of))
 
 
-def _walk(
-    orders: pl.LazyFrame, as_of: date | None, layout: Layout = _RFM
-) -> Iterator[tuple[Ints, list[Any]]]:
+def _walk(orders: pl.LazyFrame, as_of: date | None, layout: Layout) -> Iterator[tuple[Ints, list[Any]]]:
     """Return, for a few rows at a time, ids, and amounts, days and the codes of channel and category."""
     coded = {
         "channel_code": ("channel", layout.channels),
         "category_code": (layout.category_column, layout.categories),
     }
-    needed = orders.select(
-        KEY,
-        "amount_hundredths",
-        pl.col("day").cast(pl.Int32),
-        *[_code(column, values).alias(name) for name, (column, values) in coded.items() if values],
-    )
+    day = pl.col("day").cast(pl.Int32, strict=False)
+    codes = [_code(column, values).alias(name) for name, (column, values) in coded.items() if values]
+    for given in _batches(orders, as_of, pl.when(day > _UNPAID).then(day), *codes):
+        for start in range(0, len(given[KEY]), _ROWS):
+            some = {name: values[start : start + _ROWS] for name, values in given.items()}
+            places = [some.get(name, np.int64(0)) for name in coded]
+            yield some[KEY], [some["amount_hundredths"], some["day"], *places]
+
+
+def _batches(
+    orders: pl.LazyFrame, as_of: date | None, *columns: pl.Expr
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Return ids, amounts and the columns of the rows until the day, for many rows at a time."""
     if as_of is not None:
-        needed = needed.filter((pl.col("day") <= day_number(as_of)).fill_null(value=True))
-    for batch in needed.collect_batches(chunk_size=_READ_ROWS, maintain_order=False):
+        orders = orders.filter((pl.col("day") <= day_number(as_of)).fill_null(value=True))
+    needed = orders.select(pl.col(KEY), "amount_hundredths", *columns)
+    for batch in needed.collect_batches(maintain_order=False):
         if empty := [column.name for column in batch if column.null_count()]:
             raise _lacking(empty)
+        if batch.is_empty():
+            continue
         given = {column.name: column.to_numpy() for column in batch}
-        given[KEY] = given[KEY].astype(np.int64, copy=False)
-        for start in range(0, batch.height, _ROWS):
-            some = {name: values[start : start + _ROWS] for name, values in given.items()}
-            codes = [some.get(name, np.int64(0)) for name in coded]
-            yield some[KEY], [some["amount_hundredths"], some["day"], *codes]
+        yield given | {KEY: given[KEY].astype(np.int64, copy=False)}
 
 
 def _code(column: str, values: tuple[str, ...]) -> pl.Expr:
@@ -277,6 +310,6 @@ def _known(values: Ints, known: NDArray[np.bool_]) -> pl.Series:
 
 def _lacking(names: list[str]) -> DataError:
     return DataError(
-        f"Some orders lack {', '.join(names)}. A state is made from orders that were cleaned: leave these "
-        "out and count them, as `crmlab ingest` does."
+        f"Some orders lack {', '.join(names)}, or have a day that does not fit into 32 bits. A state is made "
+        "from orders that were cleaned: leave these out and count them, as `crmlab ingest` does."
     )

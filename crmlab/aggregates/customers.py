@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 import narwhals as nw
+import polars as pl
 
 from crmlab.aggregates.layout import Layout
 from crmlab.errors import DataError
@@ -21,6 +22,7 @@ _ADDED = ("order_count", "refund_count", "zero_count", "spend_hundredths")
 _LEAST = ("smallest_hundredths", "first_day")
 _MOST = ("largest_hundredths", "last_day")
 _GAPS = ("purchase_days", "gap_squares", "longest_gap")
+_BITS_SET = "category_bits_set"
 
 Frame = nw.LazyFrame[Any]
 
@@ -154,9 +156,7 @@ def finish(state: Frame, layout: Layout, as_of: date) -> Frame:
         "average_days_between_orders": nw.when(count > 1).then((last - first) / (count - 1)),
     }
     if layout.categories:
-        places = _places(layout).values()
-        bits = [(nw.col(mask) // 2**place) % 2 for mask, place in places]
-        found["category_count"] = nw.sum_horizontal(*bits).cast(nw.Int64)
+        state, found["category_count"] = _bits_counted(state, layout)
     found |= {name: nw.col(name) for name in layout.counts}
     for name, days in layout.spends(as_of).items():
         if name in present:
@@ -164,6 +164,19 @@ def finish(state: Frame, layout: Layout, as_of: date) -> Frame:
     if layout.gaps:
         found |= _rhythm()
     return state.select(nw.col(KEY), **found)
+
+
+def _bits_counted(state: Frame, layout: Layout) -> tuple[Frame, nw.Expr]:
+    """Return the state, and how many bits its masks have.
+
+    polars has a word for it, of which engines have none in common.
+    """
+    native = state.to_native()
+    if isinstance(native, pl.LazyFrame):
+        ones = pl.sum_horizontal(pl.col(mask).bitwise_count_ones().cast(pl.Int64) for mask in layout.masks)
+        return nw.from_native(native.with_columns(ones.alias(_BITS_SET))), nw.col(_BITS_SET)
+    bits = [(nw.col(mask) // 2**place) % 2 for mask, place in _places(layout).values()]
+    return state, nw.sum_horizontal(*bits).cast(nw.Int64)
 
 
 def _rhythm() -> dict[str, nw.Expr]:

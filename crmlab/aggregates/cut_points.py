@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 1 << 14
+_BLOCK = 1 << 16
+"""Values at a time, which stay in the cache of a processor."""
 
 Histogram = Callable[[int, int, int], Mapping[int, int]]
 """Lowest value, highest value, width → number of the bin → values in it; empty bins may be left out."""
@@ -79,19 +81,26 @@ def quantiles(
 
 def quantiles_of(values: NDArray[np.int64], shares: Sequence[Fraction], divisor: int = 1) -> list[float]:
     """Return the same of values that lie in memory."""
+    return _interpolated(len(values), lambda ranks: _order_statistics(values, ranks), shares, divisor)
 
-    def statistics(ranks: set[int]) -> Mapping[int, int]:
-        def histogram(first: int, last: int, width: int) -> Mapping[int, int]:
-            inside = values[(values >= first) & (values <= last)] if searched else values
-            searched.append(first)
-            counts = np.bincount((inside - first) // width)
-            filled = np.flatnonzero(counts)
-            return dict(zip(filled.tolist(), counts[filled].tolist(), strict=True))
 
-        searched: list[int] = []
-        return select(histogram, int(values.min()), int(values.max()), ranks)
-
-    return _interpolated(len(values), statistics, shares, divisor)
+def _order_statistics(values: NDArray[np.int64], ranks: set[int]) -> dict[int, int]:
+    """Count the values in bins, and sort those in the bins that hold a rank."""
+    low, high = int(values.min()), int(values.max())
+    shift = max((high - low).bit_length() - (BINS - 1).bit_length(), 0)
+    blocks = [values[start : start + _BLOCK] for start in range(0, len(values), _BLOCK)]
+    counts = np.zeros(((high - low) >> shift) + 1, np.int64)
+    for block in blocks:
+        counts += np.bincount((block - low) >> shift, minlength=len(counts))
+    wanted = np.array(sorted(ranks))
+    bins = np.searchsorted(np.cumsum(counts), wanted, side="right")
+    if not shift:
+        return dict(zip(wanted.tolist(), (bins + low).tolist(), strict=True))
+    searched = np.zeros(len(counts), np.bool_)
+    searched[bins] = True
+    inside = np.sort(np.concatenate([block[searched[(block - low) >> shift]] for block in blocks]))
+    left_out = np.cumsum(np.where(searched, 0, counts))[bins]
+    return dict(zip(wanted.tolist(), inside[wanted - left_out].tolist(), strict=True))
 
 
 def _interpolated(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from crmlab.aggregates import addressed
 from crmlab.aggregates.cut_points import quantiles, quantiles_of
@@ -28,6 +30,8 @@ _CUT = {
 _FEATURES = ("days_since_last_order", "order_count", "total_spend")
 _BASE = 11
 """One more than the most scores that there are."""
+_BLOCK = 1 << 16
+"""Customers at a time, whose scores stay in the cache of a processor."""
 
 Frame = nw.LazyFrame[Any]
 
@@ -73,14 +77,12 @@ def cut_points_of(
     state: pl.DataFrame, as_of: date, settings: Mapping[str, Any] | None = None
 ) -> dict[str, list[float]]:
     """Return the same of a state that lies in memory."""
-    known = state.filter(pl.col("last_day").is_not_null())
-    values = known.select(
-        "order_count", "spend_hundredths", recency=pl.lit(day_number(as_of), pl.Int64) - pl.col("last_day")
-    )
-    return {
-        dimension: quantiles_of(values[column].to_numpy(), _shares(settings), divisor)
-        for dimension, (column, divisor) in _CUT.items()
-    }
+    cuts, recency = {}, pl.lit(day_number(as_of), pl.Int64) - pl.col("last_day")
+    for dimension, (column, divisor) in _CUT.items():
+        value = recency if column == "recency" else pl.col(column)
+        known = state.select(value.filter(pl.col("last_day").is_not_null())).to_series()
+        cuts[dimension] = quantiles_of(known.to_numpy(), _shares(settings), divisor)
+    return cuts
 
 
 def classifier(cuts: Mapping[str, list[float]], settings: Mapping[str, Any] | None = None) -> Classifier:
@@ -109,21 +111,38 @@ def label(features: pl.DataFrame, rfm: Classifier) -> pl.DataFrame:
     A label follows from the scores, so the classifier names one customer of each combination of them.
     """
     cuts: dict[str, list[float]] = rfm.cut_points_  # type: ignore[attr-defined]
-    known = pl.all_horizontal(pl.col(_FEATURES).is_not_null())
-    scores = {}
-    for dimension, column, name in zip(_CUT, _FEATURES, SCORES, strict=True):
-        past = pl.sum_horizontal(pl.lit(0), *(pl.col(column) > cut for cut in cuts[dimension]))
-        score = len(cuts[dimension]) + 1 - past if dimension == "recency" else past + 1
-        scores[name] = pl.when(known).then(score).cast(pl.Int64)
-    scored = features.with_columns(**scores)
-    r, f, m = (pl.col(name) for name in SCORES)
-    cells = scored.select(((r * _BASE + f) * _BASE + m).fill_null(0)).to_series().to_numpy()
     one = np.full(_BASE**3, -1)  # a customer of each cell
-    one[cells] = np.arange(len(cells))
+    parts = []
+    for start in range(0, max(features.height, 1), _BLOCK):
+        scores = _scores(features.select(_FEATURES).slice(start, _BLOCK), cuts)
+        r, f, m = (score.astype(np.int16) for score in scores)
+        cells = (r * _BASE + f) * _BASE + m
+        one[cells] = np.arange(start, start + len(cells))
+        parts.append(pl.DataFrame([*scores, cells], schema=[*SCORES, "cell"]))
     filled = np.flatnonzero(one >= 0)
     labels = np.zeros(_BASE**3, np.int64)
     labels[filled] = np.arange(len(filled))
-    return scored.with_columns(rfm.predict(features[one[filled]]).gather(labels.take(cells)).alias("rfm"))
+    named = rfm.predict(features[one[filled]])
+    by_cell = named.gather(labels) if len(named) else named
+    score = pl.col(SCORES)
+    scored = pl.concat(parts, rechunk=True).select(
+        pl.when(score > 0).then(score).cast(pl.Int64), rfm=pl.lit(by_cell).gather(pl.col("cell"))
+    )
+    return features.with_columns(*scored)
+
+
+def _scores(features: pl.DataFrame, cuts: Mapping[str, list[float]]) -> list[NDArray[np.int8]]:
+    """Return the three scores of each row, 0 where one cannot be told."""
+    scores = []
+    known = np.ones(features.height, np.bool_)
+    for dimension, column in zip(_CUT, features, strict=True):
+        value, past = column.to_numpy(), np.zeros(len(column), np.int8)
+        for cut in cuts[dimension]:
+            past += (value > cut).view(np.int8)
+        scores.append(len(cuts[dimension]) + 1 - past if dimension == "recency" else past + 1)
+        if column.null_count():
+            known &= column.is_not_null().to_numpy()
+    return [score * known for score in scores]
 
 
 def of_orders(orders: Frame, as_of: date, settings: Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -132,15 +151,20 @@ def of_orders(orders: Frame, as_of: date, settings: Mapping[str, Any] | None = N
     Columns ``customer_id``, ``days_since_last_order``, ``order_count``, ``total_spend``, the scores and
     ``rfm``.
     """
-    state = _state(orders, as_of)
-    features = state.select(
+    with ThreadPoolExecutor(1) as thread:
+        # It is loaded, and its settings are checked, while there are data to wait for.
+        loaded = thread.submit(classifier, {dimension: [] for dimension in _CUT}, settings)
+        state = _state(orders, as_of)
+        loaded.result()
+    cuts = cut_points_of(state, as_of, settings)
+    state = state.select(  # by the same name, so that what is done with takes no memory
         KEY,
         days_since_last_order=day_number(as_of) - pl.col("last_day"),
         order_count="order_count",
-        total_spend=pl.col("spend_hundredths") / (pl.col("order_count") * 0 + HUNDREDTHS),
+        # polars would multiply by 1/100
+        total_spend=pl.Series(state["spend_hundredths"].to_numpy() / HUNDREDTHS),
     )
-    cuts = cut_points_of(state, as_of, settings)
-    return label(features, classifier(cuts, settings))
+    return label(state, classifier(cuts, settings))
 
 
 def _state(orders: Frame, as_of: date) -> pl.DataFrame:

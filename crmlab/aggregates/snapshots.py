@@ -28,7 +28,7 @@ from crmlab.aggregates import customers, rfm, runs
 from crmlab.aggregates.customers import KEY
 from crmlab.aggregates.layout import Layout
 from crmlab.aggregates.store import Store, write_json
-from crmlab.aggregates.summarise import SUMMARY, Progress, described
+from crmlab.aggregates.summarise import SUMMARY, Progress, cut_points, described
 from crmlab.errors import DataError, ParamsError
 from crmlab.summary import day_number
 
@@ -37,8 +37,6 @@ _FAR = 1 << 62
 _LEAST = ("smallest_hundredths", "first_day")
 _MOST = ("largest_hundredths", "last_day")
 _EXTREMES = (*_LEAST, *_MOST)
-_MOST_IN_MEMORY = 2_000_000
-"""Customers of whom the three columns that are cut fit in memory at once: 48 MB."""
 _SCRATCH = 8 << 30
 """Bytes on disk that the states under way may take."""
 _LOCK = ".lock"
@@ -175,12 +173,7 @@ class _Work:
 
     def _finish(self, day: date) -> None:
         every = [pl.scan_ipc(self._state(day, bucket)) for bucket in self.store.buckets]
-        cut = pl.concat(every)
-        if self.store.manifest["customers"] <= _MOST_IN_MEMORY:
-            few = cut.select("order_count", "spend_hundredths", "last_day").collect()
-            cuts = rfm.cut_points_of(few, day, self.settings)
-        else:
-            cuts = rfm.cut_points(nw.from_native(cut), day, self.settings)
+        cuts = cut_points(pl.concat(every), self.store, day, self.settings)
         classifier = rfm.classifier(cuts, self.settings)
         rows = 0
         for bucket, lazy in zip(self.store.buckets, every, strict=True):

@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
 from hashlib import sha256
@@ -31,6 +32,8 @@ from crmlab.estimators import Classifier
 
 SUMMARY = "summary.json"
 _PLAN = "plan.json"
+_MOST_IN_MEMORY = 2_000_000
+"""Customers of whom the three columns that are cut fit in memory at once: 48 MB."""
 
 
 class Progress(NamedTuple):
@@ -77,30 +80,32 @@ def summarise(
     state_of = kept.state if kept.holds(store, layout, as_of) else state
 
     def lifted(bucket: int) -> None:
-        path = staging / f"state-{bucket:04}.parquet"
+        path = staging / f"state-{bucket:04}.arrow"
         if not path.exists():
-            _write(path, state_of(store, bucket, layout, as_of), "uncompressed")
+            _write(path, state_of(store, bucket, layout, as_of).write_ipc)
 
     def finished(bucket: int, classifier: Classifier) -> int:
         path = staging / f"part-{bucket:04}.parquet"
         if path.exists():
             return int(pl.scan_parquet(path).select(pl.len()).collect().item())
-        lazy = nw.from_native(pl.scan_parquet(staging / f"state-{bucket:04}.parquet"))
+        lazy = nw.from_native(pl.scan_ipc(staging / f"state-{bucket:04}.arrow"))
         features: pl.DataFrame = customers.finish(lazy, layout, as_of).to_native().collect()
-        _write(path, rfm.label(features, classifier), "lz4")
+        labelled = rfm.label(features, classifier)
+        _write(path, lambda partial: labelled.write_parquet(partial, compression="lz4", statistics=False))
         return features.height
 
-    with ThreadPoolExecutor(workers or min(2, os.cpu_count() or 1)) as pool:
-        for done, _ in enumerate(pool.map(lifted, store.buckets)):
+    with _threads(workers or min(2, os.cpu_count() or 1)) as pool:
+        lifts = pool.map(lifted, store.buckets)
+        rfm.classifier({"recency": []}, settings)  # what is wrong with the settings is said before the end
+        for done, _ in enumerate(lifts):
             advance(Progress("states", done + 1, total))
-        every = nw.from_native(pl.scan_parquet(staging / "state-*.parquet"))
-        cuts = rfm.cut_points(every, as_of, settings)
+        cuts = cut_points(pl.scan_ipc(staging / "state-*.arrow"), store, as_of, settings)
         classifier = rfm.classifier(cuts, settings)
         rows = 0
         for done, count in enumerate(pool.map(lambda bucket: finished(bucket, classifier), store.buckets)):
             rows += count
             advance(Progress("features", done + 1, total))
-    for path in staging.glob("state-*.parquet"):
+    for path in staging.glob("state-*.arrow"):
         path.unlink()
     (staging / _PLAN).unlink()
     write_json(staging / SUMMARY, described(as_of, rows, cuts, layout))
@@ -108,6 +113,27 @@ def summarise(
         folder.rmdir()
     staging.rename(folder)
     return folder
+
+
+@contextmanager
+def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Return threads which, once one or the caller has failed, begin nothing more."""
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def cut_points(
+    states: pl.LazyFrame, store: Store, as_of: date, settings: Mapping[str, Any] | None
+) -> dict[str, list[float]]:
+    """Return the cut points over the states of all customers of a store."""
+    if store.manifest["customers"] > _MOST_IN_MEMORY:
+        return rfm.cut_points(nw.from_native(states), as_of, settings)
+    few = states.select("order_count", "spend_hundredths", "last_day").collect()
+    return rfm.cut_points_of(few, as_of, settings)
 
 
 def described(as_of: date, rows: int, cuts: Mapping[str, list[float]], layout: Layout) -> dict[str, Any]:
@@ -150,7 +176,7 @@ def _begin(
         )
 
 
-def _write(path: Path, frame: pl.DataFrame, compression: Any) -> None:
+def _write(path: Path, write: Callable[[Path], object]) -> None:
     partial = path.with_name(path.name + ".partial")
-    frame.write_parquet(partial, compression=compression, statistics=False)
+    write(partial)
     partial.replace(path)

@@ -6,18 +6,28 @@ from fractions import Fraction
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from order_rows import AS_OF, many
 
-from crmlab.aggregates import rfm
-from crmlab.aggregates.cut_points import order_statistics, quantiles, select
+from crmlab.aggregates import cut_points, rfm
+from crmlab.aggregates.cut_points import order_statistics, quantiles, quantiles_of, select
 from crmlab.errors import ParamsError
 from crmlab.registry import classifiers
 from crmlab.summary import finish, lift
 
+_MADE = {
+    "days_since_last_order": pl.Int64,
+    "order_count": pl.Int64,
+    "total_spend": pl.Float64,
+    "recency_score": pl.Int64,
+    "frequency_score": pl.Int64,
+    "monetary_score": pl.Int64,
+    "rfm": pl.String,
+}
 VALUES = st.lists(
     st.one_of(st.none(), st.integers(-5, 5), st.integers(-(2**52), 2**52)), min_size=1, max_size=60
 ).filter(lambda values: any(value is not None for value in values))
@@ -39,6 +49,29 @@ def test_quantiles_are_those_of_the_classifier(values: list[int], parts: int) ->
     shares = [Fraction(part, parts) for part in range(1, parts)]
     money = [value / 100 for value in sorted(values)]
     assert quantiles(table, "x", shares, 100) == reference(money, parts)
+
+
+@given(
+    st.lists(st.one_of(st.integers(-9, 9), st.integers(-(2**62), 2**62 - 1)), min_size=1, max_size=60),
+    st.integers(2, 10),
+    st.sampled_from([1, 100]),
+)
+def test_quantiles_in_memory_are_those_of_any_engine(values: list[int], parts: int, divisor: int) -> None:
+    table = nw.from_native(pl.LazyFrame({"x": values}, schema={"x": pl.Int64}))
+    shares = [Fraction(part, parts) for part in range(1, parts)]
+    assert quantiles_of(np.array(values), shares, divisor) == quantiles(table, "x", shares, divisor)
+
+
+@pytest.mark.parametrize("spread", [1, 1 << 14, 1 << 30])
+def test_quantiles_of_more_values_than_are_counted_at_once(
+    spread: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(1).integers(-spread, spread, 3_001)
+    values[:700] = values[0]  # ties, and one value far from all others
+    values[-1] = 5 * spread
+    shares = [Fraction(part, 5) for part in range(1, 5)]
+    monkeypatch.setattr(cut_points, "_BLOCK", 64)
+    assert quantiles_of(values, shares) == np.sort(values)[[600, 1200, 1800, 2400]].tolist()
 
 
 def test_of_nobody() -> None:
@@ -83,6 +116,23 @@ def test_customers_who_paid_for_nothing_have_no_label_and_move_no_cut() -> None:
     after = rfm.of_orders(nw.from_native(with_refund.lazy()), AS_OF).sort("customer_id")
     assert after.filter(customer_id="r")["rfm"].to_list() == ["unclassified"]
     assert after.filter(pl.col("customer_id") != "r").equals(before)
+
+
+@pytest.mark.parametrize("block", [1, 64, 1 << 16])
+def test_labels_do_not_depend_on_how_many_are_made_at_once(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = nw.from_native(many(150, 400).lazy())
+    whole = rfm.of_orders(orders, AS_OF).sort("customer_id")
+    assert whole.schema == {"customer_id": pl.String, **_MADE}
+    monkeypatch.setattr(rfm, "_BLOCK", block)
+    assert rfm.of_orders(orders, AS_OF).sort("customer_id").equals(whole)
+
+
+def test_labels_of_nobody() -> None:
+    found = rfm.of_orders(nw.from_native(many(5, 9).lazy().head(0)), AS_OF)
+    assert found.is_empty()
+    assert found.schema == {"customer_id": pl.String, **_MADE}
 
 
 def test_other_maps_and_no_other_convention() -> None:

@@ -15,6 +15,7 @@ from test_ingest import bring, delivered
 
 from crmlab.aggregates import runs
 from crmlab.aggregates import snapshots as many_days
+from crmlab.aggregates import summarise as one_day
 from crmlab.aggregates.layout import Layout
 from crmlab.aggregates.snapshots import month_ends, snapshots, states
 from crmlab.aggregates.summarise import Progress, summarise
@@ -50,7 +51,7 @@ def test_a_folder_per_day_is_what_a_summary_of_the_day_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scratch: int
 ) -> None:
     monkeypatch.setattr(many_days, "_SCRATCH", scratch)
-    monkeypatch.setattr(many_days, "_MOST_IN_MEMORY", scratch >> 20)
+    monkeypatch.setattr(one_day, "_MOST_IN_MEMORY", scratch >> 20)
     told: list[Progress] = []
     store = bring(delivered(), tmp_path / "store")
     days = [*month_ends(AS_OF, 3), date(2022, 7, 20), AS_OF]
