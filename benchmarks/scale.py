@@ -540,6 +540,10 @@ _AGAINST = (
 
 def measure(name: str, data: Path, work: Path) -> None:
     """Time one contender in this process, twice where it is quick; print what it took as JSON."""
+    if name not in _PEERS:
+        from crmlab import memory
+
+        memory.claim()
     best: dict[str, float] = {}
     for _ in range(2 if name.startswith(("scan", "rfm")) else 1):
         run = CONTENDERS[name](data, work)

@@ -4,6 +4,7 @@
 
     000000500000-000001000000/rows.arrows    an Arrow stream per bucket, one after the other
     000000500000-000001000000/places.npy     where in it the bucket of each number begins and ends
+    000000500000-000001000000/counted.json   what was counted, and how large each file is: written last
     000000500000-000001000000/…              what others keep of the chunk
 
 A file per bucket would be some ten thousand small ones, which take longer to open than to read.
@@ -11,20 +12,22 @@ A file per bucket would be some ten thousand small ones, which take longer to op
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from crmlab.aggregates.store import write_json
 from crmlab.errors import DataError
 
 WORKERS = 2
 """Chunks, or buckets, that are in memory at once."""
-_READ_ROWS = 25_000
-"""Rows of the morsels that polars reads, of which it holds some dozens."""
-_ROWS, _PLACES = "rows.arrows", "places.npy"
+COUNTED = "counted.json"
+_ROWS, _PLACES, _SIZES = "rows.arrows", "places.npy", "bytes"
 
 
 def in_chunks(orders: pl.LazyFrame, first: int, size: int) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -35,18 +38,18 @@ def in_chunks(orders: pl.LazyFrame, first: int, size: int) -> Iterator[tuple[int
     held: list[pl.DataFrame] = []
     height = 0
     try:
-        with pl.Config(streaming_chunk_size=_READ_ROWS):
-            for batch in orders.slice(first).collect_batches(chunk_size=size, maintain_order=True):
-                held.append(batch)
-                height += batch.height
-                while height >= size:
-                    rows = pl.concat(held)
-                    held = [rows.slice(size)]
-                    yield first, rows.head(size)
-                    first, height = first + size, height - size
-    except (pl.exceptions.PolarsError, OSError):
+        for batch in orders.slice(first).collect_batches(chunk_size=size, maintain_order=True):
+            held.append(batch)
+            height += batch.height
+            while height >= size:
+                rows = pl.concat(held)
+                held = [rows.slice(size)]
+                yield first, rows.head(size)
+                first, height = first + size, height - size
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
-            "The data of the orders breaks off or is damaged while it is read. Export it again."
+            f"The data of the orders cannot be read to its end ({type(error).__name__}): it breaks off, is "
+            "damaged, or cannot be reached. Export it again, or try again."
         ) from None
     if height:
         yield first, pl.concat(held)
@@ -70,11 +73,18 @@ def write(folder: Path, rows: pl.DataFrame, bucket: NDArray[np.int64], buckets: 
     np.save(folder / _PLACES, places)
 
 
+def seal(folder: Path, counted: Mapping[str, Any]) -> None:
+    """Say what was counted in a chunk, now that all other files of it are written."""
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    write_json(folder / COUNTED, {**counted, _SIZES: sizes})
+
+
 def is_whole(folder: Path) -> bool:
-    """Say whether what was kept of a chunk is there: not so where the power failed before it was written."""
+    """Say whether all files of a chunk are there: not so where the power failed before they were written."""
     try:
-        return bool(np.load(folder / _PLACES)[-1] == (folder / _ROWS).stat().st_size)
-    except (OSError, ValueError, EOFError):
+        sizes = json.loads((folder / COUNTED).read_text(encoding="utf-8"))[_SIZES]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, LookupError):
         return False
 
 

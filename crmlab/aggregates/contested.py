@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -21,17 +21,11 @@ from crmlab import memory
 from crmlab.aggregates.chunks import WORKERS, Chunks
 from crmlab.aggregates.hashing import hashes
 from crmlab.aggregates.order_numbers import Hashes, contradicting, found
+from crmlab.aggregates.store import write_whole
 
 MARKS = "orders.npy"
 _ROW_BYTES = 64
 """Memory to plan with for a row of a range: copies while it is sorted, and as many workers."""
-
-
-class Again(NamedTuple):
-    """The upper bits of the hashes of numbers that seem to come again, sorted: anywhere, in two buckets."""
-
-    anywhere: Hashes
-    contested: Hashes
 
 
 def upper(orders: Hashes, buckets: int) -> Hashes:
@@ -45,18 +39,42 @@ def write_marks(folder: Path, orders: Hashes, bucket: NDArray[np.int64], buckets
     np.save(folder / MARKS, _sorted(marks))
 
 
-def again(chunks: Sequence[Path], buckets: int) -> Again:
-    """Find the numbers that seem to come again."""
+def again(chunks: Sequence[Path], buckets: int, target: Path) -> Hashes:
+    """Write the upper bits of the numbers that seem to come again to ``target``, sorted, as they are.
+
+    Return those that seem to lie in several buckets.
+    """
     bits = buckets.bit_length()
     rows = sum(len(_marks(chunk)) for chunk in chunks)
     ranges = 1 + rows * _ROW_BYTES // (memory.budget_mb() << 20)
     ends = [((1 << 64) * place // ranges >> bits) << bits for place in range(ranges + 1)]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        found = list(pool.map(lambda low, high: _again(chunks, low, high, bits), ends, ends[1:]))
-    return Again(*map(np.concatenate, zip(*found, strict=True)))
+    contested = []
+
+    def write(file: IO[bytes]) -> None:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for found in pool.map(lambda low, high: _again(chunks, low, high, bits), ends, ends[1:]):
+                file.write(found.anywhere.tobytes())
+                contested.append(found.contested)
+
+    write_whole(target, write)
+    return np.concatenate(contested)
 
 
-def _again(chunks: Sequence[Path], low: int, high: int, bits: int) -> Again:
+def load(path: Path) -> Hashes:
+    """Open what :func:`again` has written, of which only the pages that are looked at are read."""
+    if not path.stat().st_size:
+        return np.zeros(0, np.uint64)
+    return np.memmap(path, np.uint64, mode="r")
+
+
+class _Again(NamedTuple):
+    """Numbers that seem to come again: anywhere, and in several buckets."""
+
+    anywhere: Hashes
+    contested: Hashes
+
+
+def _again(chunks: Sequence[Path], low: int, high: int, bits: int) -> _Again:
     """Find them among the marks from ``low`` on, below ``high``."""
     inside = [np.zeros(0, np.uint64)]
     for chunk in chunks:
@@ -68,7 +86,7 @@ def _again(chunks: Sequence[Path], low: int, high: int, bits: int) -> Again:
     number = marks >> np.uint64(bits)
     same = number[1:] == number[:-1]
     contested = same & (marks[1:] != marks[:-1])
-    return Again(np.unique(number[1:][same]), np.unique(number[1:][contested]))
+    return _Again(np.unique(number[1:][same]), np.unique(number[1:][contested]))
 
 
 def numbers(chunks: Sequence[Path], suspected: Hashes, buckets: int) -> pl.Series:
@@ -103,10 +121,12 @@ def _marks(chunk: Path) -> Hashes:
 
 
 def _suspected(chunks: Sequence[Path], suspected: Hashes, buckets: int) -> Iterator[pl.DataFrame]:
+    bits = buckets.bit_length()
     for chunk in chunks:
-        if np.isin(_marks(chunk) >> np.uint64(buckets.bit_length()), suspected).any():
-            held = Chunks([chunk])
-            for bucket in range(buckets):
-                for rows in held.read(bucket):
-                    owned = rows.select("order_id", "customer_id")
-                    yield owned.filter(pl.Series(among(owned["order_id"], suspected, buckets)))
+        marks = _marks(chunk)
+        mine = marks[np.isin(marks >> np.uint64(bits), suspected)]
+        held = Chunks([chunk]) if len(mine) else None
+        for bucket in np.unique(mine & np.uint64((1 << bits) - 1)).tolist():
+            for rows in held.read(bucket) if held else ():
+                owned = rows.select("order_id", "customer_id")
+                yield owned.filter(pl.Series(among(owned["order_id"], suspected, buckets)))

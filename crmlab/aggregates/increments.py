@@ -34,7 +34,7 @@ from crmlab.aggregates.order_numbers import Hashes
 from crmlab.aggregates.sifting import Sifted, sift
 from crmlab.aggregates.sorting import in_runs
 from crmlab.aggregates.store import Store, write_parquet
-from crmlab.data.cleaning import clean
+from crmlab.data.cleaning import clean, has_other_currency
 from crmlab.data.policy import Policy
 from crmlab.data.schemas import BY_POLICY, REASONS
 from crmlab.errors import DataError, QualityGateError
@@ -152,12 +152,15 @@ class _Append:
                 self.manifest["time_zone"],
                 policy,
                 self.manifest["currency"],
+                is_part=True,
             )
             tables.append(cleaned.table)
             self._reject(cleaned.rejected.with_columns(pl.col("row") + start))
         none = pl.Series("order_id", [], pl.String)
         self.contradicting = pl.concat([none, *map(order_numbers.contradicting, self.rejected)]).unique()
         table = pl.concat(tables, how="diagonal")
+        if "currency" not in rows.columns and not has_other_currency(table, self.manifest["currency"]):
+            table = table.drop("currency", strict=False)
         # Each part has the columns that may be counted, so that a layout can take them up.
         wanted = dict.fromkeys([*kept.layout_of(self.store).columns, *self.manifest["values"]])
         absent = [name for name in wanted if name not in table.columns]

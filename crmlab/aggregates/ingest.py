@@ -19,18 +19,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from crmlab import memory
 from crmlab.aggregates import chunks
 from crmlab.aggregates.chunks import WORKERS
-from crmlab.aggregates.contested import again, among, numbers, write_marks
+from crmlab.aggregates.contested import again, among, load, numbers, write_marks
 from crmlab.aggregates.hashing import buckets_of, hashes
-from crmlab.aggregates.order_numbers import CONTRADICTION, load
+from crmlab.aggregates.order_numbers import CONTRADICTION
 from crmlab.aggregates.sorting import in_runs, without, without_repeats
 from crmlab.aggregates.store import MANIFEST, Store, write_json, write_manifest, write_parquet
-from crmlab.data.cleaning import clean
+from crmlab.data.cleaning import clean, has_other_currency
 from crmlab.data.policy import Policy
 from crmlab.data.schemas import BY_POLICY, REASONS
 from crmlab.errors import DataError, QualityGateError
@@ -46,7 +45,7 @@ _ROW_BYTES = 1024
 """Memory to plan with for a row of a bucket: copies while it is sorted, and as many workers."""
 _CHUNK_ROW_BYTES = 5120
 """The same for a row of a chunk, of which more is in memory: what is read ahead, and what cleaning makes."""
-_PLAN, _LOCK, _CONTESTED, _AGAIN = "plan.json", ".lock", "contested.parquet", "again.npy"
+_PLAN, _LOCK, _CONTESTED, _AGAIN = "plan.json", ".lock", "contested.parquet", "again.bin"
 
 
 class Progress(NamedTuple):
@@ -106,6 +105,7 @@ def ingest(
             advance(Progress("comparing", 0, 1))
             work.compare(max_rejected_share)
             advance(Progress("comparing", 1, 1))
+            advance(Progress("sorting", 0, work.buckets))
             with ThreadPoolExecutor(WORKERS) as pool:
                 for done, _ in enumerate(pool.map(work.sort, range(work.buckets))):
                     advance(Progress("sorting", done + 1, work.buckets))
@@ -169,35 +169,40 @@ class _Work:
     def deal_all(self, orders: pl.LazyFrame, policy: Policy | None, currency: str | None) -> Iterator[int]:
         """Deal the rows that are not dealt yet; say after each chunk how many rows are done."""
         for path in self._dealt():
-            if not chunks.is_whole(path):
+            if path.name != self._name(int(path.name.split("-")[0])) or not chunks.is_whole(path):
                 shutil.rmtree(path)
-        ends = {int(start): int(end) for start, end in (path.name.split("-") for path in self._dealt())}
-        first = 0
-        while first in ends:
-            first = ends[first]
-        yield first
-        if first == self.total:
-            return
+        there = {path.name for path in self._dealt()}
+        starts = range(0, self.total, self.chunk_rows)
+        first = next((start for start in starts if self._name(start) not in there), self.total)
+        done = first
+        yield done
         under_way: deque[tuple[int, Future[None]]] = deque()
         with ThreadPoolExecutor(WORKERS) as pool:
             for start, rows in chunks.in_chunks(orders, first, self.chunk_rows):
                 first = start + rows.height
-                if start in ends:  # dealt before a kill, beside one that was not
+                if self._name(start) in there:  # dealt before a kill, beside one that was not
+                    done += rows.height
+                    yield done
                     continue
-                under_way.append((first, pool.submit(self.deal, rows, start, policy, currency)))
+                under_way.append((rows.height, pool.submit(self.deal, rows, start, policy, currency)))
                 del rows
                 if len(under_way) == WORKERS:
-                    done, chunk = under_way.popleft()
+                    size, chunk = under_way.popleft()
                     chunk.result()
+                    done += size
                     yield done
-            for done, chunk in under_way:
+            for size, chunk in under_way:
                 chunk.result()
+                done += size
                 yield done
         if first != self.total:
             raise DataError(
-                f"The input has {first:,} rows, and said that it has {self.total:,}. Ingest it anew, from "
-                "data at rest."
+                f"The input has {first:,} rows, and said that it has {self.total:,}. Remove the folder "
+                f"{self.staging.name} and ingest it anew, from data at rest."
             )
+
+    def _name(self, start: int) -> str:
+        return f"{start:012}-{min(start + self.chunk_rows, self.total):012}"
 
     def deal(self, given: pl.DataFrame, start: int, policy: Policy | None, currency: str | None) -> None:
         """Clean the rows of a chunk, which begins at ``start``, and write them bucket by bucket."""
@@ -206,7 +211,7 @@ class _Work:
             if "order_id" not in rows.columns:
                 number = pl.int_range(end + 1, end + 1 + pl.len())
                 rows = rows.with_columns(order_id=pl.format("row-{}", number))
-            cleaned = clean("orders", rows.lazy(), self.settings["time_zone"], policy, currency)
+            cleaned = clean("orders", rows.lazy(), self.settings["time_zone"], policy, currency, is_part=True)
             tables.append(cleaned.table)
             rejects.append(cleaned.rejected.with_columns(pl.col("row") + end))
             reasons.update(cleaned.counts)
@@ -223,22 +228,23 @@ class _Work:
         counted = {
             "rejected": dict(reasons),
             "values": {name: _values(table[name]) for name in LISTED if name in table.columns},
+            "currencies": "currency" in given.columns or has_other_currency(table, currency),
         }
-        write_json(partial / "counted.json", counted)
+        chunks.seal(partial, counted)
         partial.rename(self.staging / "chunks" / f"{start:012}-{end:012}")
 
     def compare(self, max_rejected_share: float) -> None:
-        """Find the order numbers that several customers have, in whatever chunks and buckets they lie."""
+        """Find the order numbers that come again, and those that several customers have, over all chunks."""
         path = self.staging / _CONTESTED
-        if not path.exists():
-            found = again(self._dealt(), self.buckets)
-            self.check(max_rejected_share, more=2 * len(found.contested))
-            np.save(self.staging / _AGAIN, found.anywhere)
-            contested = numbers(self._dealt(), found.contested, self.buckets)
+        if not (path.exists() and (self.staging / _AGAIN).exists()):
+            suspected = again(self._dealt(), self.buckets, self.staging / _AGAIN)
+            self.check(max_rejected_share, more=2 * len(suspected))
+            contested = numbers(self._dealt(), suspected, self.buckets)
             write_parquet(path, contested.to_frame("order_id"))
         self.chunks = chunks.Chunks(self._dealt())
         self.again = load(self.staging / _AGAIN)
         self.contested = pl.read_parquet(path)["order_id"]
+        self.currencies = any(each["currencies"] for each in self._counted(self._dealt()))
 
     def sort(self, bucket: int) -> None:
         """Sort a bucket and set aside orders that came in two chunks, or of two customers."""
@@ -252,6 +258,8 @@ class _Work:
         if pieces:
             rows = pl.concat(pieces, how="diagonal", rechunk=True)
             del pieces
+            if not self.currencies:
+                rows = rows.drop("currency", strict=False)
             rows, rejected = without_repeats(rows, among(rows["order_id"], self.again, self.buckets))
             rows, disputed = without(rows, self.contested)
             rejected = pl.concat([rejected, disputed])
@@ -305,6 +313,7 @@ class _Work:
         for folder in [*self._dealt(), *self._sorted()]:
             if (path := folder / "rejected.parquet").exists():
                 path.rename(rejected / f"{folder.name}.parquet")
+        self._check_sum()
         found = {int(path.name.split("-")[1]): each for path, each in self._with_counts(self._sorted())}
         filled = {bucket: each for bucket, each in found.items() if each["rows"]}
         write_manifest(
@@ -331,6 +340,16 @@ class _Work:
                 },
             },
         )
+
+    def _check_sum(self) -> None:
+        """Raise DataError unless every row that was read is kept or rejected."""
+        kept = sum(each["rows"] for each in self._counted(self._sorted()))
+        rejected = self._reasons().total()
+        if kept + rejected != self.total:
+            raise DataError(
+                f"Of {self.total:,} rows {kept:,} are kept and {rejected:,} rejected, not all of them. Files in "
+                f"the folder {self.staging.name} were changed; remove it and ingest anew."
+            )
 
     def _dealt(self) -> list[Path]:
         return sorted((self.staging / "chunks").glob("[0-9]*"))

@@ -7,13 +7,13 @@ before, all that the customer has; customers for whom they come between are name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import date
-from os import cpu_count, fsync
+from os import cpu_count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -25,7 +25,7 @@ from crmlab.aggregates import customers, runs
 from crmlab.aggregates.customers import KEY
 from crmlab.aggregates.hashing import hashes
 from crmlab.aggregates.layout import Layout
-from crmlab.aggregates.store import Store, write_manifest
+from crmlab.aggregates.store import Store, write_manifest, write_whole
 from crmlab.errors import DataError
 from crmlab.summary import day_number
 
@@ -213,14 +213,14 @@ def write_kept(folder: Path, part: Path, state: pl.DataFrame, numbers: NDArray[n
         "state": part.with_name(f"state-{number}.arrow").as_posix(),
         "orders": part.with_name(f"orders-{number}.npy").as_posix(),
     }
-    _write(folder / files["state"], state.write_ipc)
+    write_whole(folder / files["state"], state.write_ipc)
     write_index(folder / files["orders"], numbers)
     return files
 
 
 def write_index(path: Path, numbers: NDArray[np.uint64]) -> None:
     """Write sorted hashes whole or not at all."""
-    _write(path, lambda file: np.save(file, numbers))
+    write_whole(path, lambda file: np.save(file, numbers))
 
 
 def workers() -> ThreadPoolExecutor:
@@ -265,12 +265,3 @@ def _files(store: Store, bucket: int) -> list[Path]:
 def _nobody(layout: Layout) -> pl.DataFrame:
     names = customers.columns(layout)
     return pl.DataFrame(schema={name: pl.String if name == KEY else pl.Int64 for name in names})
-
-
-def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        write(file)
-        file.flush()
-        fsync(file.fileno())
-    partial.replace(path)

@@ -15,12 +15,14 @@ append left that was interrupted.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 import polars.selectors as cs
@@ -31,6 +33,8 @@ from crmlab.errors import DataError
 MANIFEST = "store.json"
 VERSION = 1
 _NOTHING = {"customer_id": pl.String, "day": pl.Int64, "amount_hundredths": pl.Int64, "order_id": pl.String}
+_NO_ROOM = 1 << 20
+"""Bytes of a disk that is as good as full."""
 ORDER = ("customer_id", "day")
 """The columns that each part is sorted by."""
 
@@ -134,19 +138,24 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write JSON so that a reader sees the old file or the new one, even when the power fails."""
     text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def write_parquet(path: Path, frame: pl.DataFrame) -> None:
     """Write Parquet so that the file is there complete, or not at all."""
+    write_whole(path, lambda file: frame.write_parquet(file, compression="lz4"))
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Have a file written so that it is there complete, or not at all; raise OSError for a full disk."""
     partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        frame.write_parquet(file, compression="lz4")
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with partial.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except pl.exceptions.PolarsError:
+        if shutil.disk_usage(path.parent).free < _NO_ROOM:  # polars tells it as a fault of the format
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
+        raise
     partial.replace(path)

@@ -64,6 +64,7 @@ def clean(
     currency: str | None = None,
     *,
     lines_are_orders: bool = False,
+    is_part: bool = False,
 ) -> Cleaned:
     """Check ``raw`` against the schema of the canonical table ``name``.
 
@@ -71,8 +72,9 @@ def clean(
     with an id the first is kept. Rows without ids are numbered. Orders and lines are left out by
     ``policy``, and where they are in another currency than ``currency`` (ISO 4217), by their column of
     currencies or, where that is blank or missing, by the sign at the amount ($5). With
-    ``lines_are_orders`` each line must say whose it is and from when. Raises DataError for a required
-    column that is missing, and for a source that breaks while it is read.
+    ``lines_are_orders`` each line must say whose it is and from when. Where ``raw`` ``is_part`` of a table,
+    the column of currencies is there wherever amounts may have signs, so that all parts have it. Raises
+    DataError for a required column that is missing, and for a source that breaks while it is read.
     """
     frame = _collected(name, raw)
     wanted = [column for column in columns(name) if _is_there(name, column, frame)]
@@ -80,15 +82,15 @@ def clean(
     if name == "orders":
         converted = converted.with_columns(day=convert.local_day_number(pl.col("ordered_at"), time_zone))
     if name in _SALES:
-        converted = _with_currency(frame, converted, currency)
+        converted = _with_currency(frame, converted, currency, is_part=is_part)
     if name == "complaints":
         converted = _on_the_day(converted, time_zone)
     lost = _lost(frame, converted, wanted)
     reason = lost["reason"]
     if REFUSED in frame.columns:
         reason = _or(frame[REFUSED].cast(pl.String), reason)
-    if (own := IDS.get(name)) in frame.columns:
-        reason = _first_of(reason, frame, "exact_duplicate", own)
+    if (own := IDS.get(name)) in frame.columns and frame[own].n_unique() < frame.height:
+        reason = _first_of(reason, frame, "exact_duplicate")
     if name in _SALES:
         reason = _sales_reasons(
             name, reason, frame, converted, policy or Policy(), currency, lines_are_orders
@@ -103,8 +105,11 @@ def clean(
         table = table.hstack(extra.drop(known & set(extra.columns)))
     counts = reasons.group_by("reason").len().sort("len", "reason", descending=[True, False])
     unreadable = reasons.drop_nulls("column").group_by("column", "reason").agg(rows=pl.len())
-    rejected = reasons.select("row", "reason", rejected_column="column").hstack(
-        frame[reasons["row"].to_numpy()].drop("row")  # rows are numbered from 0
+    rejected = reasons.select("row", "reason", rejected_column="column").join(
+        frame[reasons["row"].to_numpy()],  # rows are numbered from 0
+        on="row",
+        how="left",
+        maintain_order="left",
     )
     return Cleaned(
         table,
@@ -230,7 +235,14 @@ def _line_amount(frame: pl.DataFrame) -> pl.Expr:
     return quantity * price
 
 
-def _with_currency(frame: pl.DataFrame, converted: pl.DataFrame, currency: str | None) -> pl.DataFrame:
+def has_other_currency(table: pl.DataFrame, currency: str | None) -> bool:
+    """Say whether a table has amounts in another currency than ``currency`` (CNY where none is said)."""
+    return "currency" in table.columns and bool((table["currency"] != (currency or "CNY")).any())
+
+
+def _with_currency(
+    frame: pl.DataFrame, converted: pl.DataFrame, currency: str | None, *, is_part: bool
+) -> pl.DataFrame:
     """Fill in the currency that the sign at an amount stands for, where it is not given.
 
     A table without currencies, whose amounts have no other sign than that of ``currency`` (CNY where
@@ -242,7 +254,8 @@ def _with_currency(frame: pl.DataFrame, converted: pl.DataFrame, currency: str |
     signed = frame.select(signed_currency(pl.col(written), currency).alias("currency")).to_series()
     if "currency" in converted.columns:
         return converted.with_columns(pl.coalesce("currency", pl.lit(signed)))
-    return converted.with_columns(signed) if (signed != (currency or "CNY")).any() else converted
+    found = converted.with_columns(signed)
+    return found if is_part or has_other_currency(found, currency) else converted
 
 
 def _on_the_day(complaints: pl.DataFrame, time_zone: str) -> pl.DataFrame:
@@ -289,13 +302,8 @@ def _there(name: str, given: pl.DataType) -> pl.Expr:
     return convert.is_there(column) if given == pl.String else column.is_not_null()
 
 
-def _first_of(reason: pl.Series, frame: pl.DataFrame, name: str, own: str = "") -> pl.Series:
-    """Give ``name`` as the reason of rows that equal an earlier one, unless they have another.
-
-    Where no two rows have the same value in the column ``own``, none do.
-    """
-    if own in frame.columns and frame[own].n_unique() == frame.height:
-        return reason
+def _first_of(reason: pl.Series, frame: pl.DataFrame, name: str) -> pl.Series:
+    """Give ``name`` as the reason of rows that equal an earlier one, unless they have another."""
     first = frame.select(pl.struct(pl.exclude("row", *ORIGIN)).is_first_distinct()).to_series()
     return reason.zip_with(reason.is_not_null() | first, pl.repeat(name, frame.height, eager=True))
 

@@ -294,14 +294,14 @@ import os, signal, sys
 from pathlib import Path
 import polars as pl
 from crmlab.aggregates import increments, kept
-write, left = kept._write, int(sys.argv[3])
+write, left = kept.write_whole, int(sys.argv[3])
 def counted(*given):
     global left
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     left -= 1
     write(*given)
-kept._write = counted
+kept.write_whole = counted
 increments.append(Path(sys.argv[1]), pl.scan_parquet(sys.argv[2]))
 """
 

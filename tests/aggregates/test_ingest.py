@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
@@ -20,6 +21,7 @@ from order_rows import AS_OF, many
 
 from crmlab.aggregates import customers, rfm
 from crmlab.aggregates.chunks import in_chunks
+from crmlab.aggregates.contested import again, load, upper, write_marks
 from crmlab.aggregates.hashing import buckets_of, hashes
 from crmlab.aggregates.ingest import Progress, buckets_for, ingest
 from crmlab.aggregates.kept import begin
@@ -238,10 +240,8 @@ def test_chunks_that_are_lost_or_broken_are_dealt_again(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         bring(delivered(), tmp_path / "store", fingerprint="f", advance=interrupt)
-    first, second, third, fourth, _ = sorted((tmp_path / ".store.ingest" / "chunks").iterdir())
+    first, second, *_ = sorted((tmp_path / ".store.ingest" / "chunks").iterdir())
     shutil.rmtree(first)  # the second was quicker, on another thread
-    third.joinpath("rows.arrows").write_bytes(b"")
-    fourth.joinpath("places.npy").unlink()
     made = second.stat().st_ino
     stages = []
 
@@ -251,8 +251,118 @@ def test_chunks_that_are_lost_or_broken_are_dealt_again(tmp_path: Path) -> None:
             assert second.stat().st_ino == made
 
     store = bring(delivered(), tmp_path / "store", fingerprint="f", advance=look)
-    assert stages[:2] == [("reading", 0), ("reading", 700)]
+    read = [done for stage, done in stages if stage == "reading"]
+    assert (read[0], read[-1], read) == (0, 3_000, sorted(read))
+    assert [done for stage, done in stages if stage == "sorting"] == [0, 1, 2, 3, 4]
     assert content(store.folder) == content(whole.folder)
+
+
+def damaged(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with some that are rejected, in a chunk and between chunks."""
+    nobody = rows.slice(20, 4).with_columns(customer_id=pl.lit(None, pl.String), order_id=pl.lit("n"))
+    return pl.concat([rows, nobody, rows.slice(0, 3), rows.slice(10, 2).with_columns(amount=pl.lit(1.5))])
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        *(f"chunks/*/{name}" for name in ("rows.arrows", "places.npy", "orders.npy", "counted.json")),
+        *("chunks/*/rejected.parquet", "again.bin", "contested.parquet"),
+    ],
+)
+def test_a_file_that_the_loss_of_power_took_is_made_again(tmp_path: Path, lost: str, how: str) -> None:
+    rows = damaged(delivered())
+    whole = bring(rows, tmp_path / "whole", fingerprint="f")
+    assert whole.manifest["rejected"] == {"exact_duplicate": 3, "nullability": 4, "unique_id": 4}
+    # What is not written through may be lost only before something that is.
+    before = "comparing" if lost.startswith("chunks") else "sorting"
+
+    def interrupt(progress: Progress) -> None:
+        if progress.stage == before:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bring(rows, tmp_path / "store", fingerprint="f", advance=interrupt)
+    found = sorted((tmp_path / ".store.ingest").glob(lost))
+    if how == "removed":
+        found[-1].unlink()
+    elif before == "comparing":
+        found[-1].write_bytes(b"")
+    store = bring(rows, tmp_path / "store", fingerprint="f")
+    assert content(store.folder) == content(whole.folder)
+
+
+def test_rows_that_are_in_no_chunk_are_not_passed_over(tmp_path: Path) -> None:
+    rows = delivered()
+    whole = bring(rows, tmp_path / "whole", fingerprint="f")
+
+    def interrupt(progress: Progress) -> None:
+        if progress.stage == "comparing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bring(rows, tmp_path / "store", fingerprint="f", advance=interrupt)
+    chunks = sorted((tmp_path / ".store.ingest" / "chunks").iterdir())
+    shutil.rmtree(chunks[0])
+    chunks[2].rename(chunks[2].with_name("000000001400-000000002000"))  # of an input that broke off
+    assert content(bring(rows, tmp_path / "store", fingerprint="f").folder) == content(whole.folder)
+
+
+def test_what_does_not_add_up_is_not_published(tmp_path: Path) -> None:
+    def lose(progress: Progress) -> None:
+        if progress.stage == "sorting" and progress.done == 4:
+            path = sorted((tmp_path / ".store.ingest").glob("bucket-*/counted.json"))[0]
+            counted = json.loads(path.read_text(encoding="utf-8"))
+            path.write_text(json.dumps({**counted, "rows": counted["rows"] - 1}), encoding="utf-8")
+
+    with pytest.raises(DataError, match="Of 3,000 rows 2,999 are kept and 0 rejected"):
+        bring(delivered(), tmp_path / "store", advance=lose)
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_currency_of_an_amount_does_not_depend_on_its_chunk(tmp_path: Path) -> None:
+    rows = delivered(100).with_columns(amount=pl.format("¥{}", pl.col("amount").round(2)))
+    dollars = rows.head(1).with_columns(order_id=pl.lit("z"), amount=pl.lit("$9"))
+    for name, given in (("own", rows), ("foreign", pl.concat([rows, rows.head(1), dollars]))):
+        table = clean("orders", given.lazy(), "Asia/Shanghai")
+        assert ("currency" in table.table.columns) == (name == "foreign")
+        for size in (7, 50, 1_000):
+            store = bring(given, tmp_path / f"{name}-{size}", chunk_rows=size)
+            kept = store.scan().collect().sort("order_id")
+            assert kept.equals(table.table.select(kept.columns).sort("order_id"))
+            assert set(kept.columns) == set(table.table.columns)
+            assert store.manifest["rejected"] == table.counts
+
+
+def test_repeats_of_one_customer_count_once_before_they_are_looked_at(tmp_path: Path) -> None:
+    rows = delivered(1_000)
+    twice = pl.concat([rows, rows.head(100)])
+    store = bring(twice, tmp_path / "store", max_rejected_share=0.1)
+    assert store.manifest["rejected"] == {"exact_duplicate": 100}
+
+
+@pytest.mark.parametrize("buckets", [1, 3, 64])
+@pytest.mark.parametrize("row_bytes", [64, 1 << 20, 1 << 24])
+def test_numbers_that_come_again_are_found_in_any_range(
+    tmp_path: Path, buckets: int, row_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRMLAB_MEMORY_MB", "128")
+    monkeypatch.setattr("crmlab.aggregates.contested._ROW_BYTES", row_bytes)
+    draws = np.random.default_rng(buckets)
+    edges = np.array([0, 1, 2**63 - 1, 2**63, 2**64 - 1], np.uint64)
+    known = np.concatenate([edges, draws.integers(0, 2**64 - 1, 60, np.uint64, endpoint=True)])
+    rows: dict[int, list[int]] = {}
+    folders = [tmp_path / str(place) for place in range(3)]
+    for folder in folders:
+        folder.mkdir()
+        orders, bucket = draws.choice(known, 50), draws.integers(0, buckets, 50)
+        write_marks(folder, orders, bucket, buckets)
+        for number, place in zip(upper(orders, buckets).tolist(), bucket.tolist(), strict=True):
+            rows.setdefault(number, []).append(place)
+    suspected = again(folders, buckets, tmp_path / "again.bin")
+    assert load(tmp_path / "again.bin").tolist() == sorted(n for n, found in rows.items() if len(found) > 1)
+    assert suspected.tolist() == sorted(n for n, found in rows.items() if len(set(found)) > 1)
 
 
 def test_an_input_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:

@@ -123,6 +123,12 @@ def test_rejected_rows_are_kept_as_they_were_read() -> None:
     ]
 
 
+def test_columns_that_are_called_like_ours_are_kept() -> None:
+    cleaned = _orders(amount=["x", "2"], reason=["gift", "return"], rejected_column=["a", "b"])
+    kept = cleaned.rejected.select("reason", "rejected_column", "reason_right", "rejected_column_right")
+    assert kept.rows() == [("unreadable", "amount", "gift", "a")]
+
+
 def test_a_row_that_is_rejected_makes_no_other_a_duplicate() -> None:
     cleaned = _orders(order_id=["1", "1"], amount=["x", "5"])
     assert _reasons(cleaned) == [(0, "unreadable")]

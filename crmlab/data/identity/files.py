@@ -10,6 +10,7 @@ import polars as pl
 from crmlab.data.exports import FORMULA, whole
 from crmlab.data.identity.evidence import evidence_text, field_name
 from crmlab.data.identity.proposals import COMPARED, DECISIONS, SCHEMA
+from crmlab.data.reading.raw_table import LEFT_OUT_AS
 from crmlab.errors import DataError, did_you_mean
 from crmlab.labels import Language, Text
 
@@ -76,7 +77,7 @@ def read_proposals(path: Path) -> pl.DataFrame:
     from crmlab.data.reading.readers import read_file
 
     raw = read_file(path)
-    totals = raw.left_out.filter(pl.col("reason") == "total")["source_row"].to_list()
+    totals = raw.left_out.filter(pl.col(LEFT_OUT_AS) == "total")["source_row"].to_list()
     if totals:
         raise DataError(
             f"{path}, row {', '.join(map(str, totals))}: it looks like a total. Take it out of the table."

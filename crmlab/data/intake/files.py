@@ -16,7 +16,7 @@ import polars as pl
 from crmlab.data.cleaning import REFUSED
 from crmlab.data.mapping.matching import TableMapping, check_conflicts, map_table, tables_of
 from crmlab.data.presets import NONE, Preset, Survey, named, plain, recognised
-from crmlab.data.reading.raw_table import RawTable
+from crmlab.data.reading.raw_table import LEFT_OUT_AS, RawTable
 from crmlab.data.reading.readers import read_file
 from crmlab.data.schemas import IDS, NO_DATA, column_problem
 from crmlab.data.surveys.export import SurveyTable, read_survey
@@ -129,7 +129,7 @@ class Intake:
             return None
         origin = pl.lit(self.file.raw.name).alias("source_file")
         refused = pl.lit(NO_DATA).alias(REFUSED)
-        frame = self.mapping.apply(rows.drop("reason").lazy())
+        frame = self.mapping.apply(rows.drop(LEFT_OUT_AS).lazy())
         return frame.select(origin, refused, pl.all().exclude(REFUSED))
 
     def extra(self) -> pl.LazyFrame | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from crmlab.data.reading.limits import MAX_CELL_BYTES, MAX_COLUMNS
-from crmlab.data.reading.raw_table import SOURCE_ROW
+from crmlab.data.reading.raw_table import LEFT_OUT_AS, SOURCE_ROW
 from crmlab.errors import DataError
 
 _INVISIBLE = (
@@ -31,7 +31,7 @@ def clean_header(text: str) -> str:
     return " ".join(visible.split())
 
 
-def unique_names(names: Sequence[str], taken: Sequence[str] = (SOURCE_ROW,)) -> list[str]:
+def unique_names(names: Sequence[str], taken: Sequence[str] = (SOURCE_ROW, LEFT_OUT_AS)) -> list[str]:
     """Return ``names`` with `` (2)``, `` (3)`` … behind those that stood before or are taken."""
     used = {*names, *taken}
     seen: Counter[str] = Counter(taken)

@@ -25,7 +25,7 @@ import polars as pl
 from crmlab.data.reading.cells import clean_cells, clean_header, too_wide, unique_names
 from crmlab.data.reading.header_notes import cell_notes, header_notes, row_notes
 from crmlab.data.reading.limits import MAX_COLUMNS
-from crmlab.data.reading.raw_table import SOURCE_ROW
+from crmlab.data.reading.raw_table import LEFT_OUT_AS, SOURCE_ROW
 from crmlab.data.reading.totals import find_footers, find_totals
 from crmlab.errors import DataError
 from crmlab.labels import Text
@@ -103,9 +103,11 @@ def lay_out(
     frame = body.filter(~is_total) if totals else body
     left_out = pl.concat(
         [
-            filled.head(titles).select(SOURCE_ROW, pl.lit("title").alias("reason"), *columns),
-            body.filter(is_total).select(SOURCE_ROW, pl.lit("total").alias("reason"), pl.exclude(SOURCE_ROW)),
-            below.select(SOURCE_ROW, pl.lit("footer").alias("reason"), pl.exclude(SOURCE_ROW)),
+            filled.head(titles).select(SOURCE_ROW, pl.lit("title").alias(LEFT_OUT_AS), *columns),
+            body.filter(is_total).select(
+                SOURCE_ROW, pl.lit("total").alias(LEFT_OUT_AS), pl.exclude(SOURCE_ROW)
+            ),
+            below.select(SOURCE_ROW, pl.lit("footer").alias(LEFT_OUT_AS), pl.exclude(SOURCE_ROW)),
         ]
     )
     notes = [*header_notes(numbers, titles, count if header_rows is None else 1, repeated, blank)]

@@ -10,6 +10,8 @@ from crmlab.labels import Text
 
 SOURCE_ROW = "source_row"
 """The column that says where in the file a row stands."""
+LEFT_OUT_AS = "left_out_as"
+"""The column that says why a row is no data."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class RawTable:
     rows counted) and the data columns, all String; Parquet and JSON keep their types, there
     `source_row` counts rows and lines. ``headers`` has every header row as it stands in the file,
     cleaned, one text per data column, blank where the file is. ``notes`` say what was skipped or
-    noticed. ``left_out`` holds rows that are no data with `source_row` and `reason` (``title``,
+    noticed. ``left_out`` holds rows that are no data with `source_row` and `left_out_as` (``title``,
     ``total``, ``footer``) before their cells.
     """
 
@@ -39,4 +41,4 @@ class RawTable:
 def nothing_left_out(schema: pl.Schema) -> pl.DataFrame:
     """Return the empty ``left_out`` of a table whose data columns have ``schema``."""
     columns = {name: dtype for name, dtype in schema.items() if name != SOURCE_ROW}
-    return pl.DataFrame(schema={SOURCE_ROW: pl.UInt32, "reason": pl.String, **columns})
+    return pl.DataFrame(schema={SOURCE_ROW: pl.UInt32, LEFT_OUT_AS: pl.String, **columns})

@@ -59,8 +59,15 @@ def test_titles(above: str, titles: int) -> None:
     layout = _lay_out(f"{above}编号 | 姓名 | 城市 | 金额\n{DATA}")
     assert _names(layout) == ["编号", "姓名", "城市", "金额"]
     assert layout.frame.height == 2
-    assert layout.left_out["reason"].to_list() == ["title"] * titles
+    assert layout.left_out["left_out_as"].to_list() == ["title"] * titles
     assert bool(layout.notes) == bool(titles)
+
+
+def test_columns_may_be_called_as_ours_are() -> None:
+    layout = _lay_out("退货表 | . | .\n编号 | reason | left_out_as\nA1 | 太大 | x\nA2 | 太小 | y")
+    assert _names(layout) == ["编号", "reason", "left_out_as (2)"]
+    assert layout.frame["reason"].to_list() == ["太大", "太小"]
+    assert layout.left_out.columns == ["source_row", "left_out_as", "编号", "reason", "left_out_as (2)"]
 
 
 def test_two_remarks_beside_one_another_are_a_title() -> None:
@@ -136,7 +143,7 @@ def test_title_groups_headers_and_total() -> None:
     )
     assert _names(layout)[1] == "基本信息 / 姓名"
     assert layout.frame.height == 2
-    assert layout.left_out.select("source_row", "reason").rows() == [(1, "title"), (6, "total")]
+    assert layout.left_out.select("source_row", "left_out_as").rows() == [(1, "title"), (6, "total")]
     assert layout.left_out["消费 / 金额"].to_list() == [None, "20.5"]
 
 

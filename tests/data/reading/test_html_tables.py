@@ -50,7 +50,7 @@ def test_spans() -> None:
 def test_a_title_that_spans_the_table() -> None:
     page = f"<table><tr><td colspan=3>二月订单</td></tr>{_row('a', 'b', 'c')}{_row('1', '2', '3')}</table>"
     assert _table(page).frame.collect().rows() == [(3, "1", "2", "3")]
-    assert _table(page).left_out["reason"].to_list() == ["title"]
+    assert _table(page).left_out["left_out_as"].to_list() == ["title"]
 
 
 @pytest.mark.parametrize(

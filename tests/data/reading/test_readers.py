@@ -97,7 +97,7 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     expected = frame.rename({" amount\n": "amount", "source_row": "source_row (2)"})
     assert table.frame.collect().drop("source_row").equals(expected)
     assert table.frame.collect()["source_row"].to_list() == [1, 2]
-    assert table.left_out.schema == {"source_row": pl.UInt32, "reason": pl.String, **expected.schema}
+    assert table.left_out.schema == {"source_row": pl.UInt32, "left_out_as": pl.String, **expected.schema}
 
 
 def test_damaged_parquet(write: Callable[..., Path], tmp_path: Path) -> None:
