@@ -347,8 +347,8 @@ class _Work:
         rejected = self._reasons().total()
         if kept + rejected != self.total:
             raise DataError(
-                f"Of {self.total:,} rows {kept:,} are kept and {rejected:,} rejected, not all of them. Files in "
-                f"the folder {self.staging.name} were changed; remove it and ingest anew."
+                f"Of {self.total:,} rows {kept:,} are kept and {rejected:,} rejected, not all of them. Files "
+                f"in the folder {self.staging.name} were changed; remove it and ingest anew."
             )
 
     def _dealt(self) -> list[Path]:
