@@ -88,6 +88,11 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
+def there(folder: Path) -> list[Path]:
+    """Return the folders of the chunks in a folder, in the order of their rows."""
+    return sorted(folder.glob("[0-9]*"))
+
+
 class Chunks:
     """Chunks of an ingest, all of which are written."""
 

@@ -27,8 +27,8 @@ import polars as pl
 from crmlab import memory
 from crmlab.aggregates import kept, order_numbers, runs
 from crmlab.aggregates.customers import KEY
+from crmlab.aggregates.dealing import LISTED
 from crmlab.aggregates.hashing import buckets_of, hashes
-from crmlab.aggregates.ingest import LISTED
 from crmlab.aggregates.listed import counted, extended
 from crmlab.aggregates.order_numbers import Hashes
 from crmlab.aggregates.sifting import Sifted, sift

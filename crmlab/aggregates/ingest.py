@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,28 +24,22 @@ import polars as pl
 from crmlab import memory
 from crmlab.aggregates import chunks
 from crmlab.aggregates.chunks import WORKERS
-from crmlab.aggregates.contested import again, among, load, numbers, write_marks
-from crmlab.aggregates.hashing import buckets_of, hashes
+from crmlab.aggregates.contested import again, among, load, numbers
+from crmlab.aggregates.dealing import FEW_VALUES, Chunking, deal
 from crmlab.aggregates.order_numbers import CONTRADICTION
 from crmlab.aggregates.sorting import in_runs, without, without_repeats
 from crmlab.aggregates.store import MANIFEST, Store, write_json, write_manifest, write_parquet
-from crmlab.data.cleaning import clean, has_other_currency
 from crmlab.data.policy import Policy
 from crmlab.data.schemas import BY_POLICY, REASONS
 from crmlab.errors import DataError, QualityGateError
 
 _CHUNK_ROWS = 500_000
-_CLEANED_ROWS = 250_000
-"""Rows that are cleaned at once: cleaning holds them several times over."""
-FEW_VALUES = 500
-"""Columns of text with more values than this in a chunk have no list of values."""
-LISTED = ("channel", "product", "store")
-"""Columns of which a store lists the values."""
+"""Rows that are read, cleaned and dealt at once where memory allows."""
 _ROW_BYTES = 1024
 """Memory to plan with for a row of a bucket: copies while it is sorted, and as many workers."""
-_CHUNK_ROW_BYTES = 5120
+_CHUNK_ROW_BYTES = 6144
 """The same for a row of a chunk, of which more is in memory: what is read ahead, and what cleaning makes."""
-_PLAN, _LOCK, _CONTESTED, _AGAIN = "plan.json", ".lock", "contested.parquet", "again.bin"
+_PLAN, _LOCK, _CHUNKS, _CONTESTED, _AGAIN = "plan.json", ".lock", "chunks", "contested.parquet", "again.bin"
 
 
 class Progress(NamedTuple):
@@ -99,7 +93,7 @@ def ingest(
                 {"time_zone": time_zone, "currency": currency, "policy": (policy or Policy()).model_dump()},
             )
             work.begin(fingerprint)
-            for done in work.deal_all(orders, policy, currency):
+            for done in work.deal(orders, policy, currency):
                 advance(Progress("reading", done, total))
             work.check(max_rejected_share)
             advance(Progress("comparing", 0, 1))
@@ -166,72 +160,17 @@ class _Work:
                 f"Remove the folder {self.staging.name} to begin anew, or restore what it began with."
             )
 
-    def deal_all(self, orders: pl.LazyFrame, policy: Policy | None, currency: str | None) -> Iterator[int]:
+    def deal(self, orders: pl.LazyFrame, policy: Policy | None, currency: str | None) -> Iterator[int]:
         """Deal the rows that are not dealt yet; say after each chunk how many rows are done."""
-        for path in self._dealt():
-            if path.name != self._name(int(path.name.split("-")[0])) or not chunks.is_whole(path):
-                shutil.rmtree(path)
-        there = {path.name for path in self._dealt()}
-        starts = range(0, self.total, self.chunk_rows)
-        first = next((start for start in starts if self._name(start) not in there), self.total)
-        done = first
-        yield done
-        under_way: deque[tuple[int, Future[None]]] = deque()
-        with ThreadPoolExecutor(WORKERS) as pool:
-            for start, rows in chunks.in_chunks(orders, first, self.chunk_rows):
-                first = start + rows.height
-                if self._name(start) in there:  # dealt before a kill, beside one that was not
-                    done += rows.height
-                    yield done
-                    continue
-                under_way.append((rows.height, pool.submit(self.deal, rows, start, policy, currency)))
-                del rows
-                if len(under_way) == WORKERS:
-                    size, chunk = under_way.popleft()
-                    chunk.result()
-                    done += size
-                    yield done
-            for size, chunk in under_way:
-                chunk.result()
-                done += size
-                yield done
-        if first != self.total:
+        chunking = Chunking(self.staging / _CHUNKS, self.total, self.chunk_rows, self.buckets)
+        done = 0
+        for done in deal(orders, chunking, self.settings["time_zone"], policy, currency):
+            yield done
+        if done != self.total:
             raise DataError(
-                f"The input has {first:,} rows, and said that it has {self.total:,}. Remove the folder "
+                f"The input has {done:,} rows, and said that it has {self.total:,}. Remove the folder "
                 f"{self.staging.name} and ingest it anew, from data at rest."
             )
-
-    def _name(self, start: int) -> str:
-        return f"{start:012}-{min(start + self.chunk_rows, self.total):012}"
-
-    def deal(self, given: pl.DataFrame, start: int, policy: Policy | None, currency: str | None) -> None:
-        """Clean the rows of a chunk, which begins at ``start``, and write them bucket by bucket."""
-        tables, rejects, reasons, end = [], [], Counter[str](), start
-        for rows in given.iter_slices(_CLEANED_ROWS):
-            if "order_id" not in rows.columns:
-                number = pl.int_range(end + 1, end + 1 + pl.len())
-                rows = rows.with_columns(order_id=pl.format("row-{}", number))
-            cleaned = clean("orders", rows.lazy(), self.settings["time_zone"], policy, currency, is_part=True)
-            tables.append(cleaned.table)
-            rejects.append(cleaned.rejected.with_columns(pl.col("row") + end))
-            reasons.update(cleaned.counts)
-            end += rows.height
-        partial = self.staging / "chunks" / f".{start:012}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        table = pl.concat(tables, how="diagonal")
-        bucket = buckets_of(table["customer_id"], self.buckets)
-        write_marks(partial, hashes(table["order_id"]), bucket, self.buckets)
-        chunks.write(partial, table, bucket, self.buckets)
-        if rejected := [rows for rows in rejects if rows.height]:
-            pl.concat(rejected, how="diagonal_relaxed").write_parquet(partial / "rejected.parquet")
-        counted = {
-            "rejected": dict(reasons),
-            "values": {name: _values(table[name]) for name in LISTED if name in table.columns},
-            "currencies": "currency" in given.columns or has_other_currency(table, currency),
-        }
-        chunks.seal(partial, counted)
-        partial.rename(self.staging / "chunks" / f"{start:012}-{end:012}")
 
     def compare(self, max_rejected_share: float) -> None:
         """Find the order numbers that come again, and those that several customers have, over all chunks."""
@@ -352,7 +291,7 @@ class _Work:
             )
 
     def _dealt(self) -> list[Path]:
-        return sorted((self.staging / "chunks").glob("[0-9]*"))
+        return chunks.there(self.staging / _CHUNKS)
 
     def _sorted(self) -> list[Path]:
         return sorted(self.staging.glob("bucket-*"))
@@ -374,7 +313,7 @@ class _Work:
 
 def _tidy(staging: Path) -> None:
     """Drop what only an ingest under way needs."""
-    shutil.rmtree(staging / "chunks", ignore_errors=True)
+    shutil.rmtree(staging / _CHUNKS, ignore_errors=True)
     for path in [
         staging / _PLAN,
         staging / _CONTESTED,
@@ -393,11 +332,3 @@ def _published(staging: Path, folder: Path) -> Store:
         folder.rmdir()
     staging.rename(folder)
     return Store.open(folder)
-
-
-def _values(column: pl.Series) -> dict[str, int] | None:
-    """Count the values of a column; None where there are too many to list."""
-    counts = column.drop_nulls().value_counts()
-    if counts.height > FEW_VALUES:
-        return None
-    return dict(counts.sort(column.name).iter_rows())

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from crmlab.aggregates.ingest import FEW_VALUES
+from crmlab.aggregates.dealing import FEW_VALUES
 from crmlab.aggregates.layout import Layout
 
 

@@ -105,7 +105,7 @@ def summarise(
         for done, count in enumerate(pool.map(lambda bucket: finished(bucket, classifier), store.buckets)):
             rows += count
             advance(Progress("features", done + 1, total))
-    for path in staging.glob("state-*.arrow"):
+    for path in staging.glob("state-*"):
         path.unlink()
     (staging / _PLAN).unlink()
     write_json(staging / SUMMARY, described(as_of, rows, cuts, layout))
