@@ -67,7 +67,7 @@ def read_state(cls: type[E], folder: Path) -> E:
         for name, value in document["state"].items():
             setattr(plugin, name, value)
         for name in document["frames"]:
-            setattr(plugin, name, pl.read_parquet(folder / f"{name}.parquet"))
+            setattr(plugin, name, pl.read_parquet(folder / f"{name}.parquet", glob=False))
     except (Exception, pl.exceptions.PanicException) as error:  # damage makes polars panic at times
         raise DataError(
             f"No state of {cls.__name__} can be read from {folder.name}: {error}. "

@@ -32,6 +32,7 @@ _MOST_PARTS = 16
 """Parts of the table, one walk along the rows each, above which hashing is quicker."""
 _SHARE = 0.5
 """The part of the memory to plan with that the table may take."""
+_PAID = "paid"
 _BLOCK = 1 << 16
 """Records that are read at a time, which needs no memory to speak of."""
 _ROWS = 1 << 11
@@ -69,7 +70,7 @@ def _filled(orders: pl.LazyFrame, as_of: date) -> tuple[int, Ints] | None:
     day = (pl.col("day").cast(pl.Int64) - _NEVER).cast(pl.UInt32, strict=False)
     numbers = (
         pl.when(day > unpaid).then(pl.when(paid).then(day).otherwise(unpaid)),
-        paid.cast(pl.Int32).alias("paid"),
+        paid.cast(pl.Int32).alias(_PAID),
     )
     low, table = 0, np.zeros((0, 2), np.int64)
     for given in _batches(orders, as_of, *numbers):
@@ -289,7 +290,7 @@ def _batches(
         orders = orders.filter((pl.col("day") <= day_number(as_of)).fill_null(value=True))
     needed = orders.select(pl.col(KEY), "amount_hundredths", *columns)
     for batch in needed.collect_batches(maintain_order=False):
-        if empty := [column.name for column in batch if column.null_count()]:
+        if empty := [column.name for column in batch if column.null_count() and column.name != _PAID]:
             raise _lacking(empty)
         if batch.is_empty():
             continue

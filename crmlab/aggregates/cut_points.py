@@ -1,8 +1,8 @@
-"""Order statistics and quantiles, exactly, without sorting: by radix histograms on any engine.
+"""Order statistics and quantiles, exactly, without sorting all values: by radix histograms on any engine.
 
 A pass counts the values in equal bins and goes on in the bin that holds the wanted rank, until the bin is
 one value wide. Counts add up, so this works over parts, buckets and machines, and what leaves the engine
-is a histogram, never the column.
+is a histogram, never the column. In memory one pass is enough: the values of that bin are sorted.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
+
+from crmlab.errors import DataError
 
 BINS = 1 << 14
 _BLOCK = 1 << 16
@@ -29,6 +31,7 @@ def order_statistics(frame: nw.LazyFrame[Any], column: str, ranks: Iterable[int]
     known = frame.filter(~value.is_null())
     ends = known.select(low=value.min(), high=value.max()).collect("polars").to_native()
     low, high = ends.row(0)
+    _check_span(low, high)
 
     def histogram(first: int, last: int, width: int) -> dict[int, int]:
         inside = known.filter((value >= first) & (value <= last))
@@ -87,6 +90,7 @@ def quantiles_of(values: NDArray[np.int64], shares: Sequence[Fraction], divisor:
 def _order_statistics(values: NDArray[np.int64], ranks: set[int]) -> dict[int, int]:
     """Count the values in bins, and sort those in the bins that hold a rank."""
     low, high = int(values.min()), int(values.max())
+    _check_span(low, high)
     shift = max((high - low).bit_length() - (BINS - 1).bit_length(), 0)
     blocks = [values[start : start + _BLOCK] for start in range(0, len(values), _BLOCK)]
     counts = np.zeros(((high - low) >> shift) + 1, np.int64)
@@ -101,6 +105,14 @@ def _order_statistics(values: NDArray[np.int64], ranks: set[int]) -> dict[int, i
     inside = np.sort(np.concatenate([block[searched[(block - low) >> shift]] for block in blocks]))
     left_out = np.cumsum(np.where(searched, 0, counts))[bins]
     return dict(zip(wanted.tolist(), inside[wanted - left_out].tolist(), strict=True))
+
+
+def _check_span(low: int | None, high: int | None) -> None:
+    if low is not None and high is not None and high - low >= 1 << 63:
+        raise DataError(
+            "The spend of two customers lies 2^63 hundredths or more apart, which is no money. Look for "
+            "amounts that are none, correct them, and ingest the orders anew."
+        )
 
 
 def _interpolated(

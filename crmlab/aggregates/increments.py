@@ -319,7 +319,9 @@ class _Append:
         days = [self.manifest["first_day"], self.manifest["last_day"], self.days.min(), self.days.max()]
         if self.withdrawn:
             files = [self.store.folder / part["file"] for each in parts.values() for part in each]
-            every = [pl.scan_parquet(file).select(a=pl.min("day"), b=pl.max("day")) for file in files]
+            every = [
+                pl.scan_parquet(file, glob=False).select(a=pl.min("day"), b=pl.max("day")) for file in files
+            ]
             days = [day for frame in pl.collect_all(every) for day in frame.row(0)]
         known = [day for day in days if day is not None]
         return min(known, default=None), max(known, default=None)

@@ -182,7 +182,7 @@ class _Work:
             write_parquet(path, contested.to_frame("order_id"))
         self.chunks = chunks.Chunks(self._dealt())
         self.again = load(self.staging / _AGAIN)
-        self.contested = pl.read_parquet(path)["order_id"]
+        self.contested = pl.read_parquet(path, glob=False)["order_id"]
         self.currencies = any(each["currencies"] for each in self._counted(self._dealt()))
 
     def sort(self, bucket: int) -> None:

@@ -97,9 +97,9 @@ def state(store: Store, bucket: int, layout: Layout, as_of: date) -> pl.DataFram
 def current(store: Store, bucket: int) -> pl.DataFrame:
     """Return the state of the customers of a bucket, sorted by customer."""
     layout = layout_of(store)
-    found, *newer = [widened(pl.read_ipc(path), layout) for path in _files(store, bucket)] or [
-        _nobody(layout)
-    ]
+    found, *newer = [
+        widened(pl.scan_ipc(path, glob=False).collect(), layout) for path in _files(store, bucket)
+    ] or [_nobody(layout)]
     if not newer:
         return found
     above = pl.concat(newer[::-1]).unique(KEY, keep="first").sort(KEY)
@@ -127,7 +127,7 @@ def held(store: Store, bucket: int, wanted: pl.Series, layout: Layout) -> pl.Dat
     """Return the states that these customers of a bucket have, with the columns of ``layout``."""
     found, left = [_nobody(layout)], wanted
     for path in reversed(_files(store, bucket)):
-        state = pl.read_ipc(path)
+        state = pl.scan_ipc(path, glob=False).collect()
         mine = widened(state.filter(pl.col(KEY).is_in(left.implode())), layout)
         found.append(mine)
         left = left.filter(~left.is_in(mine[KEY].implode()))
@@ -243,7 +243,7 @@ def _runs(
     names = ["day", "amount_hundredths"]
     for number, path in enumerate(_parts(store, bucket)):
         if number == 0:
-            state = pl.read_ipc(_files(store, bucket)[0], columns=[KEY, *_ROWS])
+            state = pl.scan_ipc(_files(store, bucket)[0], glob=False).select(KEY, *_ROWS).collect()
             counts = state.select(pl.sum_horizontal(_ROWS)).to_series().to_numpy()
             who, starts, rows = state[KEY], np.cumsum(counts) - counts, _scanned(path).select(names).collect()
         else:

@@ -49,7 +49,7 @@ def withdrawn(store: Store) -> Hashes:
     if name := store.manifest.get("withdrawn"):
         kept: Hashes = np.load(store.folder / name)
         return kept
-    frames = (pl.read_parquet(path) for path in sorted(store.folder.glob("rejected/*.parquet")))
+    frames = (pl.read_parquet(path, glob=False) for path in sorted(store.folder.glob("rejected/*.parquet")))
     return merged(hashes(contradicting(frame)) for frame in frames)
 
 

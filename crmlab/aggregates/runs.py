@@ -65,7 +65,7 @@ class _Walk:
 
     def __init__(self, orders: pl.DataFrame, layout: Layout, as_of: date | None) -> None:
         self.day = orders["day"].cast(pl.Int64)
-        self.amount = orders["amount_hundredths"]
+        self.amount = orders["amount_hundredths"].cast(pl.Int64)
         self.gaps = layout.gaps
         self.windows = _Windows(layout, as_of) if as_of is not None and layout.windows else None
         self.values = _values(orders, layout)
@@ -176,16 +176,18 @@ def _spread(values: Ints, some: NDArray[np.bool_]) -> Ints:
 
 def _starts(customers: pl.Series) -> tuple[pl.Series, Ints]:
     """Return the customers of the runs, and the rows at which these begin."""
-    who, starts, offset, before = [], [], 0, None
+    who, starts, offset = [], [], 0
+    before = pl.Series(dtype=customers.dtype)
     for rows in customers.get_chunks():  # each lies in one piece, and need not be copied
         if len(rows):
-            new = np.empty(len(rows), bool)
-            new[0] = rows[0] != before
-            new[1:] = (rows[1:] != rows[:-1]).to_numpy()
+            new = np.ones(len(rows), bool)
+            new[1:] = rows[1:].ne_missing(rows[:-1]).to_numpy()
+            if len(before):
+                new[0] = rows[:1].ne_missing(before).item()
             found = np.flatnonzero(new)
             who.append(rows.gather(found))
             starts.append(found + offset)
-            offset, before = offset + len(rows), rows[-1]
+            offset, before = offset + len(rows), rows[-1:]
     return pl.concat(who), np.concatenate(starts)
 
 

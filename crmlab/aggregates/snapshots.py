@@ -172,7 +172,7 @@ class _Work:
             state.write_ipc(self._state(day, bucket))
 
     def _finish(self, day: date) -> None:
-        every = [pl.scan_ipc(self._state(day, bucket)) for bucket in self.store.buckets]
+        every = [pl.scan_ipc(self._state(day, bucket), glob=False) for bucket in self.store.buckets]
         cuts = cut_points(pl.concat(every), self.store, day, self.settings)
         classifier = rfm.classifier(cuts, self.settings)
         rows = 0

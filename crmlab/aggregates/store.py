@@ -19,7 +19,8 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -149,13 +150,19 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Have a file written so that it is there complete, or not at all; raise OSError for a full disk."""
     partial = path.with_name(path.name + ".partial")
+    with telling_full_disk(path), partial.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+@contextmanager
+def telling_full_disk(path: Path) -> Iterator[None]:
+    """Raise OSError for a full disk, which polars tells as a fault of the format of the file."""
     try:
-        with partial.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
+        yield
     except pl.exceptions.PolarsError:
-        if shutil.disk_usage(path.parent).free < _NO_ROOM:  # polars tells it as a fault of the format
+        if shutil.disk_usage(path.parent).free < _NO_ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
         raise
-    partial.replace(path)

@@ -15,8 +15,9 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,12 +27,14 @@ import polars as pl
 
 from crmlab.aggregates import customers, kept, rfm, runs
 from crmlab.aggregates.layout import Layout
-from crmlab.aggregates.store import Store, write_json
-from crmlab.errors import DataError
+from crmlab.aggregates.store import Store, telling_full_disk, write_json
+from crmlab.errors import DataError, ParamsError
 from crmlab.estimators import Classifier
 
 SUMMARY = "summary.json"
-_PLAN = "plan.json"
+_PLAN, _LOCK = "plan.json", ".lock"
+_FORMAT = 2
+"""That of the files of a summary under way: those of another are not gone on with."""
 _MOST_IN_MEMORY = 2_000_000
 """Customers of whom the three columns that are cut fit in memory at once: 48 MB."""
 
@@ -70,49 +73,98 @@ def summarise(
     many as there are processors unless given, two at most. Raises DataError where the folder holds
     something, or a summary into it with other input or settings was interrupted.
     """
+    from filelock import FileLock, Timeout
+
     layout = layout or store.layout()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder.name} exists and is not empty. Name a new folder, or remove it first.")
     staging = folder.with_name(f".{folder.name}.summary")
     staging.mkdir(parents=True, exist_ok=True)
-    _begin(staging, store, as_of, layout, settings)
-    total = len(store.buckets)
-    state_of = kept.state if kept.holds(store, layout, as_of) else state
+    try:
+        with FileLock(staging / _LOCK, timeout=0):
+            _begin(staging, store, as_of, layout, settings)
+            _write_all(_Work(store, staging, as_of, layout), settings, workers, advance)
+            (staging / _LOCK).unlink(missing_ok=True)
+            if folder.exists():
+                folder.rmdir()
+            staging.rename(folder)
+    except Timeout:
+        raise DataError(
+            f"Another process is writing to {folder.name}. Wait for it, or name another folder."
+        ) from None
+    except ParamsError:  # nothing that such settings have begun can be gone on with
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return folder
 
-    def lifted(bucket: int) -> None:
-        path = staging / f"state-{bucket:04}.arrow"
-        if not path.exists():
-            _write(path, state_of(store, bucket, layout, as_of).write_ipc)
 
-    def finished(bucket: int, classifier: Classifier) -> int:
-        path = staging / f"part-{bucket:04}.parquet"
-        if path.exists():
-            return int(pl.scan_parquet(path).select(pl.len()).collect().item())
-        lazy = nw.from_native(pl.scan_ipc(staging / f"state-{bucket:04}.arrow"))
-        features: pl.DataFrame = customers.finish(lazy, layout, as_of).to_native().collect()
+def _write_all(
+    work: _Work,
+    settings: Mapping[str, Any] | None,
+    workers: int | None,
+    advance: Callable[[Progress], object],
+) -> None:
+    store, total = work.store, len(work.store.buckets)
+    with _threads(workers or min(2, os.cpu_count() or 1)) as pool:
+        lifts = pool.map(work.lift, store.buckets)
+        rfm.classifier({"recency": []}, settings)  # what is wrong with the settings is said before the end
+        for done, _ in enumerate(lifts):
+            advance(Progress("states", done + 1, total))
+        paths = [work.state(bucket) for bucket in store.buckets]
+        cuts = cut_points(pl.scan_ipc(paths, glob=False), store, work.as_of, settings)
+        classifier = rfm.classifier(cuts, settings)
+        rows = 0
+        for done, count in enumerate(pool.map(lambda bucket: work.finish(bucket, classifier), store.buckets)):
+            rows += count
+            advance(Progress("features", done + 1, total))
+    write_json(work.staging / SUMMARY, described(work.as_of, rows, cuts, work.layout))
+    for path in [*paths, work.staging / _PLAN]:
+        path.unlink()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A summary under way in its staging folder."""
+
+    store: Store
+    staging: Path
+    as_of: date
+    layout: Layout
+
+    @cached_property
+    def is_kept(self) -> bool:
+        """Whether the store keeps the state that is needed."""
+        return kept.holds(self.store, self.layout, self.as_of)
+
+    def state(self, bucket: int) -> Path:
+        """Return where the state of a bucket lies."""
+        return self.staging / f"state-{bucket:04}.arrow"
+
+    def lift(self, bucket: int) -> None:
+        """Write the state of a bucket, unless it is there."""
+        path = self.state(bucket)
+        if _rows_of(path, pl.scan_ipc) is None:
+            state_of = kept.state if self.is_kept else state
+            _write(path, state_of(self.store, bucket, self.layout, self.as_of).write_ipc)
+
+    def finish(self, bucket: int, classifier: Classifier) -> int:
+        """Write the features of a bucket, unless they are there; return how many customers it has."""
+        path = self.staging / f"part-{bucket:04}.parquet"
+        if (rows := _rows_of(path, pl.scan_parquet)) is not None:
+            return rows
+        lazy = nw.from_native(pl.scan_ipc(self.state(bucket), glob=False))
+        features: pl.DataFrame = customers.finish(lazy, self.layout, self.as_of).to_native().collect()
         labelled = rfm.label(features, classifier)
         _write(path, lambda partial: labelled.write_parquet(partial, compression="lz4", statistics=False))
         return features.height
 
-    with _threads(workers or min(2, os.cpu_count() or 1)) as pool:
-        lifts = pool.map(lifted, store.buckets)
-        rfm.classifier({"recency": []}, settings)  # what is wrong with the settings is said before the end
-        for done, _ in enumerate(lifts):
-            advance(Progress("states", done + 1, total))
-        cuts = cut_points(pl.scan_ipc(staging / "state-*.arrow"), store, as_of, settings)
-        classifier = rfm.classifier(cuts, settings)
-        rows = 0
-        for done, count in enumerate(pool.map(lambda bucket: finished(bucket, classifier), store.buckets)):
-            rows += count
-            advance(Progress("features", done + 1, total))
-    for path in staging.glob("state-*"):
-        path.unlink()
-    (staging / _PLAN).unlink()
-    write_json(staging / SUMMARY, described(as_of, rows, cuts, layout))
-    if folder.exists():
-        folder.rmdir()
-    staging.rename(folder)
-    return folder
+
+def _rows_of(path: Path, scan: Callable[..., pl.LazyFrame]) -> int | None:
+    """Return how many rows a file has; None where there is none, or not all of it since the power failed."""
+    try:
+        return int(scan(path, glob=False).select(pl.len()).collect().item()) if path.exists() else None
+    except (pl.exceptions.PolarsError, OSError):
+        return None
 
 
 @contextmanager
@@ -160,11 +212,12 @@ def _begin(
         "as_of": as_of.isoformat(),
         "layout": json.loads(json.dumps(asdict(layout))),
         "rfm": dict(settings or {}),
+        "format": _FORMAT,
     }
     path = staging / _PLAN
     if (staging / SUMMARY).exists():  # killed between the summary and its name: cheaper to do again
-        shutil.rmtree(staging)
-        staging.mkdir()
+        for made in [made for made in staging.iterdir() if made.name != _LOCK]:
+            made.unlink()
     if not path.exists():
         write_json(path, plan)
         return
@@ -178,5 +231,6 @@ def _begin(
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
     partial = path.with_name(path.name + ".partial")
-    write(partial)
+    with telling_full_disk(path):
+        write(partial)
     partial.replace(path)

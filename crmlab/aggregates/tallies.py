@@ -66,8 +66,7 @@ class Coded:
         written = dtype.categories.to_list()
         self._code = {value: code for code, value in enumerate(written)}
         other, self._refund, self._zero = range(len(written), len(written) + 3)
-        codes = column.to_physical()
-        self._codes = codes.cast(pl.UInt32).fill_null(other) if codes.null_count() else codes
+        self._codes = column.to_physical().fill_null(other)
 
     def rows(self, rows: slice, unpaid: Ints, is_zero: NDArray[np.bool_]) -> Codes:
         """Return the codes of some rows, of which those ``unpaid`` are refunds or zeros."""

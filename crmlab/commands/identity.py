@@ -208,7 +208,7 @@ def update(
 
     table = _customers(customers).table
     changes = read_table(updates, "customers", Options()).frame.collect()
-    known = pl.read_parquet(identities) if identities else None
+    known = pl.read_parquet(identities, glob=False) if identities else None
     result = merge_updates(table, changes, _survivorship(rules, trusted, table), known)
     result.save(target)
     click.echo(f"{result.applied.height:,} 项已更新。 {result.applied.height:,} changes carried out.")

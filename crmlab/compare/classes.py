@@ -56,7 +56,7 @@ class Migration:
         self.plugin = plugin
         self._smallest = max(before.smallest_group, after.smallest_group)
         one, two = (
-            pl.read_parquet(class_tables(run, report)[plugin], columns=["customer_id", "label"])
+            pl.read_parquet(class_tables(run, report)[plugin], columns=["customer_id", "label"], glob=False)
             for run in self.runs
         )
         self._sizes = [dict(frame.group_by("label").len().iter_rows()) for frame in (one, two)]

@@ -60,7 +60,7 @@ def _columns(before: RunFolder, after: RunFolder, report: str) -> Iterator[tuple
         types = [pl.read_parquet_schema(tables[plugin]) for tables in (first, second)]
         shared = [column for column in types[0] if column in types[1] and column not in _NO_INPUT]
         same = [column for column in shared if types[0][column] == types[1][column]]
-        one, two = (pl.read_parquet(tables[plugin], columns=same) for tables in (first, second))
+        one, two = (pl.read_parquet(tables[plugin], columns=same, glob=False) for tables in (first, second))
         for column in same:
             yield column, one[column], two[column]
 

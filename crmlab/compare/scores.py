@@ -22,7 +22,7 @@ def correlation_of_scores(
         return None
     off = pl.col("value") - pl.col("value").mean()
     one, two = (
-        pl.read_parquet(file, columns=["customer_id", score])
+        pl.read_parquet(file, columns=["customer_id", score], glob=False)
         .select(pl.col("customer_id").cast(pl.String), value=pl.col(score).cast(pl.Float64))
         .filter(pl.col("value").is_finite())
         .sort("customer_id")  # sums of floating-point numbers keep their order

@@ -98,15 +98,6 @@ def test_more_rows_and_records_than_are_taken_at_once(monkeypatch: pytest.Monkey
     assert found.equals(whole.select(found.columns))
 
 
-def test_batches_of_which_nothing_is_left(tmp_path: Path) -> None:
-    later = [("b", TODAY + 1 + day, 5, None, None) for day in range(50)]
-    file = tmp_path / "orders.parquet"
-    numbered([*later, ("a", TODAY, 7, None, None), *later]).collect().write_parquet(file, row_group_size=20)
-    found = addressed.rfm(pl.scan_parquet(file), AS_OF)
-    assert found is not None
-    assert found.rows() == [(0, 1, 7, TODAY)]
-
-
 @pytest.mark.parametrize("low", [-(2**63), 2**63 - 17])
 def test_ids_at_the_ends_of_64_bits(low: int) -> None:
     rows: list[Row] = [("d", 3, 9, None, None), ("a", 5, 7, None, None), ("a", 4, -2, None, None)]

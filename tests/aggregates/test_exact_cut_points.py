@@ -15,7 +15,7 @@ from order_rows import AS_OF, many
 
 from crmlab.aggregates import cut_points, rfm
 from crmlab.aggregates.cut_points import order_statistics, quantiles, quantiles_of, select
-from crmlab.errors import ParamsError
+from crmlab.errors import DataError, ParamsError
 from crmlab.registry import classifiers
 from crmlab.summary import finish, lift
 
@@ -141,3 +141,11 @@ def test_other_maps_and_no_other_convention() -> None:
     assert labels <= {*classifiers["rfm"](map="shopify").scheme.ids, "unclassified"}
     with pytest.raises(ParamsError, match="value_quintile"):
         rfm.of_orders(orders, AS_OF, {"convention": "nested"})
+
+
+def test_values_too_far_apart_for_64_bits_are_refused() -> None:
+    values = np.array([-(2**62) - 1, 0, 5, 2**62])
+    with pytest.raises(DataError, match="no money"):
+        quantiles_of(values, [Fraction(1, 2)])
+    with pytest.raises(DataError, match="no money"):
+        quantiles(nw.from_native(pl.LazyFrame({"v": values})), "v", [Fraction(1, 2)])

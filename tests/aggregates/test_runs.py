@@ -100,3 +100,19 @@ def test_types_are_those_of_the_state() -> None:
     schema = runs.lift(frame([]), LAYOUT, AS_OF).schema
     assert schema == runs.lift(frame([("a", 7, 5, "web", "茶")]), LAYOUT, AS_OF).schema
     assert set(schema.dtypes()) == {pl.String, pl.Int64}
+
+
+def test_amounts_of_any_width_and_customers_that_are_null() -> None:
+    rows = pl.DataFrame(
+        {
+            "customer_id": [None, None, "b"],
+            "day": pl.Series([1, 2, 3], dtype=pl.Int32),
+            "amount_hundredths": pl.Series([5, 7, 9], dtype=pl.Int16),
+        },
+        schema_overrides={"customer_id": pl.String},
+    )
+    made = runs.lift(rows, Layout(gaps=False))
+    found = made.select("customer_id", "order_count", "spend_hundredths").rows()
+    assert found == [(None, 2, 12), ("b", 1, 9)]
+    apart = pl.concat([rows.slice(0, 1), rows.slice(1, 2)], rechunk=False)
+    assert runs.lift(apart, Layout(gaps=False)).equals(made)

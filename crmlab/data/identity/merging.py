@@ -99,7 +99,7 @@ class Merged:
         for table in fields(cls):
             path = folder / f"{table.name}.parquet"
             try:
-                tables[table.name] = pl.read_parquet(path)
+                tables[table.name] = pl.read_parquet(path, glob=False)
             except (OSError, pl.exceptions.PolarsError):
                 raise DataError(
                     f"{path} is missing or damaged; a folder that `crmlab identity apply` wrote has it."

@@ -40,7 +40,7 @@ def _scores(path: Path, report: str) -> pl.DataFrame | None:
         status = {entry["name"]: entry["status"] for entry in manifest["reports"]}
         if status.get(report) not in _USABLE:
             return None
-        scores = pl.read_parquet(path.parent / "tables" / report / "quality_dimensions.parquet")
+        scores = pl.read_parquet(path.parent / "tables" / report / "quality_dimensions.parquet", glob=False)
         return scores.select(
             started_at=pl.lit(str(manifest["started_at"])),
             run=pl.lit(str(manifest["run"])),
