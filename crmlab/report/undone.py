@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -56,8 +56,18 @@ class Note:
             _add(self._path, lines)
             self._held = locks.lock(self._path)
             staging.to_disk([home])
-            for path in _of_the_dead(home, but=self._path) if whole else ():
-                path.unlink(missing_ok=True)
+            self._take_over(_of_the_dead(home, but=self._path), keep=not whole)
+
+    def _take_over(self, notes: Sequence[Path], *, keep: bool) -> None:
+        """Make one note of those that batches left: striking a cell out in many would take too long."""
+        if keep and len(notes) < 2:
+            return
+        left = [_line("planned", each.cell, sorted(each.reports)) for each in _merged(notes)] if keep else []
+        if left:
+            _add(self._path.with_name(f"{self._path.name}-earlier"), left)
+            staging.to_disk([self._home])
+        for path in notes:
+            path.unlink(missing_ok=True)
 
     def published(self, cell: Values, reports: Iterable[str]) -> None:
         """Strike out a cell here and wherever a batch that is gone left it undone."""
@@ -78,8 +88,13 @@ class Note:
 
 def read(home: Path) -> list[Left]:
     """Return what batches that are gone left undone in the folder of a study's runs."""
+    return _merged(_of_the_dead(home))
+
+
+def _merged(notes: Iterable[Path]) -> list[Left]:
+    """Return what several notes say is left, each cell once."""
     merged: dict[str, Left] = {}
-    for path in _of_the_dead(home):
+    for path in notes:
         for each in _left(path):
             known = merged.get(key(each.cell))
             merged[key(each.cell)] = Left(each.cell, each.reports | known.reports) if known else each

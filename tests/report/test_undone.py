@@ -53,6 +53,18 @@ def test_what_several_batches_left_is_brought_together(tmp_path: Path) -> None:
     assert sorted(left(tmp_path)) == [("2024-05", {"a", "b"}), ("2024-06", {"b"})]
 
 
+def test_batches_that_are_killed_again_and_again_leave_no_heap(tmp_path: Path) -> None:
+    for _ in range(5):
+        killed(tmp_path, [(APRIL, ["a"]), (MAY, ["a", "b"]), (JUNE, ["b"])], [(APRIL, ["a"])])
+        assert len(list(tmp_path.iterdir())) <= 2
+        assert sorted(left(tmp_path)) == [("2024-05", {"a", "b"}), ("2024-06", {"b"})]
+    with Note(tmp_path, "last", [(MAY, ["a", "b"]), (JUNE, ["b"])], whole=False) as note:
+        note.published(MAY, ["a", "b"])
+        assert left(tmp_path) == [("2024-06", {"b"})]
+        note.published(JUNE, ["b"])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_whole_batch_is_about_everything(tmp_path: Path) -> None:
     """A cell that the study no longer has would otherwise be left undone for ever."""
     killed(tmp_path, [(APRIL, ["a"])])
