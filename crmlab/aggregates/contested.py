@@ -24,7 +24,7 @@ from crmlab.aggregates.order_numbers import Hashes, contradicting, found
 from crmlab.aggregates.store import write_whole
 
 MARKS = "orders.npy"
-_ROW_BYTES = 64
+_ROW_BYTES = 192
 """Memory to plan with for a row of a range: copies while it is sorted, and as many workers."""
 
 
