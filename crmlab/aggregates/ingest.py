@@ -205,7 +205,8 @@ class _Work:
             listed = {
                 name: pl.Enum(list(values)) for name, values in self.values.items() if name in rows.columns
             }
-            rows, customers = in_runs(rows.cast(listed))  # type: ignore[arg-type]
+            rows = rows.cast(listed)  # type: ignore[arg-type]
+            rows, customers = in_runs(rows)
             write_parquet(folder / "part-000001.parquet", rows)
             if rejected.height:
                 write_parquet(folder / "rejected.parquet", rejected)

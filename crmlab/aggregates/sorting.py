@@ -36,7 +36,7 @@ def without_repeats(
     numbered = rows.with_row_index("row")
     some = numbered if among is None else numbered.filter(pl.Series(among))
     if some["order_id"].n_unique() == some.height:
-        return rows, rows.clear().select(pl.lit("", pl.String).alias("reason"), pl.all())
+        return rows, _because(rows.clear())
     first = some.filter(pl.col("order_id").is_duplicated())
     distinct = first.unique(rows.columns, keep="first", maintain_order=True)
     contradicting = distinct.filter(pl.col("order_id").is_duplicated())
@@ -54,4 +54,10 @@ def without_repeats(
 def without(rows: pl.DataFrame, numbers: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Set aside the rows that have one of these order numbers."""
     disputed = rows["order_id"].is_in(numbers.implode())
-    return rows.filter(~disputed), rows.filter(disputed).select(pl.lit("unique_id").alias("reason"), pl.all())
+    if not disputed.any():  # and no copy is needed
+        return rows, _because(rows.clear())
+    return rows.filter(~disputed), _because(rows.filter(disputed))
+
+
+def _because(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(pl.lit("unique_id", pl.String).alias("reason"), pl.all())
