@@ -53,9 +53,9 @@ from crmlab.storage.settings import (
     storage_problems,
     with_storage,
 )
-from crmlab.study_file import text_of
 from crmlab.surveys.settings import SurveyParams
 from crmlab.validation import Where, problems_of
+from crmlab.yaml_file import text_of
 
 _LONGEST = 64
 _SLUG = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{_LONGEST - 1}}}")

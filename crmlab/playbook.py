@@ -14,6 +14,7 @@ from crmlab.errors import ParamsError, did_you_mean
 from crmlab.labels import UNCLASSIFIED, Label, Scheme, Text
 from crmlab.registry import classifiers
 from crmlab.validation import Where, problems_of
+from crmlab.yaml_file import text_of
 
 OTHERWISE = "otherwise"
 """Where a scheme has strategies under this name, they are for its classes that are not listed."""
@@ -68,14 +69,7 @@ class Playbook(_Strict):
         """Read a playbook from a YAML file, or ours; raise ParamsError with file and line of each problem."""
         if path is None:
             return cls._checked(parse(_ours(), "strategies.yaml"))
-        try:
-            text = path.read_bytes().decode("utf-8-sig")
-        except (OSError, ValueError) as error:
-            reason = "it is not in UTF-8" if isinstance(error, UnicodeDecodeError) else error
-            raise ParamsError(
-                f"playbook: {path} cannot be read: {reason}. Give the path of a YAML file, saved in UTF-8, "
-                "such as a copy of params/playbooks/strategies.yaml."
-            ) from None
+        text = text_of(path, "playbook:", "such as a copy of params/playbooks/strategies.yaml")
         return cls._checked(parse(text, str(path)))
 
     @classmethod

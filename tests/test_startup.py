@@ -95,7 +95,7 @@ def test_a_study_that_is_not_there_costs_no_import(arguments: list[str]) -> None
     found = imported(FAILING_CALL.format(arguments=[*arguments, "missing.yaml"]))
     assert packages(found) == set()
     assert {name for name in found if name.startswith("crmlab")} == {
-        *("crmlab", "crmlab.cli", "crmlab.errors", "crmlab.study_file"),
+        *("crmlab", "crmlab.cli", "crmlab.errors", "crmlab.yaml_file"),
         *("crmlab.commands", f"crmlab.commands.{arguments[0]}"),
     }
 

@@ -34,7 +34,7 @@ def clean(
 
     每个组合最近一次成功的运行、基线以及正在被使用的结果始终保留。选项优先于研究中的 keep 设置。
     """
-    from crmlab.study_file import text_of
+    from crmlab.yaml_file import text_of
 
     text_of(study)  # a wrong path is said before anything else is imported
     from crmlab.params import read_study

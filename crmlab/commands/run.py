@@ -93,7 +93,7 @@ def run(
     """
     import signal
 
-    from crmlab.study_file import text_of
+    from crmlab.yaml_file import text_of
 
     text_of(study)  # a wrong path is said before a second of imports
     from crmlab import memory
